@@ -4,15 +4,15 @@
 //! [`serve`] is the way of a request through it, [`aside`] what takes long, [`resources`] what tests do behind the
 //! endpoint's back, [`import_export`] resources in bulk, [`journal`](mod@journal) what the journal shows.
 
-mod aside;
+mod blocking_work;
+mod cancellation;
 mod import_export;
 mod journal;
+mod request_lines;
 mod resources;
 mod serve;
 mod start;
 mod token;
-mod told;
-mod waiting;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,11 +23,11 @@ use jiff::Timestamp;
 
 use crate::address::Addresses;
 use crate::auth::Auth;
+use crate::breakpoint::{Gates, Hold};
 use crate::clock::{AppClock, Clock as _};
 use crate::fault::{Fault, FaultId, FaultState, Faults, ParseFaultError, Phase, Places};
 use crate::gateway::Settings;
-use crate::gateway::nowhere::OTHER_ENDPOINTS;
-use crate::hold::{Gates, Hold};
+use crate::gateway::not_found::OTHER_ENDPOINTS;
 use crate::journal::{Asked, Journal, JournalQuery, QueryError};
 use crate::lock;
 use crate::log::RequestLog;

@@ -3,9 +3,9 @@
 //! [`gatekeeper`] decides with them who is let in, [`oauth`] hands out tokens, [`scheme`] tells clients about them.
 
 mod access;
+mod credentials;
 mod gatekeeper;
 mod oauth;
-mod presented;
 mod scheme;
 mod secret;
 mod tokens;

@@ -27,8 +27,8 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::application::Application;
+use crate::breakpoint::Hold;
 use crate::builder::{self, MockAqueraBuilder, StartError};
-use crate::hold::Hold;
 use crate::journal::{Exchange, Gathered, JournalQuery, WaitError};
 
 /// A server on a thread of its own. It has all that [`MockAquera`](crate::MockAquera) has; dropping it stops it, and

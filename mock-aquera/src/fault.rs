@@ -4,19 +4,19 @@
 //! then; one grammar serves the command line, files, administration and the library. Everything here is pure:
 //! it decides. The server carries out.
 
-mod draw;
 mod engine;
 mod error;
 mod grammar;
 mod kind;
+mod lexer;
 mod matching;
-mod never;
 mod preset;
+mod rng;
+mod satisfiable;
 mod subject;
 #[cfg(test)]
 mod tests;
 mod trigger;
-mod words;
 
 use std::time::Duration;
 
@@ -24,17 +24,17 @@ use scim::error::ScimType;
 
 use crate::units::glob::Glob;
 
+pub(crate) use crate::fault::lexer::{Word, words};
+pub(crate) use crate::fault::satisfiable::{METHODS, Places, unknown_method};
 pub use engine::{FaultId, FaultState};
 pub(crate) use engine::{Faults, Strikes, Struck};
 pub use error::{ParseFaultError, ParseFaultsError};
 pub use kind::{FaultKind, Latency};
 use matching::Matching;
 pub(crate) use matching::Subject;
-pub(crate) use never::{METHODS, Places, unknown_method};
 pub(crate) use subject::{patch_paths, user_name};
 pub use trigger::Moment;
 use trigger::{Times, Trigger};
-pub(crate) use words::{Word, words};
 
 /// When a fault or a [`Hold`](crate::Hold) strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

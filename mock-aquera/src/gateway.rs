@@ -4,27 +4,27 @@
 //! [`patch`] and [`members`] partial updates, [`list`] queries, [`bulk`] many at once, [`discovery`] the describing
 //! endpoints. [`shape`] gives answers the form that a profile wants.
 
-mod basis;
 mod bulk;
 pub(crate) mod discovery;
+mod eventual_consistency;
 mod filters;
+mod ignored_input;
 pub(crate) mod list;
 mod members;
+pub(crate) mod not_found;
 pub(crate) mod notes;
-pub(crate) mod nowhere;
 mod page;
-mod partial;
-mod passed_over;
 mod patch;
 mod query;
 pub(crate) mod resource;
+pub(crate) mod response_format;
+mod select_members;
 mod settings;
-pub(crate) mod shape;
-mod stale;
-mod stored;
+mod unstored;
 mod write;
+mod write_base;
 
-pub(crate) use passed_over::of_request as passed_over;
+pub(crate) use crate::gateway::ignored_input::of_request as passed_over;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -35,9 +35,11 @@ use scim::project::Projection;
 use serde_json::Value;
 
 use crate::downstream::{DownstreamOperation, Downstreams};
+pub(crate) use crate::gateway::unstored::withholds;
+pub(crate) use crate::gateway::write_base::is_long;
 use crate::journal::Note;
 use crate::lock;
-use crate::plain;
+use crate::parse_message;
 use crate::problem::Problem;
 use crate::profile::{
     DeleteRule, Feature, GatewayRules, PatchRule, Profile, PutRule, RequestContentType, UserAgent,
@@ -45,16 +47,14 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::route::{Route, decoded};
 use crate::store::Store;
-use crate::store::show::MembersShown;
+use crate::store::render::MembersShown;
 use crate::types::{Kind, Role, TypeId};
-pub(crate) use basis::is_long;
 use list::List;
 use query::Query;
 pub(crate) use settings::Settings;
-pub(crate) use stored::withholds;
 
 /// One request, its application and the instant.
-pub(crate) struct Scene<'a> {
+pub(crate) struct RequestContext<'a> {
     pub(crate) settings: &'a Arc<Settings>,
     /// The base URL that the client used, where it is not the one that URLs are kept with.
     pub(crate) seen_as: Option<&'a str>,
@@ -82,22 +82,22 @@ pub(crate) struct Scene<'a> {
 /// What a request comes to.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly every step is an answer, and goes on at once")]
-pub(crate) enum Step {
+pub(crate) enum Outcome {
     /// An answer.
-    Done(Reply),
+    Ready(Reply),
     /// A walk over many resources, to be taken where it holds nobody up.
-    Aside(Box<List>),
+    Deferred(Box<List>),
 }
 
 /// Answers a request that has been let in.
-pub(crate) fn handle(scene: &Scene<'_>) -> Step {
+pub(crate) fn handle(scene: &RequestContext<'_>) -> Outcome {
     match route(scene) {
         Ok(step) => step,
-        Err(refusal) => Step::Done(Reply::from(refusal)),
+        Err(refusal) => Outcome::Ready(Reply::from(refusal)),
     }
 }
 
-fn route(scene: &Scene<'_>) -> Result<Step, Refusal> {
+fn route(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
     let settings = scene.settings;
     check_head(scene)?;
     let reply = match scene.route {
@@ -118,15 +118,15 @@ fn route(scene: &Scene<'_>) -> Result<Step, Refusal> {
         Route::ResourceTypes(name) => discovery::resource_types(scene, name.map(decoded).as_deref()),
         Route::Schemas(name) => discovery::schemas(scene, name.map(decoded).as_deref()),
         Route::Unknown => {
-            let told = nowhere::below(&settings.types, &settings.scim_url, scene.path);
+            let told = not_found::below(&settings.types, &settings.scim_url, scene.path);
             Err(Problem::NoRoute(told).into())
         }
     };
-    reply.map(Step::Done)
+    reply.map(Outcome::Ready)
 }
 
 /// What is asked of every request before its meaning is looked at.
-fn check_head(scene: &Scene<'_>) -> Result<(), Problem> {
+fn check_head(scene: &RequestContext<'_>) -> Result<(), Problem> {
     match scene.settings.profile.requests.user_agent {
         UserAgent::Optional => {}
         _ if scene.inner || scene.headers.contains_key(header::USER_AGENT) => {}
@@ -157,26 +157,26 @@ fn accepts_json(range: &str) -> bool {
     !refused && (kind.contains("json") || kind.ends_with("/*") || kind == "*" || !kind.contains('/'))
 }
 
-fn all(scene: &Scene<'_>) -> Vec<TypeId> {
+fn all(scene: &RequestContext<'_>) -> Vec<TypeId> {
     scene.settings.types.positions().map(|(at, _)| at).collect()
 }
 
-fn collection(scene: &Scene<'_>, kind: TypeId) -> Result<Step, Refusal> {
+fn collection(scene: &RequestContext<'_>, kind: TypeId) -> Result<Outcome, Refusal> {
     match *scene.method {
         Method::GET | Method::HEAD => list::list(scene, vec![kind], &Query::of_url(scene.query)?),
-        Method::POST => write::create(scene, kind).map(Step::Done),
+        Method::POST => write::create(scene, kind).map(Outcome::Ready),
         _ => Err(scene.not_allowed("GET, POST".to_owned())),
     }
 }
 
-fn root(scene: &Scene<'_>) -> Result<Step, Refusal> {
+fn root(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
     match *scene.method {
         Method::GET | Method::HEAD => list::list(scene, all(scene), &Query::of_url(scene.query)?),
         _ => Err(scene.not_allowed("GET".to_owned())),
     }
 }
 
-fn search(scene: &Scene<'_>, kinds: Vec<TypeId>) -> Result<Step, Refusal> {
+fn search(scene: &RequestContext<'_>, kinds: Vec<TypeId>) -> Result<Outcome, Refusal> {
     feature(scene.settings.profile.features.search, "searching by POST")?;
     match *scene.method {
         Method::POST => list::list(scene, kinds, &Query::of_body(&scene.json()?, scene.settings.dialects)?),
@@ -184,7 +184,7 @@ fn search(scene: &Scene<'_>, kinds: Vec<TypeId>) -> Result<Step, Refusal> {
     }
 }
 
-fn one(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+fn one(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let gateway = &scene.settings.profile.gateway;
     let kind = scene.settings.types.get(kind_at);
     let allow = || allowed_on_one(&scene.settings.profile, kind);
@@ -205,13 +205,13 @@ fn one(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
 }
 
 /// `/Me` is the account of whoever asks, treated like the account itself (RFC 7644 §3.11).
-fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
+fn me(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
     feature(scene.settings.profile.features.me, "/Me")?;
     let nobody = |why: String| Refusal::from(Problem::NobodyIsMe(why));
     let kind =
         scene.settings.types.of_role(Role::User).ok_or_else(|| nobody("there are no users".to_owned()))?;
     if *scene.method == Method::POST {
-        return write::create(scene, kind).map(Step::Done);
+        return write::create(scene, kind).map(Outcome::Ready);
     }
     let Some(name) = &scene.me else {
         let why = "these credentials belong to no user; `--me USERNAME` says whose they are";
@@ -237,10 +237,10 @@ fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
     if let Ok(location) = axum::http::HeaderValue::from_maybe_shared(location) {
         reply.headers.insert(header::LOCATION, location);
     }
-    Ok(Step::Done(reply))
+    Ok(Outcome::Ready(reply))
 }
 
-fn bulk(scene: &Scene<'_>) -> Result<Reply, Refusal> {
+fn bulk(scene: &RequestContext<'_>) -> Result<Reply, Refusal> {
     feature(scene.settings.profile.features.bulk, "bulk")?;
     match *scene.method {
         Method::POST => bulk::bulk(scene),
@@ -314,7 +314,7 @@ fn projection(asked: &Query, kind: &Kind) -> Result<Projection, Problem> {
         .map_err(|error| Problem::BadValue(error.to_string()))
 }
 
-impl Scene<'_> {
+impl RequestContext<'_> {
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         lock(self.store)
     }
@@ -400,7 +400,7 @@ fn bad_json(body: &[u8], error: &serde_json::Error) -> Problem {
     Problem::BadSyntax(if body.trim_ascii().is_empty() {
         "it is empty, and a JSON text is needed".to_owned()
     } else {
-        plain::json(body, error).to_string()
+        parse_message::json(body, error).to_string()
     })
 }
 

@@ -5,17 +5,17 @@
 //! queries are redacted before anything is kept, secrets in bodies before anything is shown.
 
 mod counters;
-mod criteria;
 mod exchange;
 mod har;
-mod kept;
-mod live;
-mod never;
 mod note;
 mod operations;
+mod predicate;
 mod query;
 mod record;
 pub(crate) mod redact;
+mod satisfiable;
+mod stored_record;
+mod subscription;
 pub(crate) mod wire;
 
 use std::collections::VecDeque;
@@ -27,22 +27,22 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
+pub(crate) use crate::journal::satisfiable::Asked;
+pub(crate) use crate::journal::subscription::{Found, Gathered};
+pub use crate::journal::subscription::{Live, Subscription, WaitError};
 pub use counters::{Counters, Scrape, render_prometheus};
 pub use exchange::{AttributeChange, Change, Exchange};
 pub(crate) use har::archive;
 pub use har::{HarCreator, har};
-pub(crate) use live::{Found, Gathered};
-pub use live::{Live, Subscription, WaitError};
-pub(crate) use never::Asked;
 pub use note::{Note, NoteKind};
 pub use operations::{OperationKind, PatchedPath, ScimOperation};
 pub use query::{JournalQuery, Order, QueryError, StatusMatch};
 pub use record::ChangeKind;
 pub(crate) use record::StateChange;
-pub(crate) use record::{Known, Seen};
+pub(crate) use record::{RequestMetadata, RequestRecord};
 
+use crate::journal::stored_record::Kept;
 use counters::Counted;
-use kept::Kept;
 
 use crate::lock;
 
@@ -87,7 +87,7 @@ struct Shared {
     /// The number of the latest record, told only while somebody listens.
     last: watch::Sender<u64>,
     /// What was made readable for those who listen.
-    read: Mutex<live::Read>,
+    read: Mutex<subscription::Read>,
 }
 
 #[derive(Debug, Default)]
@@ -113,7 +113,7 @@ impl Journal {
     }
 
     /// Keeps an exchange and returns its number.
-    pub(crate) fn record(&self, seen: &Seen<'_>, known: Known) -> u64 {
+    pub(crate) fn record(&self, seen: &RequestRecord<'_>, known: RequestMetadata) -> u64 {
         let counted = Counted::of(seen);
         let kept = Kept::of(seen, known, self.0.max_bytes.load(Relaxed));
         let mut ring = lock(&self.0.ring);

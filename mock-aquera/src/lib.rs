@@ -27,6 +27,7 @@ mod address;
 mod application;
 mod auth;
 pub mod blocking;
+mod breakpoint;
 mod builder;
 pub mod cli;
 mod clock;
@@ -35,13 +36,12 @@ mod downstream;
 mod fault;
 mod gateway;
 mod guard;
-mod hold;
 mod host;
 mod journal;
 mod log;
 mod net;
-mod patched;
-mod plain;
+mod parse_message;
+mod patched_paths;
 mod problem;
 mod profile;
 mod reply;
@@ -56,6 +56,7 @@ mod verify;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use crate::breakpoint::Hold;
 pub use address::{PublicUrl, PublicUrlError};
 pub use application::{Application, ApplicationConfig};
 pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
@@ -67,7 +68,6 @@ pub use fault::{
     Fault, FaultId, FaultKind, FaultState, Latency, Moment, ParseFaultError, ParseFaultsError, Phase,
 };
 pub use guard::{ExpectGuard, FaultGuard};
-pub use hold::Hold;
 pub use hyper::StatusCode;
 pub use journal::{
     AttributeChange, Change, ChangeKind, Counters, Exchange, HarCreator, JournalLimits, JournalQuery,

@@ -2,8 +2,8 @@
 
 mod admin;
 mod cors;
+mod request_lines;
 mod routes;
-mod told;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

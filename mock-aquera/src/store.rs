@@ -12,8 +12,8 @@ mod index;
 mod keys;
 pub(crate) mod members;
 mod order;
+pub(crate) mod render;
 pub(crate) mod restore;
-pub(crate) mod show;
 mod table;
 
 use std::collections::HashMap;
@@ -25,13 +25,13 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use crate::store::render::MembersShown;
 use crate::types::{Role, TypeId, Types};
 use content::{Content, Key};
 use document::{Document, Meta};
 pub use inconsistency::Inconsistency;
 use index::Index;
 use members::Members;
-use show::MembersShown;
 use table::Ties;
 pub(crate) use table::{Record, Table};
 

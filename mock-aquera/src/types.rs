@@ -71,12 +71,12 @@ pub(crate) struct Kind {
     /// Whether the groups of a resource are shown with it.
     pub(crate) shows_groups: bool,
     pub(crate) reader: ResourceDecoder,
-    pub(crate) watched: Vec<Watched>,
+    pub(crate) watched: Vec<IndexedPath>,
 }
 
 /// A path that has an index.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct IndexedPath {
     pub(crate) path: AttrPath,
     /// The path in canonical spelling.
     pub(crate) text: String,
@@ -87,7 +87,7 @@ pub(crate) struct Watched {
     pub(crate) user_name: bool,
 }
 
-impl Watched {
+impl IndexedPath {
     /// The form in which texts are compared.
     pub(crate) fn fold<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.kind {
@@ -161,7 +161,7 @@ fn role(name: &str, schemas: &SchemaSet) -> Role {
 }
 
 /// `externalId`, whatever must be unique, and what clients look up by habit.
-fn watched(schemas: &SchemaSet, role: Role) -> Vec<Watched> {
+fn watched(schemas: &SchemaSet, role: Role) -> Vec<IndexedPath> {
     let mut texts = vec!["externalId".to_owned()];
     unique_paths(&mut texts, "", schemas.core().attributes());
     for extension in schemas.extensions() {
@@ -172,7 +172,7 @@ fn watched(schemas: &SchemaSet, role: Role) -> Vec<Watched> {
         Role::Group => texts.push("displayName".to_owned()),
         Role::Other => {}
     }
-    let mut watched: Vec<Watched> = Vec::new();
+    let mut watched: Vec<IndexedPath> = Vec::new();
     for text in texts {
         let Ok(path) = text.parse::<AttrPath>() else { continue };
         let Some(found) = schemas.locate(&path) else { continue };
@@ -185,7 +185,14 @@ fn watched(schemas: &SchemaSet, role: Role) -> Vec<Watched> {
         }
         let unique = leaf.uniqueness != Uniqueness::None;
         let user_name = found.extension.is_none() && leaf.is_user_name();
-        watched.push(Watched { kind: leaf.kind, case_exact: leaf.case_exact, unique, user_name, text, path });
+        watched.push(IndexedPath {
+            kind: leaf.kind,
+            case_exact: leaf.case_exact,
+            unique,
+            user_name,
+            text,
+            path,
+        });
     }
     watched
 }

@@ -15,8 +15,8 @@
 //! fewest of the criteria is the nearest miss, and the verification says what it lacks.
 
 mod body;
+mod shell;
 mod times;
-mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,8 +26,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub use crate::verify::shell::ParseExpectationError;
 pub use times::Times;
-pub use words::ParseExpectationError;
 
 use crate::journal::redact::{self, REDACTED};
 use crate::journal::wire;
@@ -41,7 +41,7 @@ pub type Expect = Expectation;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Expectation {
     /// Which requests; `limit` and `order` don't count.
-    #[serde(deserialize_with = "crate::plain::object")]
+    #[serde(deserialize_with = "crate::parse_message::object")]
     pub request: JournalQuery,
     /// Values of request headers. Those of credentials are redacted: `[redacted]` asks whether there are any,
     /// `Bearer [redacted]` for their scheme.

@@ -9,15 +9,16 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 
-use super::waiting::Waiting;
 use super::{Application, Settings, mixed, scim_url};
 use crate::address::Rebase;
+use crate::application::cancellation::Waiting;
 use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
+use crate::breakpoint::Breakpoint;
 use crate::clock::Clock as _;
 use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
-use crate::gateway::{self, Scene, Step, shape};
-use crate::hold::Gate;
-use crate::journal::{Known, Seen};
+use crate::gateway;
+use crate::gateway::{Outcome, RequestContext, response_format};
+use crate::journal::{RequestMetadata, RequestRecord};
 use crate::lock;
 use crate::net::{Head, SocketFault};
 use crate::problem::Problem;
@@ -116,7 +117,7 @@ impl Application {
 
     /// Lets a request pass the holds that apply to it.
     async fn serve_gated(&self, incoming: &Incoming) -> Served {
-        let (before, after): (Vec<Gate>, Vec<Gate>) =
+        let (before, after): (Vec<Breakpoint>, Vec<Breakpoint>) =
             self.arrive().into_iter().partition(|gate| gate.phase == Phase::BeforeEffect);
         for gate in before {
             if !gate.pass().await {
@@ -133,7 +134,7 @@ impl Application {
     }
 
     /// Counts a request that has come, and hands out the gates that it has to pass.
-    fn arrive(&self) -> Vec<Gate> {
+    fn arrive(&self) -> Vec<Breakpoint> {
         let mut gates = lock(&self.0.gates);
         let passing = gates.arrive();
         self.0.gated.store(!gates.is_empty(), Ordering::Release);
@@ -145,9 +146,9 @@ impl Application {
         received: &ReceivedRequest<'a>,
         headers: &RequestHeaders,
         me: Option<Arc<str>>,
-    ) -> Scene<'a> {
+    ) -> RequestContext<'a> {
         let ReceivedRequest { settings, head, path, route, body, now, seen_as } = *received;
-        Scene {
+        RequestContext {
             settings,
             seen_as,
             store: &self.0.store,
@@ -190,7 +191,7 @@ impl Application {
         if let Some(to) = seen_as {
             Rebase { from: &settings.scim_url, to }.reply(&mut reply);
         }
-        reply = shape::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), reply);
+        reply = response_format::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), reply);
         if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
             && let Ok(kind) = HeaderValue::from_str(kind)
         {
@@ -199,7 +200,7 @@ impl Application {
         let lost = fault.as_ref().is_some_and(is_lost);
         self.tell_answered(head, (!lost).then_some(reply.status), &reply, verdict.strikes.as_deref());
         let (no_headers, no_body) = (HeaderMap::new(), Bytes::new());
-        let seen = Seen {
+        let seen = RequestRecord {
             at: now,
             took: self.0.clock.now().duration_since(now).try_into().unwrap_or_default(),
             method: head.method,
@@ -210,7 +211,7 @@ impl Application {
             response_headers: if lost { &no_headers } else { &reply.headers },
             response_body: if lost { &no_body } else { &reply.body },
         };
-        let known = Known {
+        let known = RequestMetadata {
             downstream: std::mem::take(&mut reply.downstream),
             faults: verdict.rules(),
             dialects: std::mem::take(&mut reply.dialects),
@@ -273,8 +274,8 @@ impl Application {
                 if gateway::is_long(&scene) { None } else { Some(gateway::handle(&scene)) }
             };
             match step {
-                Some(Step::Done(reply)) => reply,
-                Some(Step::Aside(list)) => Box::pin(self.walk(list)).await,
+                Some(Outcome::Ready(reply)) => reply,
+                Some(Outcome::Deferred(list)) => Box::pin(self.walk(list)).await,
                 None => Box::pin(self.aside(&received, incoming, principal.me)).await,
             }
         };

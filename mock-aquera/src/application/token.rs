@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 
 use super::{Application, Served};
 use crate::clock::Clock as _;
-use crate::journal::{Known, Seen};
+use crate::journal::{RequestMetadata, RequestRecord};
 use crate::net::Head;
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -29,7 +29,7 @@ impl Application {
         self.tell_token(Head::from(parts), &token);
         let mut headers = HeaderMap::new();
         headers.extend(token.headers);
-        let seen = Seen {
+        let seen = RequestRecord {
             at: now,
             took: Duration::ZERO,
             method: &parts.method,
@@ -40,7 +40,7 @@ impl Application {
             response_headers: &headers,
             response_body: &token.body,
         };
-        self.0.journal.record(&seen, Known::default());
+        self.0.journal.record(&seen, RequestMetadata::default());
         Served { headers, body: token.body, ..Served::of(Reply::empty(token.status)) }
     }
 }

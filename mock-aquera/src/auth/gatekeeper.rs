@@ -14,10 +14,10 @@ use subtle::ConstantTimeEq as _;
 
 use super::access::{Access, Principal, PrincipalKind, Refusal};
 use super::oauth::{self, TokenError, TokenReply};
-use super::presented::{Scheme, presented, wrong_token};
 use super::secret::Fingerprint;
 use super::tokens::{Standing, Tokens};
 use super::{Auth, AuthKind, scheme};
+use crate::auth::credentials::{Scheme, presented, wrong_token};
 
 /// Who is let in at one application. Where no token endpoint is configured, a request takes no lock and no memory.
 pub(crate) struct Gatekeeper {

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::Failure;
 use super::serve::DATA;
 use crate::builder::{MockAqueraBuilder, StartError};
-use crate::plain::{self, Mistake};
+use crate::parse_message;
+use crate::parse_message::Mistake;
 
 #[derive(Debug, Args)]
 pub(super) struct Documents {
@@ -53,7 +54,7 @@ fn read(file: &Path) -> Result<Value, Failure> {
     let text = fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("read {}: {error}", file.display())))?;
     serde_json::from_str(&text).map_err(|error| {
-        let Mistake { line, column, message } = plain::json(text.as_bytes(), &error);
+        let Mistake { line, column, message } = parse_message::json(text.as_bytes(), &error);
         Failure::usage(format!("read {}:{line}:{column}: {message}", file.display()))
     })
 }

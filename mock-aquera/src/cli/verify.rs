@@ -13,7 +13,7 @@ use super::client::{Answer, Server};
 use super::serve::CA_FILE;
 use super::{Exit, Failure, SERVER};
 use crate::application::ApplicationName;
-use crate::plain;
+use crate::parse_message;
 use crate::verify::{Expectation, Verification};
 
 /// How long the server may take to look through a journal.
@@ -177,7 +177,7 @@ fn several(text: &[u8], of: &str) -> Result<Vec<Expectation>, Failure> {
         return Err(failed(mistake.line, mistake.column, &mistake.message));
     }
     let read = |piece: &crate::data::Piece<'_>| {
-        plain::read_object(piece.text).map_err(|mistake| {
+        parse_message::read_object(piece.text).map_err(|mistake| {
             let column = if mistake.line <= 1 { piece.column + mistake.column - 1 } else { mistake.column };
             failed(piece.line + mistake.line.saturating_sub(1), column, &mistake.message)
         })

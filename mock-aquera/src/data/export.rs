@@ -1,6 +1,6 @@
 //! Export of all resources as text.
 
-use crate::store::show::MembersShown;
+use crate::store::render::MembersShown;
 use crate::store::{Ref, Store};
 
 /// Writes all resources in full representation, one JSON object a line, type by type in order of creation.

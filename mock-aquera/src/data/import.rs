@@ -18,7 +18,8 @@ use serde_json::{Map, Value};
 use crate::clock::{self, ParseInstantError};
 use crate::gateway::{Settings, resource};
 use crate::journal::Note;
-use crate::plain::{self, Mistake};
+use crate::parse_message;
+use crate::parse_message::Mistake;
 use crate::problem::Problem;
 use crate::store::Past;
 use crate::store::content::Content;
@@ -298,7 +299,8 @@ impl Arrival {
         how: Load,
         now: Timestamp,
     ) -> Result<(Self, Vec<Note>), ImportError> {
-        let (tree, doubled) = tree(text).map_err(|error| ImportError::Json(plain::json(text, &error)))?;
+        let (tree, doubled) =
+            tree(text).map_err(|error| ImportError::Json(parse_message::json(text, &error)))?;
         let Value::Object(tree) = tree else { return Err(ImportError::NotAnObject) };
         if let Some(doubled) = doubled {
             return Err(ImportError::DoubledKey(doubled.chars().take(100).collect()));

@@ -10,9 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::draw::Draw;
 use super::matching::Asked;
 use super::{Fault, FaultKind, Phase, Subject};
+use crate::fault::rng::Draw;
 
 /// How many rules are remembered that can strike no more.
 const SPENT: usize = 100;

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use scim::error::ScimType;
 
 use super::Phase;
-use super::draw::Draw;
-use super::words::quoted;
+use crate::fault::lexer::quoted;
+use crate::fault::rng::Draw;
 use crate::units::duration;
 
 /// No reply is held back longer than this by a latency that is drawn without an upper end.

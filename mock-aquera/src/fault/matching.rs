@@ -6,8 +6,8 @@ use std::fmt;
 use axum::http::Method;
 use scim::precis::user_name_key;
 
-use super::words::quoted;
-use crate::patched;
+use crate::fault::lexer::quoted;
+use crate::patched_paths;
 use crate::units::glob::Glob;
 
 /// What faults look at in a request. The two closures are called once at most, and only if a rule asks.
@@ -46,7 +46,7 @@ impl<'a> Asked<'a> {
     }
 
     fn comparable(&self, path: &str) -> String {
-        patched::comparable(path, self.subject.core)
+        patched_paths::comparable(path, self.subject.core)
     }
 
     fn patch_paths(&self) -> &[String] {

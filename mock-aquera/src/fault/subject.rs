@@ -3,7 +3,7 @@
 use scim::json::get_ci;
 use serde_json::Value;
 
-use crate::patched;
+use crate::patched_paths;
 
 /// The `userName` in the body of a POST or a PUT.
 pub(crate) fn user_name(body: &[u8]) -> Option<String> {
@@ -13,7 +13,7 @@ pub(crate) fn user_name(body: &[u8]) -> Option<String> {
 
 /// What the operations in the body of a PATCH name.
 pub(crate) fn patch_paths(body: &[u8]) -> Vec<String> {
-    serde_json::from_slice(body).map(|body| patched::paths(&body)).unwrap_or_default()
+    serde_json::from_slice(body).map(|body| patched_paths::paths(&body)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::draw::Draw;
 use crate::clock;
+use crate::fault::rng::Draw;
 use crate::units::duration;
 
 /// An instant as a rule names it.

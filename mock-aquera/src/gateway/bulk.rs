@@ -15,8 +15,9 @@ use scim::json::get_ci;
 use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
 use serde_json::{Map, Value, json};
 
-use super::{Refusal, Scene, Step, handle, shape};
+use super::{Outcome, Refusal, RequestContext, handle};
 use crate::downstream::{Downstream, Downstreams};
+use crate::gateway::response_format;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::{Route, decoded};
@@ -44,7 +45,7 @@ enum State {
     Done { failed: bool },
 }
 
-pub(super) fn bulk(scene: &Scene<'_>) -> Result<Reply, Refusal> {
+pub(super) fn bulk(scene: &RequestContext<'_>) -> Result<Reply, Refusal> {
     let features = &scene.settings.profile.features;
     let most = features.bulk_max_payload as usize;
     let body = scene.body()?;
@@ -144,7 +145,7 @@ fn read_operation(operation: &Value) -> Result<Operation, OperationError> {
 }
 
 /// What one operation came to.
-struct Outcome {
+struct OperationResult {
     status: StatusCode,
     location: Option<String>,
     version: Option<String>,
@@ -152,10 +153,10 @@ struct Outcome {
 }
 
 struct Run<'a> {
-    scene: &'a Scene<'a>,
+    scene: &'a RequestContext<'a>,
     operations: Vec<Operation>,
     states: Vec<State>,
-    outcomes: Vec<Option<Outcome>>,
+    outcomes: Vec<Option<OperationResult>>,
     /// The ids that POSTs were promised, by `bulkId`, with the operation.
     promised: HashMap<String, (usize, Arc<str>)>,
     /// Members that close a circle: the group's id and theirs.
@@ -165,7 +166,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(scene: &'a Scene<'a>, operations: Vec<Operation>) -> Result<Self, Problem> {
+    fn new(scene: &'a RequestContext<'a>, operations: Vec<Operation>) -> Result<Self, Problem> {
         let mut promised: HashMap<String, (usize, Arc<str>)> = HashMap::new();
         let mut store = scene.store();
         for (at, operation) in operations.iter().enumerate() {
@@ -274,12 +275,12 @@ impl<'a> Run<'a> {
         operation.bulk_id.as_ref().and_then(|name| self.promised.get(name)).map(|(_, id)| Arc::clone(id))
     }
 
-    fn settle(&mut self, at: usize, outcome: Outcome) {
+    fn settle(&mut self, at: usize, outcome: OperationResult) {
         self.states[at] = State::Done { failed: !outcome.status.is_success() };
         self.outcomes[at] = Some(outcome);
     }
 
-    fn carry_out(&mut self, at: usize, data: &Value, reserved: Option<Arc<str>>) -> Outcome {
+    fn carry_out(&mut self, at: usize, data: &Value, reserved: Option<Arc<str>>) -> OperationResult {
         let operation = &self.operations[at];
         let route = self.scene.settings.route(&operation.path);
         let fits = match route {
@@ -296,7 +297,7 @@ impl<'a> Run<'a> {
             headers.insert(header::IF_MATCH, version);
         }
         let body = if data.is_null() { Bytes::new() } else { Bytes::from(data.to_string()) };
-        let inner = Scene {
+        let inner = RequestContext {
             method: &operation.method,
             path: &operation.path,
             route,
@@ -310,13 +311,13 @@ impl<'a> Run<'a> {
             ..*self.scene
         };
         let reply = match handle(&inner) {
-            Step::Done(reply) => reply,
-            Step::Aside(_) => Reply::from(Problem::NoSuchPath),
+            Outcome::Ready(reply) => reply,
+            Outcome::Deferred(_) => Reply::from(Problem::NoSuchPath),
         };
         let text =
             |name| reply.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_owned);
         let location = text(header::LOCATION).or_else(|| self.location(route));
-        let outcome = Outcome {
+        let outcome = OperationResult {
             status: reply.status,
             version: text(header::ETAG),
             location,
@@ -336,16 +337,16 @@ impl<'a> Run<'a> {
     /// The body of an error, in the form that the profile gives to errors.
     fn response(&self, reply: &Reply) -> Option<Value> {
         let body = match &reply.problem {
-            Some(problem) => shape::error_body(&self.scene.settings.profile.errors, problem).0,
+            Some(problem) => response_format::error_body(&self.scene.settings.profile.errors, problem).0,
             None => String::from_utf8_lossy(&reply.body).into_owned(),
         };
         (!body.is_empty()).then(|| serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
-    fn failure(&self, status: StatusCode, why: String) -> Outcome {
+    fn failure(&self, status: StatusCode, why: String) -> OperationResult {
         let scim_type = (status == StatusCode::BAD_REQUEST).then_some(ScimType::InvalidValue);
         let reply = Reply::from(Problem::by_profile(status.as_u16(), scim_type, why));
-        Outcome { status, location: None, version: None, response: self.response(&reply) }
+        OperationResult { status, location: None, version: None, response: self.response(&reply) }
     }
 
     fn location(&self, route: Route<'_, TypeId>) -> Option<String> {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::page::CURSOR_SECONDS;
 use super::query::has_filter;
-use super::{Refusal, Scene};
+use super::{Refusal, RequestContext};
 use crate::auth::{Auth, schemes};
 use crate::gateway::Settings;
 use crate::problem::Problem;
@@ -118,19 +118,19 @@ impl Documents {
     }
 }
 
-pub(super) fn configuration(scene: &Scene<'_>) -> Result<Reply, Refusal> {
+pub(super) fn configuration(scene: &RequestContext<'_>) -> Result<Reply, Refusal> {
     reading(scene)?;
     served(scene.settings.profile.discovery.service_provider_config, "the ServiceProviderConfig")?;
     Ok(Reply::scim(StatusCode::OK, scene.settings.documents().configuration.clone()))
 }
 
-pub(super) fn resource_types(scene: &Scene<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
+pub(super) fn resource_types(scene: &RequestContext<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
     served(scene.settings.profile.discovery.resource_types, "the list of resource types")?;
     let Settings { types, .. } = &**scene.settings;
     collection(scene, scene.settings.documents().resource_types(types), "resource type", name)
 }
 
-pub(super) fn schemas(scene: &Scene<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
+pub(super) fn schemas(scene: &RequestContext<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
     served(scene.settings.profile.discovery.schemas, "the list of schemas")?;
     let Settings { types, .. } = &**scene.settings;
     collection(scene, scene.settings.documents().schemas(types), "schema", name)
@@ -145,7 +145,7 @@ fn served(rule: Endpoint, what: &'static str) -> Result<(), Problem> {
 }
 
 fn collection(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     collection: &Collection,
     kind: &'static str,
     name: Option<&str>,
@@ -161,7 +161,7 @@ fn collection(
 }
 
 /// Describing endpoints are read, and not filtered (RFC 7644 §4).
-fn reading(scene: &Scene<'_>) -> Result<(), Refusal> {
+fn reading(scene: &RequestContext<'_>) -> Result<(), Refusal> {
     match *scene.method {
         Method::GET | Method::HEAD if has_filter(scene.query) => Err(Problem::FilterOnDiscovery.into()),
         Method::GET | Method::HEAD => Ok(()),

@@ -22,7 +22,7 @@ use scim::sort::{SortBy, SortOrder};
 use super::filters::{self, Indexed, Taken};
 use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
 use super::query::Query;
-use super::{Refusal, Scene, Step, write};
+use super::{Outcome, Refusal, RequestContext, write};
 use crate::downstream::{DownstreamOperation, Downstreams};
 use crate::gateway::Settings;
 use crate::journal::Note;
@@ -34,7 +34,7 @@ use crate::profile::{
 };
 use crate::reply::Reply;
 use crate::store::document::write_number;
-use crate::store::show::MembersShown;
+use crate::store::render::MembersShown;
 use crate::store::{Ref, Store};
 use crate::types::{Kind, Role, TypeId, Types};
 use item::{Item, Listed};
@@ -99,16 +99,20 @@ fn read() -> Downstreams {
 }
 
 /// Answers a query over some types, or says how it is to be answered aside.
-pub(super) fn list(scene: &Scene<'_>, kinds: Vec<TypeId>, asked: &Query) -> Result<Step, Refusal> {
+pub(super) fn list(
+    scene: &RequestContext<'_>,
+    kinds: Vec<TypeId>,
+    asked: &Query,
+) -> Result<Outcome, Refusal> {
     let list = List::new(scene, kinds, asked)?;
     if list.is_direct(&scene.store()) {
-        return list.answer(scene.store).map(Step::Done);
+        return list.answer(scene.store).map(Outcome::Ready);
     }
-    Ok(Step::Aside(Box::new(list)))
+    Ok(Outcome::Deferred(Box::new(list)))
 }
 
 impl List {
-    fn new(scene: &Scene<'_>, kinds: Vec<TypeId>, asked: &Query) -> Result<Self, Refusal> {
+    fn new(scene: &RequestContext<'_>, kinds: Vec<TypeId>, asked: &Query) -> Result<Self, Refusal> {
         let settings = Arc::clone(scene.settings);
         let types = Arc::clone(&settings.types);
         let looked_at: Vec<&Kind> = kinds.iter().map(|at| types.get(*at)).collect();
@@ -131,7 +135,7 @@ impl List {
     }
 
     fn of_filter(
-        scene: &Scene<'_>,
+        scene: &RequestContext<'_>,
         kinds: Vec<TypeId>,
         asked: &Query,
         taken: Option<Taken>,

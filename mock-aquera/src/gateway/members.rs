@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 
 use super::resource::Joining;
 use super::write::check_members;
-use super::{Scene, notes, resource};
+use super::{RequestContext, notes, resource};
 use crate::problem::Problem;
 use crate::profile::{GatewayRules, MembersPastCut, PutMissingAttributes, Support};
 use crate::store::members::{Members, MembersChange, Names};
-use crate::store::show::own_name;
+use crate::store::render::own_name;
 use crate::store::{Ref, Store};
 use crate::types::Role;
 
@@ -60,7 +60,7 @@ pub(super) type PutMembers = (Option<Vec<Ref>>, Names);
 
 /// The members that a PUT leaves in a group, and their names; nothing where it is not about a group.
 pub(super) fn of_put(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &Store,
     at: Ref,
     members: Option<&Value>,
@@ -191,7 +191,7 @@ impl<'s> View<'s> {
 
 /// Takes the operations on members out of a request and works out what they change.
 pub(super) fn split(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &Store,
     group: Ref,
     request: &PatchRequest,
@@ -266,13 +266,13 @@ fn has_members(value: &Value) -> bool {
     value.as_object().is_some_and(|members| scim::json::key_ci(members, "members").is_some())
 }
 
-fn is_members(scene: &Scene<'_>, group: Ref, path: &PatchPath) -> bool {
+fn is_members(scene: &RequestContext<'_>, group: Ref, path: &PatchPath) -> bool {
     let core = scene.settings.types.get(group.kind).schemas.core().id();
     path.name == *"members" && path.urn.as_ref().is_none_or(|urn| urn == core)
 }
 
 struct Taken<'a, 's> {
-    scene: &'a Scene<'a>,
+    scene: &'a RequestContext<'a>,
     store: &'s Store,
     group: Ref,
     view: View<'s>,

@@ -11,11 +11,12 @@ use scim::patch::{Dialect, PatchRequest};
 use scim::path::AttrPath;
 use serde_json::{Map, Value};
 
-use super::basis::{Basis, TRIES};
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, Scene, noted, notes, passed_over, patch_rule, resource, stale, stored};
+use super::{Refusal, RequestContext, noted, notes, patch_rule, resource};
 use crate::downstream::{self, DownstreamOperation, Downstreams};
+use crate::gateway::write_base::{Basis, TRIES};
+use crate::gateway::{eventual_consistency, ignored_input, unstored};
 use crate::journal::{ChangeKind, Note};
 use crate::problem::Problem;
 use crate::profile::{
@@ -28,7 +29,7 @@ use crate::types::{Kind, Role, TypeId};
 
 const OPERATIONS: &[DownstreamOperation] = &[DownstreamOperation::PartialUpdate];
 
-pub(super) fn patch(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn patch(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
@@ -39,8 +40,8 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Repl
     let message = own_urls(scene, scene.json()?);
     let (mut request, dialects) =
         PatchRequest::read(&message, settings.dialects).map_err(|error| notes::bad_patch(kind, &error))?;
-    let mut notes = passed_over::of_operations(&message);
-    notes.extend(passed_over::read_only_parts(kind, &request));
+    let mut notes = ignored_input::of_operations(&message);
+    notes.extend(ignored_input::read_only_parts(kind, &request));
     notes.extend(filters_that_never_match(kind, &request));
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
         let mut dropped = scim::patch::strip_unknown(&mut request, &kind.schemas);
@@ -73,7 +74,7 @@ fn is_swallowed(rule: PatchRule) -> bool {
 }
 
 fn patch_by(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     kind_at: TypeId,
     id: &str,
     rule: PatchRule,
@@ -170,7 +171,7 @@ fn filters_that_never_match(kind: &Kind, request: &PatchRequest) -> Vec<Note> {
 }
 
 /// The request with the URLs in the filters of its paths as they are kept.
-fn own_urls(scene: &Scene<'_>, mut body: Value) -> Value {
+fn own_urls(scene: &RequestContext<'_>, mut body: Value) -> Value {
     let Some(seen) = scene.seen_as else { return body };
     let (seen, own) = (format!("\"{seen}/"), format!("\"{}/", scene.settings.scim_url));
     let operations = body.as_object_mut().into_iter().flatten().map(|(_, value)| value);
@@ -204,7 +205,13 @@ fn whatever_it_says(rule: PatchRule) -> Option<Result<Reply, Refusal>> {
 }
 
 /// The answer that a profile gives to a PATCH that was carried out.
-fn answered(scene: &Scene<'_>, rule: PatchRule, kind_at: TypeId, id: &str, mut reply: Reply) -> Reply {
+fn answered(
+    scene: &RequestContext<'_>,
+    rule: PatchRule,
+    kind_at: TypeId,
+    id: &str,
+    mut reply: Reply,
+) -> Reply {
     let problem = match rule {
         PatchRule::AppliedThen404 => Some(write::no_such(scene, kind_at, id)),
         PatchRule::AppliedThen500 => {
@@ -273,7 +280,7 @@ struct Patched {
 }
 
 fn patched(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     kind: &Kind,
     basis: &Basis,
     split: Split,
@@ -310,7 +317,7 @@ fn patched(
         super::feature(profile.features.change_password, "changing a password")?;
     }
     let kept_before = basis.kept();
-    let kept = stored::keep(settings, kind, Some(&kept_before), Content::of_tree(kind, &tree))?;
+    let kept = unstored::keep(settings, kind, Some(&kept_before), Content::of_tree(kind, &tree))?;
     let (mut content, asked, left_out) = (kept.content, kept.asked, kept.left_out);
     // What is kept apart is compared apart.
     let tree = resource::tree_of(&content.members)?;
@@ -354,7 +361,7 @@ fn suggested(kind: &Kind, after: &Value) -> Result<(), Problem> {
 
 /// Changes who is in a group, and nothing else.
 fn change_members(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &mut Store,
     at: Ref,
     changes: &[crate::store::members::MembersChange],
@@ -364,7 +371,7 @@ fn change_members(
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let (id, before) = (Arc::clone(&record.id), record.document.shared());
     write::may(scene, operations, &id)?;
-    stale::keep(scene, store, at, true);
+    eventual_consistency::keep(scene, store, at, true);
     let changed = store.change_members(at, changes, scene.now);
     let unseen = scene.settings.profile.gateway.patch_reply == PatchReply::NoContent;
     let mut reply = if scene.inner || (unseen && !scene.asks_for_attributes()) {

@@ -9,15 +9,16 @@ use scim::schema::SchemaSet;
 use scim::text::lower_case;
 use serde_json::{Map, Value};
 
-use super::{Refusal, notes, passed_over};
+use super::{Refusal, notes};
 use crate::gateway::Settings;
+use crate::gateway::ignored_input;
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{CanonicalValues, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue};
 use crate::route::decoded;
 use crate::store::content::Content;
 use crate::store::members::Names;
-use crate::store::show::own_name;
+use crate::store::render::own_name;
 use crate::store::{Ref, Store};
 use crate::types::{Kind, Role};
 
@@ -47,7 +48,7 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
     })?;
     let dialects = std::mem::take(&mut accepted.dialects);
     let mut notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
-    notes.extend(passed_over::read_only_places(&accepted.read_only));
+    notes.extend(ignored_input::read_only_places(&accepted.read_only));
     let members = accepted.captured.take();
     let content = if settings.normalises {
         normalised(profile, kind, accepted)?

@@ -10,7 +10,7 @@ use crate::auth::{Auth, Gatekeeper};
 use crate::profile::rate::Buckets;
 use crate::profile::{self, DeactivatedUsers, PathCase, Profile};
 use crate::route::Route;
-use crate::store::show::MembersShown;
+use crate::store::render::MembersShown;
 use crate::types::{Role, TypeId, Types};
 
 /// The settings of an application. Another set takes their place; they are never changed.

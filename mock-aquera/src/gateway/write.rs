@@ -13,10 +13,11 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::basis::Basis;
 pub(super) use super::refused;
-use super::{Refusal, Scene, noted, resource, stale, stored};
+use super::{Refusal, RequestContext, noted, resource};
 use crate::downstream::{self, Change, DownstreamOperation, Downstreams};
+use crate::gateway::write_base::Basis;
+use crate::gateway::{eventual_consistency, unstored};
 use crate::journal::{ChangeKind, Note, StateChange};
 use crate::problem::Problem;
 use crate::profile::{
@@ -29,14 +30,14 @@ use crate::types::{Kind, Role, TypeId};
 pub(super) use condition::{names_version, other_version, same_version};
 pub(super) use put::replace;
 
-pub(super) fn create(scene: &Scene<'_>, kind_at: TypeId) -> Result<Reply, Refusal> {
+pub(super) fn create(scene: &RequestContext<'_>, kind_at: TypeId) -> Result<Reply, Refusal> {
     let kind = scene.settings.types.get(kind_at);
     let mut taken = resource::take(scene.settings, kind, scene.body()?)?;
     let notes = std::mem::take(&mut taken.notes);
     noted(create_of(scene, kind_at, taken), notes)
 }
 
-fn create_of(scene: &Scene<'_>, kind_at: TypeId, body: resource::Taken) -> Result<Reply, Refusal> {
+fn create_of(scene: &RequestContext<'_>, kind_at: TypeId, body: resource::Taken) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
@@ -63,7 +64,7 @@ fn create_of(scene: &Scene<'_>, kind_at: TypeId, body: resource::Taken) -> Resul
         }
     }
     let refuse = |problem| refused(problem, &[DownstreamOperation::Create], None);
-    let kept = stored::keep(settings, kind, None, content).map_err(&refuse)?;
+    let kept = unstored::keep(settings, kind, None, content).map_err(&refuse)?;
     let left_out = super::notes::not_stored(&kept.left_out);
     let (mut content, asked) = (kept.content, kept.asked);
     if !downstream::has(profile, DownstreamOperation::Create) {
@@ -86,7 +87,7 @@ fn create_of(scene: &Scene<'_>, kind_at: TypeId, body: resource::Taken) -> Resul
         (None, Ids::Fresh | Ids::Reused) => new_id(scene, &mut store, None),
     };
     let at = store.insert(kind_at, id, content, scene.now);
-    stale::keep(scene, &mut store, at, false);
+    eventual_consistency::keep(scene, &mut store, at, false);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let whole =
         !scene.inner && (profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes());
@@ -117,7 +118,7 @@ fn create_of(scene: &Scene<'_>, kind_at: TypeId, body: resource::Taken) -> Resul
 }
 
 /// The id of a resource that is about to be made.
-pub(super) fn new_id(scene: &Scene<'_>, store: &mut Store, user_name: Option<Arc<str>>) -> Arc<str> {
+pub(super) fn new_id(scene: &RequestContext<'_>, store: &mut Store, user_name: Option<Arc<str>>) -> Arc<str> {
     match (scene.settings.profile.application.ids, user_name) {
         (Ids::UserName, Some(id)) if store.find(&id).is_none() => id,
         (Ids::Reused, _) => store.reused_id().unwrap_or_else(|| store.new_id()),
@@ -153,7 +154,7 @@ pub(super) fn taken(path: &str, kind: &Kind, content: &Content) -> Problem {
     Problem::Taken { path: path.to_owned(), value }
 }
 
-pub(super) fn check_members(scene: &Scene<'_>, count: usize) -> Result<(), Problem> {
+pub(super) fn check_members(scene: &RequestContext<'_>, count: usize) -> Result<(), Problem> {
     match scene.settings.profile.gateway.max_members.map(|most| most.get() as usize) {
         Some(most) if count > most => {
             let why = format!("the group would have {count} members, and {most} is the most here");
@@ -163,11 +164,11 @@ pub(super) fn check_members(scene: &Scene<'_>, count: usize) -> Result<(), Probl
     }
 }
 
-pub(super) fn read(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn read(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let operations = &[DownstreamOperation::Read];
     let store = scene.store();
     if let Some(stale) = store.stale(id, scene.now).filter(|stale| stale.is_of(kind_at)) {
-        return stale::read(scene, kind_at, id, stale);
+        return eventual_consistency::read(scene, kind_at, id, stale);
     }
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
     let downstream = Downstreams::done(operations, id);
@@ -184,7 +185,7 @@ pub(super) fn read(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply
 
 /// The representation that a request asks for.
 pub(super) fn represent(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &Store,
     at: Ref,
     record: &Record,
@@ -203,7 +204,7 @@ pub(super) fn represent(
 }
 
 /// Adds the entity tag.
-pub(super) fn tag(scene: &Scene<'_>, store: &Store, record: &Record, reply: &mut Reply) {
+pub(super) fn tag(scene: &RequestContext<'_>, store: &Store, record: &Record, reply: &mut Reply) {
     if scene.settings.profile.features.etag == EtagRule::Works
         && let Some(tag) = store.etag_header(record)
     {
@@ -213,7 +214,7 @@ pub(super) fn tag(scene: &Scene<'_>, store: &Store, record: &Record, reply: &mut
 
 /// Answers with what was asked for, where a profile echoes what was not stored.
 pub(super) fn echo(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &Store,
     at: Ref,
     asked: Option<&Content>,
@@ -260,7 +261,7 @@ pub(super) fn differs_in_members(store: &Store, at: Ref, content: &Content) -> b
 
 /// What a profile lets a change of `active` do.
 pub(super) fn allowed(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     kind: &Kind,
     next: Next,
     after: &Map<String, Value>,
@@ -292,7 +293,7 @@ pub(super) fn allowed(
     }
 }
 
-pub(super) fn delete(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn delete(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let gateway = &scene.settings.profile.gateway;
     let kind = scene.settings.types.get(kind_at);
     let rule = if kind.role == Role::Group { gateway.delete_of_groups() } else { gateway.delete };
@@ -322,7 +323,7 @@ pub(super) fn delete(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Rep
 
 /// Does what a write came to, all or nothing.
 pub(super) fn carry_out(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &mut Store,
     at: Ref,
     next: Next,
@@ -347,7 +348,7 @@ pub(super) fn carry_out(
     let mut changed = None;
     // A write that changes nothing makes no new version (RFC 7644 §3.5.2.1).
     if !next.change.is_nothing() {
-        stale::keep(scene, store, at, true);
+        eventual_consistency::keep(scene, store, at, true);
         store.replace(at, next.content, scene.now);
         let after = store.get(at).map(|record| record.document.shared());
         changed = Some(change(kind, &id, ChangeKind::Updated, Some(before), after));
@@ -358,7 +359,7 @@ pub(super) fn carry_out(
 }
 
 /// A 200 with the resource.
-pub(super) fn represented(scene: &Scene<'_>, store: &Store, at: Ref) -> Result<Reply, Refusal> {
+pub(super) fn represented(scene: &RequestContext<'_>, store: &Store, at: Ref) -> Result<Reply, Refusal> {
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     // In a bulk response nobody sees it.
     let body = if scene.inner { Bytes::new() } else { represent(scene, store, at, record)? };
@@ -369,7 +370,7 @@ pub(super) fn represented(scene: &Scene<'_>, store: &Store, at: Ref) -> Result<R
 
 /// Refuses what the application behind the gateway has no operation for.
 pub(super) fn may(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     operations: &'static [DownstreamOperation],
     id: &str,
 ) -> Result<(), Refusal> {
@@ -392,7 +393,7 @@ fn last_of(operations: &'static [DownstreamOperation]) -> &'static [DownstreamOp
 
 /// The representation of content that is not kept, under the id and meta of the resource that it is about.
 pub(super) fn would_be(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &Store,
     at: Ref,
     content: &Content,
@@ -413,7 +414,7 @@ pub(super) fn would_be(
 }
 
 /// Removes a resource the way the application behind the gateway does.
-fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> {
+fn remove(scene: &RequestContext<'_>, store: &mut Store, at: Ref) -> Option<StateChange> {
     let kind = scene.settings.types.get(at.kind);
     let record = store.get(at)?;
     let (id, before, active) = (Arc::clone(&record.id), record.document.shared(), record.active);
@@ -423,7 +424,7 @@ fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> 
         (DownstreamDelete::Removes | DownstreamDelete::Deactivates, _) => DownstreamDelete::Removes,
     };
     if rule != DownstreamDelete::Deactivates || active {
-        stale::keep(scene, store, at, true);
+        eventual_consistency::keep(scene, store, at, true);
     }
     let after = match rule {
         DownstreamDelete::Removes => {
@@ -460,12 +461,12 @@ pub(super) fn change(
     }
 }
 
-pub(super) fn no_such(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Problem {
+pub(super) fn no_such(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Problem {
     Problem::NoSuchResource { kind: scene.settings.types.get(kind_at).name().to_owned(), id: id.to_owned() }
 }
 
 pub(super) fn existing<'s>(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &'s Store,
     kind_at: TypeId,
     id: &str,
@@ -477,7 +478,7 @@ pub(super) fn existing<'s>(
 
 /// The resource, where the application behind the gateway lets anybody see it.
 pub(super) fn visible<'s>(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &'s Store,
     kind_at: TypeId,
     id: &str,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use super::operations::{OperationKind, ScimOperation, kind_of};
-use super::record::Seen;
+use super::record::RequestRecord;
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "other"];
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -95,7 +95,7 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn of(record: &Seen<'_>) -> Self {
+    pub(super) fn of(record: &RequestRecord<'_>) -> Self {
         let took = u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX);
         Self {
             method: method_index(record.method),

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::kept::Kept;
 use super::note::Note;
 use super::operations::{self, ScimOperation, user_name_of};
 use super::record::{ChangeKind, StateChange};
 use super::{redact, wire};
 use crate::downstream::Downstream;
+use crate::journal::stored_record::Kept;
 
 /// One request to an application and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::patched;
+use crate::patched_paths;
 use crate::route::{Endpoint, Route, decoded};
 use crate::text;
 
@@ -142,15 +142,16 @@ impl ScimOperation {
     fn patches(&self, path: &str) -> bool {
         let named = self.patch.iter().filter_map(|patched| patched.path.as_ref());
         let members = self.attributes.iter().filter(|_| !self.patch.is_empty());
-        named.chain(members).any(|named| patched::comparable(named, None) == path)
+        named.chain(members).any(|named| patched_paths::comparable(named, None) == path)
     }
 }
 
 /// Whether a request patches this path: as its operations tell, or its body, which shows members within members.
 pub(super) fn patches(operations: &[ScimOperation], body: Option<&Value>, path: &str) -> bool {
-    let wanted = patched::comparable(path, None);
-    let names =
-        |body: &Value| patched::paths(body).iter().any(|named| patched::comparable(named, None) == wanted);
+    let wanted = patched_paths::comparable(path, None);
+    let names = |body: &Value| {
+        patched_paths::paths(body).iter().any(|named| patched_paths::comparable(named, None) == wanted)
+    };
     let of_bulk = |operation: &Value| {
         let Some(operation) = operation.as_object() else { return false };
         let method = member(operation, "method").and_then(Value::as_str);
@@ -304,7 +305,7 @@ fn read_patch(operation: &mut ScimOperation, body: &Map<String, Value>) {
         let value = member(one, "value");
         let op = member(one, "op").and_then(Value::as_str).unwrap_or_default();
         match (path, value.and_then(Value::as_object)) {
-            (Some(path), _) if patched::comparable(path, None) == "username" => {
+            (Some(path), _) if patched_paths::comparable(path, None) == "username" => {
                 operation.user_name = value.and_then(Value::as_str).map(str::to_owned);
             }
             (None, Some(members)) => {
@@ -326,10 +327,10 @@ pub(super) fn user_name_of(resource: &Map<String, Value>) -> Option<&str> {
 
 /// The `userName` among the members of a value without a path, which may stand under its URN or in an object of that.
 fn patched_user_name(members: &Map<String, Value>) -> Option<&str> {
-    members.iter().find_map(|(name, value)| match (patched::comparable(name, None).as_str(), value) {
+    members.iter().find_map(|(name, value)| match (patched_paths::comparable(name, None).as_str(), value) {
         ("username", value) => value.as_str(),
         (schema, Value::Object(inner)) if schema.starts_with("urn:") => {
-            let own = patched::comparable(&format!("{name}:userName"), None) == "username";
+            let own = patched_paths::comparable(&format!("{name}:userName"), None) == "username";
             user_name_of(inner).filter(|_| own)
         }
         _ => None,

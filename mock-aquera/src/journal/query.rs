@@ -7,10 +7,10 @@ use hyper::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::{IntoParams, ToSchema};
 
-use super::criteria::{Criterion, path_fits};
 use super::exchange::Exchange;
-use super::kept::Kept;
 use super::operations::OperationKind;
+use crate::journal::predicate::{Criterion, path_fits};
+use crate::journal::stored_record::Kept;
 use crate::units::suggest::{did_you_mean, nearest};
 
 /// Which exchanges are asked for. What isn't said doesn't matter; the empty query is all of them, oldest first.

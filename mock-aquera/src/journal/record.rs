@@ -41,7 +41,7 @@ pub(crate) struct StateChange {
 
 /// What is seen of an exchange: it is copied, so the application keeps it.
 #[derive(Clone, Copy)]
-pub(crate) struct Seen<'r> {
+pub(crate) struct RequestRecord<'r> {
     /// When the request was taken up.
     pub(crate) at: Timestamp,
     /// From there until the answer was ready.
@@ -58,7 +58,7 @@ pub(crate) struct Seen<'r> {
 
 /// What is known of an exchange and handed over.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct RequestMetadata {
     pub(crate) downstream: Downstreams,
     /// The rules that struck, the one that decided first.
     pub(crate) faults: Vec<Arc<str>>,

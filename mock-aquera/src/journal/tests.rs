@@ -47,7 +47,7 @@ pub(crate) trait RecordWhole {
 impl RecordWhole for Journal {
     fn record_whole(&self, record: Record) -> u64 {
         let Record { downstream, faults, dialects, changes, scim, .. } = record;
-        let seen = Seen {
+        let seen = RequestRecord {
             at: record.at,
             took: record.took,
             method: &record.method,
@@ -58,7 +58,7 @@ impl RecordWhole for Journal {
             response_headers: &record.response_headers,
             response_body: &record.response_body,
         };
-        self.record(&seen, Known { downstream, faults, dialects, notes: Vec::new(), changes, scim })
+        self.record(&seen, RequestMetadata { downstream, faults, dialects, notes: Vec::new(), changes, scim })
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::{Profile, builtin, difference};
-use crate::plain;
+use crate::parse_message;
 use crate::units::suggest::nearest;
 
 /// Why a text is no [`Profile`].
@@ -189,7 +189,7 @@ fn laid_over(
 }
 
 fn from_tree(value: Value) -> Result<Profile, ProfileError> {
-    plain::read_value(value).map_err(|(path, said)| ProfileError::BadValue(explained(&said, &path)))
+    parse_message::read_value(value).map_err(|(path, said)| ProfileError::BadValue(explained(&said, &path)))
 }
 
 /// The path of a list where a table belongs: serde would take its elements for the switches, in their order.
@@ -261,9 +261,9 @@ fn explained(said: &str, path: &str) -> String {
         if nearest(written, quoted).is_none() && !sections.is_empty() {
             return format!("unknown key `{written}` here; it belongs in [{}]", sections.join("] or ["));
         }
-        return plain::words(said);
+        return parse_message::words(said);
     }
-    plain::data(said, path).replace("expected an object", "expected a table")
+    parse_message::data(said, path).replace("expected an object", "expected a table")
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::{Admin, Cors, Server, cors};
 use crate::application::{Application, Incoming, Served};
-use crate::gateway::{nowhere, shape};
+use crate::gateway::{not_found, response_format};
 use crate::net::{FaultHandle, Head, HttpApp};
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -69,7 +69,7 @@ async fn endpoint(State(server): State<Arc<Server>>, request: Request) -> Respon
                 // Only the command line says how an application behaves that does not exist yet.
                 Err(reply) => {
                     server.tell(Some(Head::from(&parts)), reply.status, reply.note().as_deref());
-                    unread(shape::shape(&server.defaults().profile, "", *reply), body).await
+                    unread(response_format::shape(&server.defaults().profile, "", *reply), body).await
                 }
             }
         }
@@ -78,7 +78,7 @@ async fn endpoint(State(server): State<Arc<Server>>, request: Request) -> Respon
             let head = Head::from(&parts);
             let seen = head.seen_as(server.addresses()).ok().flatten();
             let origin = seen.as_deref().unwrap_or_else(|| server.addresses().origin());
-            let detail = nowhere::outside(&server.defaults().types, origin, path);
+            let detail = not_found::outside(&server.defaults().types, origin, path);
             server.tell(Some(head), StatusCode::NOT_FOUND, Some(&detail));
             unread(Reply::from(Problem::NoRoute(detail)), body).await
         }

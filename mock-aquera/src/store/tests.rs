@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::content::Content;
 use super::members::MembersChange;
-use super::show::MembersShown;
 use super::*;
+use crate::store::render::MembersShown;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 const USER: TypeId = TypeId::FIRST;

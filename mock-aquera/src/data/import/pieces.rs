@@ -6,7 +6,8 @@ use std::ops::Range;
 use scim::schema::LIST_URN;
 use serde::de::IgnoredAny;
 
-use crate::plain::{self, Mistake};
+use crate::parse_message;
+use crate::parse_message::Mistake;
 
 /// A resource as text.
 #[derive(Debug, PartialEq, Eq)]
@@ -94,8 +95,8 @@ impl Reader<'_> {
                     self.one_a_line == Some(true) || serde_json::from_slice::<IgnoredAny>(next).is_ok();
                 let line = &rest[..line_end];
                 let mistake = match serde_json::from_slice::<IgnoredAny>(line) {
-                    Err(error) if goes_on => plain::json(line, &error),
-                    _ => plain::json(rest, &error),
+                    Err(error) if goes_on => parse_message::json(line, &error),
+                    _ => parse_message::json(rest, &error),
                 };
                 let (line, column) = self.place.move_to(self.text, self.at);
                 let column = if mistake.line <= 1 { mistake.column + column - 1 } else { mistake.column };

@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use super::{SnapshotError, VERSION};
 use crate::clock::{self, ParseInstantError};
 use crate::lock;
-use crate::plain::{self, Mistake};
+use crate::parse_message;
+use crate::parse_message::Mistake;
 use crate::problem::Problem;
 use crate::store::content::{Content, Secret};
 use crate::store::members::Names;
@@ -174,7 +175,7 @@ impl<P: RestoreTarget, F: FnMut(&str, u64) -> Result<P, RestoreError>> Reader<F,
             return Err(here(RestoreError::AfterEnd));
         }
         match serde_json::from_slice(text)
-            .map_err(|error| here(RestoreError::Json(plain::json(text, &error))))?
+            .map_err(|error| here(RestoreError::Json(parse_message::json(text, &error))))?
         {
             Line::Application(about) => {
                 self.finish()?;

@@ -7,11 +7,11 @@ use scim::sort::SortBy;
 
 use super::super::filters::{Comparing, Indexed};
 use super::super::page::{Position, Rank};
-use super::super::partial;
 use super::{Item, List};
 use crate::address::Rebase;
+use crate::gateway::select_members;
 use crate::lock;
-use crate::store::show::MembersShown;
+use crate::store::render::MembersShown;
 use crate::store::{Record, Ref, Slot, Store};
 use crate::types::TypeId;
 
@@ -60,7 +60,7 @@ impl<'l> Walk<'l> {
 
     /// The resource's sort key where it satisfies the filter.
     fn judge(&self, text: &[u8]) -> Option<Rank> {
-        let mut tree = partial::members(text, &self.needed);
+        let mut tree = select_members::members(text, &self.needed);
         if let Some(to) = &self.list.seen_as {
             Rebase { from: &self.list.settings.scim_url, to }.value(&mut tree);
         }
@@ -88,14 +88,14 @@ impl<'l> Walk<'l> {
     }
 
     fn sees(&self, text: &[u8]) -> bool {
-        !self.hides_inactive || partial::is_active(text)
+        !self.hides_inactive || select_members::is_active(text)
     }
 
     pub(super) fn candidates(&self, store: &Store, indexed: &Indexed<'_>, chosen: &mut Vec<Chosen>) {
         let kind = self.kind_at;
         let slots = match indexed {
             Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
-            Indexed::Watched(index, text) => store.equal(kind, *index, text),
+            Indexed::IndexedPath(index, text) => store.equal(kind, *index, text),
             Indexed::MemberOf(id) => store.direct_groups(id),
         };
         for slot in slots {

@@ -4,13 +4,13 @@ use axum::http::{HeaderName, header};
 
 use super::refused;
 use crate::downstream::DownstreamOperation;
-use crate::gateway::{Refusal, Scene};
+use crate::gateway::{Refusal, RequestContext};
 use crate::problem::Problem;
 use crate::profile::EtagRule;
 use crate::store::{Record, Store};
 
 pub(in crate::gateway) fn same_version(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &Store,
     record: &Record,
     operations: &'static [DownstreamOperation],
@@ -22,7 +22,7 @@ pub(in crate::gateway) fn same_version(
 }
 
 pub(in crate::gateway) fn other_version(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     store: &Store,
     record: &Record,
 ) -> Option<Problem> {
@@ -40,7 +40,11 @@ pub(in crate::gateway) fn other_version(
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
 /// since all of ours are weak (RFC 7644 §3.14).
-pub(in crate::gateway) fn names_version(scene: &Scene<'_>, name: &HeaderName, own: &str) -> Option<bool> {
+pub(in crate::gateway) fn names_version(
+    scene: &RequestContext<'_>,
+    name: &HeaderName,
+    own: &str,
+) -> Option<bool> {
     if scene.settings.profile.features.etag != EtagRule::Works {
         return None;
     }

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::downstream;
 use crate::downstream::DownstreamOperation;
-use crate::gateway::basis::{Basis, TRIES};
 use crate::gateway::members::PutMembers;
-use crate::gateway::{Refusal, Scene, feature, members, noted, notes, resource, stored};
+use crate::gateway::write_base::{Basis, TRIES};
+use crate::gateway::{Refusal, RequestContext, feature, members, noted, notes, resource, unstored};
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody};
@@ -19,7 +19,11 @@ use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::types::{Kind, Role, TypeId};
 
-pub(in crate::gateway) fn replace(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+pub(in crate::gateway) fn replace(
+    scene: &RequestContext<'_>,
+    kind_at: TypeId,
+    id: &str,
+) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let gateway = &settings.profile.gateway;
     let kind = settings.types.get(kind_at);
@@ -39,7 +43,7 @@ pub(in crate::gateway) fn replace(scene: &Scene<'_>, kind_at: TypeId, id: &str) 
 }
 
 fn replace_by(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     kind_at: TypeId,
     id: &str,
     taken: resource::Taken,
@@ -111,7 +115,7 @@ struct Replaced {
 }
 
 fn replaced(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     kind: &Kind,
     basis: &Basis,
     content: Content,
@@ -124,7 +128,7 @@ fn replaced(
     if let Some(members) = members {
         (next.refs, next.names) = members;
     }
-    let kept = stored::keep(scene.settings, kind, Some(&before), next)?;
+    let kept = unstored::keep(scene.settings, kind, Some(&before), next)?;
     let (next, asked, left_out) = (kept.content, kept.asked, kept.left_out);
     let after = resource::tree_of(&next.members)?;
     if let Err(problems) =
@@ -138,7 +142,7 @@ fn replaced(
 }
 
 /// What a PUT without `active` does to it, where that is something.
-fn without_active(scene: &Scene<'_>, basis: &Basis, before: &Value) -> Option<Note> {
+fn without_active(scene: &RequestContext<'_>, basis: &Basis, before: &Value) -> Option<Note> {
     let becomes = match scene.settings.profile.gateway.put_without_active {
         PutWithoutActive::Clears => before.get("active").map(|_| "removed"),
         PutWithoutActive::Activates => (!basis.active).then_some("set to true"),
@@ -151,7 +155,7 @@ fn without_active(scene: &Scene<'_>, basis: &Basis, before: &Value) -> Option<No
 
 /// The content that a PUT asks for.
 fn replacement(
-    scene: &Scene<'_>,
+    scene: &RequestContext<'_>,
     kind: &Kind,
     basis: &Basis,
     mut content: Content,

@@ -19,7 +19,8 @@ use super::strict::same_key;
 use crate::address::Rebase;
 use crate::application::{Application, scim_url};
 use crate::data::{LoadError, LoadProblem};
-use crate::plain::{self, Mistake};
+use crate::parse_message;
+use crate::parse_message::Mistake;
 use crate::server::ApplicationError;
 use crate::types::{TypeId, UnknownType};
 use crate::units::duration;
@@ -333,13 +334,15 @@ impl FromRequest<Shared> for AnyJson {
 
     async fn from_request(request: Request, admin: &Shared) -> Result<Self, AdminError> {
         let Raw(body) = Raw::from_request(request, admin).await?;
-        serde_json::from_slice(&body).map(Self).map_err(|error| bad_json(&body, plain::json(&body, &error)))
+        serde_json::from_slice(&body)
+            .map(Self)
+            .map_err(|error| bad_json(&body, parse_message::json(&body, &error)))
     }
 }
 
 /// What a body says as a JSON object.
 pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError> {
-    plain::read_object(body).map_err(|mistake| bad_json(body, mistake))
+    parse_message::read_object(body).map_err(|mistake| bad_json(body, mistake))
 }
 
 fn bad_json(body: &[u8], mistake: Mistake) -> AdminError {

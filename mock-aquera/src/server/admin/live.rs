@@ -55,7 +55,7 @@ pub(super) struct WaitQuery {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Wait {
     /// Which exchanges; those that are there already count too.
-    #[serde(deserialize_with = "crate::plain::object")]
+    #[serde(deserialize_with = "crate::parse_message::object")]
     request: JournalQuery,
     /// How many; 1 unless said otherwise, and at most as many as the journal may hold.
     count: Option<usize>,

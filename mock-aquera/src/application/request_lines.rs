@@ -10,7 +10,7 @@ use super::Application;
 use crate::auth::TokenReply;
 use crate::clock::Clock as _;
 use crate::fault::Strikes;
-use crate::journal::{Known, Seen};
+use crate::journal::{RequestMetadata, RequestRecord};
 use crate::log::Line;
 use crate::net::Head;
 use crate::reply::Reply;
@@ -70,7 +70,7 @@ impl Application {
             let line = Line { status: Some(status), head: Some((head.method, head.uri)), notable: true };
             log.tell(line, |notes| notes.add(why));
         }
-        let seen = Seen {
+        let seen = RequestRecord {
             at: self.clock().now(),
             took: Duration::ZERO,
             method: head.method,
@@ -81,7 +81,7 @@ impl Application {
             response_headers: headers,
             response_body: body,
         };
-        self.journal_ring().record(&seen, Known::default());
+        self.journal_ring().record(&seen, RequestMetadata::default());
     }
 
     /// Tells of a request whose client gave up while a fault kept it waiting.

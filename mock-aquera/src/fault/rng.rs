@@ -47,7 +47,7 @@ fn mixed(bits: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::fault::rng::*;
 
     #[test]
     fn each_part_of_the_key_counts() {

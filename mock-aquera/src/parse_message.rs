@@ -9,8 +9,8 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor}
 use serde_json::Value;
 use serde_json::error::Category;
 
+use crate::parse_message::place::{At, cut};
 use crate::units::suggest::{did_you_mean, nearest};
-use place::{At, cut};
 
 /// What is wrong with a text, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

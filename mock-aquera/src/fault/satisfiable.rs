@@ -318,7 +318,7 @@ fn below_base(path: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::fault::satisfiable::*;
 
     #[test]
     fn rule_that_cannot_strike_is_refused_with_the_way_out() {

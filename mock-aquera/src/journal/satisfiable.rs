@@ -110,7 +110,7 @@ impl Asked<'_> {
 mod tests {
     use jiff::Timestamp;
 
-    use super::*;
+    use crate::journal::satisfiable::*;
     use crate::types::Types;
 
     fn asked<'a>(types: &'a Types, name: &'static str, base: &'static str) -> Asked<'a> {

@@ -21,9 +21,9 @@ use tokio_stream::wrappers::WatchStream;
 use utoipa::ToSchema;
 
 use super::exchange::Exchange;
-use super::kept::Kept;
 use super::query::JournalQuery;
 use super::{Journal, JournalLimits, Shared};
+use crate::journal::stored_record::Kept;
 use crate::lock;
 
 /// What somebody who follows the journal is told.

@@ -98,7 +98,7 @@ pub(super) fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::fault::lexer::*;
 
     #[test]
     fn values_come_back() {

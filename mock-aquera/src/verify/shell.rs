@@ -152,7 +152,7 @@ impl FromStr for Times {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use crate::verify::shell::*;
 
     #[test]
     fn words_say_what_json_says() {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::Application;
 use super::serve::{Incoming, ReceivedRequest, RequestHeaders, Verdict};
 use crate::gateway::list::List;
-use crate::gateway::{self, Step};
+use crate::gateway::{self, Outcome};
 use crate::net::{Head, SocketFault};
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -39,8 +39,8 @@ impl Application {
             let received = ReceivedRequest::new(&settings, (head, path_at, &body), now, seen.as_deref());
             let step = gateway::handle(&application.scene(&received, &RequestHeaders::of(head.headers), me));
             let reply = match step {
-                Step::Done(reply) => reply,
-                Step::Aside(list) => list.answer(application.store()).unwrap_or_else(Reply::from),
+                Outcome::Ready(reply) => reply,
+                Outcome::Deferred(list) => list.answer(application.store()).unwrap_or_else(Reply::from),
             };
             if let Err(reply) = tell.send(reply) {
                 application.finish_response(

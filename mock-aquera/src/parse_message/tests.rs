@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
-use super::*;
+use crate::parse_message::*;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -83,7 +83,7 @@ fn without_urn<'p>(path: &'p str, core: Option<&str>) -> &'p str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::patched_paths::*;
 
     #[test]
     fn every_dialect_of_a_patch_names_its_paths() {

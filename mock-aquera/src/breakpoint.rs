@@ -43,14 +43,14 @@ impl Hold {
 
 /// The server's end of a hold.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct Breakpoint {
     arrival: u64,
     pub(crate) phase: Phase,
     reached: oneshot::Sender<()>,
     release: oneshot::Receiver<()>,
 }
 
-impl Gate {
+impl Breakpoint {
     /// Waits for the hold's end. `false`: the connection is to be closed without an answer.
     pub(crate) async fn pass(mut self) -> bool {
         // Released or called off before the request came.
@@ -66,7 +66,7 @@ impl Gate {
 #[derive(Debug, Default)]
 pub(crate) struct Gates {
     arrivals: u64,
-    gates: Vec<Gate>,
+    gates: Vec<Breakpoint>,
 }
 
 impl Gates {
@@ -76,7 +76,7 @@ impl Gates {
         let (release, on_release) = oneshot::channel();
         let nth = u64::try_from(nth.max(1)).unwrap_or(u64::MAX);
         let arrival = self.arrivals.saturating_add(nth);
-        self.gates.push(Gate { arrival, phase, reached, release: on_release });
+        self.gates.push(Breakpoint { arrival, phase, reached, release: on_release });
         Hold { reached: Some(on_reached), release: Some(release) }
     }
 
@@ -85,7 +85,7 @@ impl Gates {
     }
 
     /// Counts a request and hands out the gates it has to pass, in order.
-    pub(crate) fn arrive(&mut self) -> Vec<Gate> {
+    pub(crate) fn arrive(&mut self) -> Vec<Breakpoint> {
         self.arrivals += 1;
         let now = self.arrivals;
         self.gates.extract_if(.., |gate| gate.arrival == now).collect()

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::note::Note;
 use super::operations::ScimOperation;
-use super::record::{Known, MAX_STATE_BYTES, Seen, StateChange};
+use super::record::{MAX_STATE_BYTES, RequestMetadata, RequestRecord, StateChange};
 use super::redact::{self, REDACTED};
 use crate::downstream::{self, Downstream, DownstreamOperation, Downstreams};
 
@@ -115,7 +115,7 @@ impl Kept {
     }
 
     /// Clears and compacts a record. Bodies and states are left out where the whole would weigh more than `limit`.
-    pub(super) fn of(seen: &Seen<'_>, known: Known, limit: usize) -> Self {
+    pub(super) fn of(seen: &RequestRecord<'_>, known: RequestMetadata, limit: usize) -> Self {
         ROOM.with_borrow_mut(|room| {
             let kept = Self::written(room, seen, known, limit);
             if room.capacity() > MAX_ROOM {
@@ -125,8 +125,8 @@ impl Kept {
         })
     }
 
-    fn written(room: &mut Vec<u8>, seen: &Seen<'_>, known: Known, limit: usize) -> Self {
-        let Known { downstream, faults, dialects, notes, changes, scim } = known;
+    fn written(room: &mut Vec<u8>, seen: &RequestRecord<'_>, known: RequestMetadata, limit: usize) -> Self {
+        let RequestMetadata { downstream, faults, dialects, notes, changes, scim } = known;
         let (operations, target, accepted, many) = match downstream {
             Downstreams::None => (Default::default(), None, false, Vec::new()),
             Downstreams::Few { operations, target, accepted } => (operations, target, accepted, Vec::new()),

@@ -76,7 +76,7 @@ impl<'n> Visitor<'_> for Name<'n> {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use crate::gateway::select_members::*;
 
     #[test]
     fn only_what_is_wanted_is_read() {

@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::write::{names_version, no_such, refused};
-use super::{Refusal, Scene};
+use super::{Refusal, RequestContext};
 use crate::downstream::{DownstreamOperation, Downstreams};
 use crate::profile::EtagRule;
 use crate::reply::Reply;
@@ -13,9 +13,16 @@ use crate::store::{Ref, Stale, Store};
 use crate::types::TypeId;
 
 /// Reads what was there before a write.
-pub(super) fn read(scene: &Scene<'_>, kind_at: TypeId, id: &str, stale: &Stale) -> Result<Reply, Refusal> {
+pub(super) fn read(
+    scene: &RequestContext<'_>,
+    kind_at: TypeId,
+    id: &str,
+    stale: &Stale,
+) -> Result<Reply, Refusal> {
     let operations = &[DownstreamOperation::Read];
-    let inactive = |text: &Bytes| scene.settings.hides_inactive(kind_at) && !super::partial::is_active(text);
+    let inactive = |text: &Bytes| {
+        scene.settings.hides_inactive(kind_at) && !crate::gateway::select_members::is_active(text)
+    };
     let Some(text) = stale.shown.as_ref().filter(|text| !inactive(text)) else {
         return Err(refused(no_such(scene, kind_at, id), operations, Some(id)));
     };
@@ -36,13 +43,13 @@ pub(super) fn read(scene: &Scene<'_>, kind_at: TypeId, id: &str, stale: &Stale) 
 }
 
 /// Lets reads go on showing what is now, where the profile has it so: the resource, or that it isn't there.
-pub(super) fn keep(scene: &Scene<'_>, store: &mut Store, at: Ref, there: bool) {
+pub(super) fn keep(scene: &RequestContext<'_>, store: &mut Store, at: Ref, there: bool) {
     if let Some(until) = scene.stale_until() {
         store.keep_stale(at, until, scene.now, there.then(|| scene.settings.members_in_reads()));
     }
 }
 
-impl Scene<'_> {
+impl RequestContext<'_> {
     fn stale_until(&self) -> Option<Timestamp> {
         let period = self.settings.profile.application.stale_reads;
         if period.is_zero() {

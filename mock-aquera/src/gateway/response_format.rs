@@ -172,7 +172,7 @@ fn rewrite_meta(tree: &mut Value, rule: Location, versions: bool, base: &str) {
 mod tests {
     use axum::http::StatusCode;
 
-    use super::*;
+    use crate::gateway::response_format::*;
 
     fn error_with(body: ErrorBody, content_type: ErrorContentType) -> (Option<String>, String) {
         let profile = Profile {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::Application;
 use crate::clock::Clock as _;
 use crate::fault::{Phase, Strikes};
-use crate::journal::{Known, Seen};
+use crate::journal::{RequestMetadata, RequestRecord};
 use crate::net::Head;
 use crate::reply::Reply;
 
@@ -44,7 +44,7 @@ impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         let Some(Waiting { application, at, head, body, strikes, reply }) = self.0.take() else { return };
         let took: Option<Duration> = application.clock().now().duration_since(at).try_into().ok();
-        let seen = Seen {
+        let seen = RequestRecord {
             at,
             took: took.unwrap_or_default(),
             method: head.method,
@@ -55,7 +55,7 @@ impl Drop for Unanswered<'_> {
             response_headers: &HeaderMap::new(),
             response_body: &Bytes::new(),
         };
-        let known = Known {
+        let known = RequestMetadata {
             downstream: reply.map(|reply| reply.downstream.clone()).unwrap_or_default(),
             faults: strikes.rules().cloned().collect(),
             dialects: reply.map(|reply| reply.dialects.clone()).unwrap_or_default(),

@@ -163,7 +163,7 @@ fn contains(exchange: &Exchange, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::journal::predicate::*;
 
     #[test]
     fn path_matches_by_the_common_rule() {

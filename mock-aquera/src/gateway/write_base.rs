@@ -6,10 +6,10 @@
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::{Scene, write};
+use super::{RequestContext, write};
 use crate::route::{Route, decoded};
 use crate::store::content::Secret;
-use crate::store::show::MembersShown;
+use crate::store::render::MembersShown;
 use crate::store::{Record, Ref, Store};
 
 /// A body or a resource of more bytes than this makes a write a long one.
@@ -63,7 +63,7 @@ impl Basis {
 }
 
 /// Whether a write may take so long that it should not run where others wait for their turn.
-pub(crate) fn is_long(scene: &Scene<'_>) -> bool {
+pub(crate) fn is_long(scene: &RequestContext<'_>) -> bool {
     use axum::http::Method;
     if !matches!(*scene.method, Method::POST | Method::PUT | Method::PATCH) {
         return false;

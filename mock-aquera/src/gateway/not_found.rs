@@ -92,7 +92,7 @@ fn types_known(types: &Types) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::gateway::not_found::*;
 
     #[test]
     fn path_below_the_base_is_met_with_what_was_meant() {

@@ -156,7 +156,7 @@ fn set(members: &mut Members, name: &str, value: Option<Value>) {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use crate::gateway::unstored::*;
 
     const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
