@@ -65,7 +65,7 @@ enum Command {
     Profiles(profiles::Options),
     /// End with 0 when the server is ready.
     Healthcheck(healthcheck::Options),
-    /// Look whether so many requests came in as are expected; what comes nearest is shown where not.
+    /// Verify the number of requests that came in; a failure shows the nearest misses.
     Verify(verify::Options),
     /// Print a completion script.
     Completions {

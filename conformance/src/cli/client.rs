@@ -56,10 +56,10 @@ pub(super) struct Client {
     /// Judge this recording in place of a run: a journal of mock-aquera, or an HTTP archive (HAR 1.2)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["drive", "own", "scenario"])]
     journal: Option<PathBuf>,
-    /// Wait so many seconds for the first request of a step, or for the command to end
+    /// Seconds to wait for the first request of a step, or for the command to end
     #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
     timeout: f64,
-    /// A step is over when nothing has arrived for so many seconds [default: 5; with --drive: 0]
+    /// A step is over when nothing has arrived for this number of seconds [default: 5; with --drive: 0]
     #[arg(long, value_name = "SECONDS")]
     quiet: Option<f64>,
     /// Accept this token, and not one that is made up

@@ -38,7 +38,7 @@ pub(super) struct Matrix {
     /// Every combination: without this and without --select, the two authentications take turns in basic scenarios, and the three methods in other sequences
     #[arg(long)]
     all: bool,
-    /// So many cells at once; by default twice the number of cores
+    /// Number of cells to run in parallel; by default twice the number of cores
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Which tables to print; `limitation` alone also selects its cells
@@ -92,7 +92,7 @@ impl Matrix {
         ending.finish(report, Cell::all(Extent::Every).iter().map(Cell::id))
     }
 
-    /// Whoever selects may select anything.
+    /// A selection may name any cell.
     fn extent(&self, choice: &Choice) -> Extent {
         if self.all || choice.select.is_some() { Extent::Every } else { Extent::InTurns }
     }

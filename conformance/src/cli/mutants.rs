@@ -28,7 +28,7 @@ pub(super) struct Mutants {
     /// Play only the cases that a mutant says it is found by, not all of them
     #[arg(long)]
     named: bool,
-    /// So many mutants at once
+    /// Number of mutants to run in parallel
     #[arg(long, value_name = "N", default_value = "2")]
     jobs: NonZeroUsize,
     /// Mutant files in place of those built in

@@ -36,7 +36,7 @@ pub(super) struct Probe {
     /// Write a profile of mock-aquera that behaves the same
     #[arg(long, value_name = "FILE.toml")]
     out: Option<PathBuf>,
-    /// So many forms at once
+    /// Number of forms to try in parallel
     #[arg(long, value_name = "N", default_value = "4")]
     jobs: NonZeroUsize,
     /// Names of what is made follow from it; by default another one each time

@@ -38,7 +38,7 @@ pub(super) struct Server {
     choice: Choice,
     #[command(flatten)]
     strictness: Strictness,
-    /// So many cases at once
+    /// Number of cases to run in parallel
     #[arg(long, value_name = "N", default_value = "8")]
     jobs: NonZeroUsize,
     /// Leave what is made at the server, to look at it
@@ -72,10 +72,10 @@ pub(super) struct Access {
     /// Send this header field with every request; repeatable
     #[arg(long, value_name = "NAME:VALUE")]
     header: Vec<String>,
-    /// Wait so many seconds for an answer
+    /// Seconds to wait for a response
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
     timeout: f64,
-    /// Send at most so many requests a second
+    /// Maximum number of requests a second
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
     /// Slow down to no fewer requests a second than this where the server answers 429 or 503

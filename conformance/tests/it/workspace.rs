@@ -138,6 +138,59 @@ fn the_harness_compares_text_through_one_function() {
     }
 }
 
+/// Phrases that a reader has to puzzle over, in the texts that people read.
+const BANNED: [&str; 14] = [
+    "hoever",
+    "othing where",
+    "o many seconds",
+    "so many at",
+    "those that",
+    "none that",
+    " is none ",
+    "as you like",
+    "on their way",
+    "own hand",
+    "Whom ",
+    "without end",
+    "hangs on",
+    "laid out",
+];
+
+/// The documents, the texts of errors, and the help of the command lines.
+#[test]
+fn texts_for_people_use_plain_sentences() {
+    let mut texts: Vec<(PathBuf, String)> = Vec::new();
+    let mut documents = vec![root().join("docs/decisions.md"), root().join("docs/mutants.md")];
+    documents.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
+    documents.extend(
+        ["cases", "client", "mutants"].map(|name| root().join(format!("conformance/data/{name}/README.md"))),
+    );
+    for document in documents {
+        let text = std::fs::read_to_string(&document).expect("a document");
+        texts.push((document, text));
+    }
+    for member in ["scim", "cli-support", "mock-aquera", "provisioner", "conformance"] {
+        for (path, text) in sources(&root().join(member).join("src")) {
+            let in_cli =
+                path.components().any(|part| part.as_os_str() == "cli" || part.as_os_str() == "cli.rs");
+            let for_people = |line: &&str| {
+                let line = line.trim_start();
+                line.starts_with("#[error(") || in_cli && line.starts_with("///")
+            };
+            let read = text.lines().filter(for_people).collect::<Vec<_>>().join("\n");
+            texts.push((path, read));
+        }
+    }
+    assert!(texts.iter().map(|(_, text)| text.lines().count()).sum::<usize>() > 2000, "texts were found");
+    let found: Vec<String> = texts
+        .iter()
+        .flat_map(|(path, text)| text.lines().map(move |line| (path, line)))
+        .filter(|(_, line)| BANNED.iter().any(|phrase| line.contains(phrase)))
+        .map(|(path, line)| format!("{}: {}", path.display(), line.trim()))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn fixtures_hold_no_code() {
     assert_eq!(sources(&root().join("fixtures")), Vec::new());

@@ -34,7 +34,7 @@ pub(super) use tls::CA_FILE;
 
 /// How many users are made up when nobody says what to start with.
 const DEMO_USERS: usize = 3;
-/// How long answers that are on their way may take once the program was told to stop.
+/// How long in-flight requests may take once the program was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
 const LISTENING: &str = "Listening";
@@ -70,7 +70,7 @@ pub(super) struct Options {
     /// (repeatable: any of them) [default: bearer:mock-token]
     #[arg(long, value_name = "KIND", help_heading = CREDENTIALS)]
     auth: Vec<String>,
-    /// Whom /Me stands for [default: the user of basic, the client of oauth, nobody with a bearer token]
+    /// User name that /Me resolves to [default: the user of basic, the client of oauth, nobody with a bearer token]
     #[arg(long, value_name = "USERNAME", help_heading = CREDENTIALS)]
     me: Option<String>,
     /// How long a token of an oauth client is good for, such as 90s, 10m or 1h [default: 1h]
@@ -134,7 +134,7 @@ pub(super) struct Options {
     /// Remember this many exchanges in each application's journal
     #[arg(long, value_name = "N", default_value_t = JournalLimits::default().exchanges, help_heading = OUTPUT)]
     journal_limit: usize,
-    /// Remember about so many bytes in each application's journal, such as 500000, 64KiB or 32MiB
+    /// Approximate journal size per application, such as 500000, 64KiB or 32MiB
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = size::parse, help_heading = OUTPUT)]
     journal_bytes: usize,
     /// Write no line for each request to stderr
@@ -163,7 +163,7 @@ fn in_runtime(options: Options, log: Option<RequestLog>) -> Result<(), Failure> 
     runtime.block_on(serve(options, log))
 }
 
-/// Events go where the lines of requests go: whoever does not read stderr must not stop the server by it.
+/// Events go where the lines of requests go: a reader of stderr that stalls must not stop the server.
 fn log_to(log: Option<RequestLog>) {
     let (filter, invalid) = log_filter::from_environment("info");
     if let Some(invalid) = invalid {
@@ -342,7 +342,7 @@ fn faults(files: &[PathBuf]) -> Result<Vec<Fault>, Failure> {
     Ok(all)
 }
 
-/// Whoever waits for the file never sees half of it.
+/// A program that waits for the file never sees half of it.
 fn write_aside(file: &Path, text: &str) -> io::Result<()> {
     let aside = aside(file);
     fs::write(&aside, text)?;

@@ -32,7 +32,7 @@ pub enum ParseFaultError {
     #[error("`{0}` takes no value")]
     NotBare(&'static str),
     /// Nothing stands behind the equals sign.
-    #[error("nothing stands behind `{0}=`; an empty value is written `{0}=\"\"`")]
+    #[error("`{0}=` has no value; an empty value is written `{0}=\"\"`")]
     NoValue(String),
     /// The value doesn't fit the key.
     #[error("`{value}` does not fit `{key}`, which takes {takes}")]

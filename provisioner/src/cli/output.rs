@@ -153,7 +153,7 @@ pub(super) const fn colour(outcome: Outcome) -> Style {
     }
 }
 
-/// One user in a list: what happened and to whom on the first line, why on those below it.
+/// One user in a list: user and result on the first line, why on those below it.
 pub(super) struct Row<'a> {
     /// What stands before the user, each with its columns; the first one in [`colour`].
     pub(super) lead: &'a [(String, usize)],

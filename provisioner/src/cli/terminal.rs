@@ -9,7 +9,7 @@ use crate::visible::visible;
 
 /// The default width of the output.
 const WIDTH: usize = 80;
-/// The narrowest output that is laid out; anything narrower is wrapped by the terminal.
+/// The narrowest width of a table; anything narrower is wrapped by the terminal.
 const NARROWEST: usize = 40;
 
 /// The columns that output may take: `COLUMNS`, else the terminal's width, else 80.

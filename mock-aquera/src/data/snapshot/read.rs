@@ -121,7 +121,7 @@ pub(crate) enum RestoreError {
     Missing(&'static str),
     #[error("`document.{name}` is {expected}")]
     Instant { name: &'static str, expected: ParseInstantError },
-    #[error("`document.meta.version` is none of ours: {0}")]
+    #[error("invalid `document.meta.version`: {0}")]
     ResourceVersion(String),
 }
 

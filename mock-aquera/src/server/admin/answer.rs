@@ -52,9 +52,7 @@ pub(super) enum AdminError {
     ForeignSite,
     #[error("the body has the media type {sent}; send the header `Content-Type: {expected}` (curl: --json)")]
     MediaType { sent: String, expected: String },
-    #[error(
-        "there is no application called `{0}`; GET /_mock/applications lists those that there are, and PUT makes one"
-    )]
+    #[error("unknown application `{0}`; GET /_mock/applications lists them, and PUT creates one")]
     NoSuchApplication(String),
     #[error(transparent)]
     NoSuchType(#[from] UnknownType),
