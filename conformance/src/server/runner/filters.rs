@@ -1,6 +1,6 @@
 //! Filters that a subject refuses, ignores, or answers with nothing where something is to be found.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -53,9 +53,11 @@ impl Player<'_> {
     /// Returns what is wrong with all filters, or with all look-ups by name, if that is behind all most binding misses.
     pub(super) async fn broken_filter(&mut self) -> Option<Fault> {
         let worst = self.misses.iter().map(|(_, miss)| miss.level).min()?;
-        let binding: Vec<_> = self.misses.iter().filter(|(_, miss)| miss.level == worst).collect();
-        let missed: Option<Vec<Missed>> =
-            binding.iter().map(|(step, miss)| self.missed(step, miss)).collect();
+        let mut missed: BTreeMap<usize, Vec<&(String, Miss)>> = BTreeMap::new();
+        for found in self.misses.iter().filter(|(_, miss)| miss.level == worst) {
+            missed.entry(found.1.at).or_default().push(found);
+        }
+        let missed: Option<Vec<Missed>> = missed.values().map(|of_one| self.missed(of_one)).collect();
         let missed = missed?;
         let mut fault = None;
         for query in &missed {
@@ -83,18 +85,22 @@ impl Player<'_> {
         Some(Fault { shared, attribute, because, is_means: !self.about.contains(&shared) })
     }
 
-    /// Returns the query whose answer was missed, if it has a filter and was answered with success, and if what was missed
-    /// is what the filter selects.
-    fn missed(&self, step: &str, miss: &Miss) -> Option<Missed> {
-        let played = self.exchanges.get(..miss.at)?;
+    /// Returns the query whose answer was missed, if it has a filter and was answered with success, and if one of the misses
+    /// in the answer is about what the filter selects: what else is missed of such a page follows from it.
+    fn missed(&self, misses: &[&(String, Miss)]) -> Option<Missed> {
+        let (step, first) = misses.first()?;
+        let played = self.exchanges.get(..first.at)?;
         let sent = played.last()?;
         let is_answered = sent.response.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
-        let wants_refusal = miss.what == "status";
-        let selects = wants_refusal || miss.what == "totalResults" || miss.what.starts_with("/Resources");
-        let is_own = matches!(miss.shared, None | Some(Shared::InvalidFilter));
-        (is_answered && selects && is_own).then_some(())?;
+        let wants_refusal = first.what == "status";
+        let selects = misses.iter().any(|(_, miss)| {
+            wants_refusal || miss.what == "totalResults" || miss.what.starts_with("/Resources")
+        });
+        let are_own =
+            misses.iter().all(|(_, miss)| matches!(miss.shared, None | Some(Shared::InvalidFilter)));
+        (is_answered && selects && are_own).then_some(())?;
         Some(Missed {
-            step: step.to_owned(),
+            step: step.clone(),
             path: self.stage.client.below(&sent.request.url)?,
             filter: filter_of(played)?,
             wants_refusal,

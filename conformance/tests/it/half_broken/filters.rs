@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::causes::{assert_one_finding, findings};
 use super::front::{Broken, Judged};
 
-const SELECT: &str = "section=3.1 | section=3.4.2 | section=3.4.2.2 | section=3.6 | section=3.7 | section=3.12 | section=4 | section=3.2.2.7 | document=seed";
+const SELECT: &str = "section=3.1 | section=3.4.2 | section=3.4.2.2 | section=3.4.2.4 | section=3.6 | section=3.7 | section=3.12 | section=4 | section=3.2.2.7 | document=seed";
 
 /// A server that does not look at `filter` in URLs.
 async fn ignoring_filters(path: &'static str) -> Broken {
