@@ -163,7 +163,14 @@ fn all(scene: &RequestContext<'_>) -> Vec<TypeId> {
 
 fn collection(scene: &RequestContext<'_>, kind: TypeId) -> Result<Outcome, Refusal> {
     match *scene.method {
-        Method::GET | Method::HEAD => list::list(scene, vec![kind], &Query::of_url(scene.query)?),
+        Method::GET | Method::HEAD => {
+            if let Some(text) = query::lone_filter(scene.query)
+                && let Some(reply) = list::quick(scene, kind, &text)
+            {
+                return Ok(Outcome::Ready(reply));
+            }
+            list::list(scene, vec![kind], &Query::of_url(scene.query)?)
+        }
         Method::POST => write::create(scene, kind).map(Outcome::Ready),
         _ => Err(scene.not_allowed("GET, POST".to_owned())),
     }

@@ -67,6 +67,14 @@ pub(crate) fn let_others() {
     std::thread::sleep(std::time::Duration::from_micros(50));
 }
 
+/// How many places have a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Equals {
+    None,
+    One(u32),
+    Several,
+}
+
 /// What `meta` says of a resource that comes back from somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Past {
@@ -160,6 +168,17 @@ impl Store {
     pub(crate) fn find_in(&self, kind: TypeId, id: &str) -> Option<(Ref, &Record)> {
         let at = self.find(id).filter(|at| at.kind == kind)?;
         self.get(at).map(|record| (at, record))
+    }
+
+    /// Whether one place, several or none have this watched text.
+    pub(crate) fn equals(&self, kind: u16, index: usize, text: &str) -> Equals {
+        let folded = self.types.get(kind).watched[index].fold(text);
+        let mut found = self.table(kind).having(index, &folded).filter(|(_, record)| !record.hidden);
+        match (found.next(), found.next()) {
+            (None, _) => Equals::None,
+            (Some((slot, _)), None) => Equals::One(slot),
+            (Some(_), Some(_)) => Equals::Several,
+        }
     }
 
     /// The places whose watched text is this one, in order of creation.

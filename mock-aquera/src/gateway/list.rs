@@ -8,7 +8,7 @@ mod refused;
 mod walk;
 
 use std::cmp::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -35,12 +35,14 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::document::write_number;
 use crate::store::render::MembersShown;
-use crate::store::{Ref, Store};
-use crate::types::{Kind, Role, TypeId, Types};
+use crate::store::{Equals, Ref, Store};
+use crate::types::{IndexedPath, Kind, Role, TypeId, Types};
 use item::{Item, Listed};
 use refused::refused;
 use walk::{Chosen, Walk};
 
+/// The length of a list response around one resource or none.
+const ENVELOPE: usize = 130;
 /// Stores up to this size are walked on the spot.
 const SMALL: usize = 512;
 
@@ -92,6 +94,47 @@ struct Found {
     start: usize,
     next: Option<Place>,
     previous: Option<Start<Place>>,
+}
+
+/// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
+pub(super) fn quick(scene: &RequestContext<'_>, kind_at: TypeId, text: &str) -> Option<Reply> {
+    let settings = scene.settings;
+    if !settings.plain_lists {
+        return None;
+    }
+    let (attribute, value) = scim::filter::simple_eq(text)?;
+    let kind = settings.types.get(kind_at);
+    let store = scene.store();
+    let found = if attribute.eq_ignore_ascii_case("id") {
+        store.find_in(kind_at, &value).map_or(Equals::None, |(at, _)| Equals::One(at.slot))
+    } else {
+        let asked = |watched: &IndexedPath| watched.answers() && watched.text.eq_ignore_ascii_case(attribute);
+        let index = kind.watched.iter().position(asked)?;
+        store.equals(kind_at, index, &value)
+    };
+    if store.has_stale(scene.now) {
+        return None;
+    }
+    let body = match found {
+        Equals::None => {
+            let mut body = Vec::with_capacity(ENVELOPE);
+            head(&mut body, Some(0), Some(1), Some(0), b"");
+            body
+        }
+        Equals::One(slot) => {
+            let at = Ref { kind: kind_at, slot };
+            let record = store.get(at).filter(|record| !record.on_request)?;
+            let mut body = Vec::with_capacity(ENVELOPE + record.document.text().len());
+            body.extend_from_slice(&HEAD_OF_ONE);
+            store.show_into(&mut body, at, record, settings.members_in_lists());
+            body
+        }
+        Equals::Several => return None,
+    };
+    drop(store);
+    let mut body = body;
+    body.extend_from_slice(b"]}");
+    Some(Reply::scim(StatusCode::OK, Bytes::from(body)).became(read()))
 }
 
 fn read() -> Downstreams {
@@ -483,6 +526,13 @@ fn synthetic() -> String {
         scim::schema::USER_URN
     )
 }
+
+/// What stands in front of the only resource that is found.
+static HEAD_OF_ONE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut out = Vec::new();
+    head(&mut out, Some(1), Some(1), Some(1), b"");
+    out
+});
 
 /// Begins a list response, up to the opened list of resources.
 fn head(

@@ -1,5 +1,7 @@
 //! What a query asks for (RFC 7644 §3.4.2), from the URL or from the body of a search (RFC 7644 §3.4.3).
 
+use std::borrow::Cow;
+
 use scim::dialect::{Dialect, Dialects, check_message};
 use scim::json::get_ci;
 use scim::schema::SEARCH_URN;
@@ -79,6 +81,13 @@ impl Query {
     pub(crate) fn projects(&self) -> bool {
         !self.attributes.is_empty() || !self.excluded.is_empty()
     }
+}
+
+/// The text of the filter where the query is a filter and nothing else, as clients send it that look one account up.
+pub(crate) fn lone_filter(query: &str) -> Option<Cow<'_, str>> {
+    let mut all = parameters(query);
+    let (name, value) = all.next()?;
+    (name == "filter" && all.next().is_none()).then_some(value)
 }
 
 /// Whether a filter is asked for at all.
@@ -188,5 +197,12 @@ mod tests {
             let query = format!("a={text}");
             assert_eq!(parameters(&query).next().unwrap().1, meant, "{text}");
         }
+    }
+
+    #[test]
+    fn a_lone_filter_is_seen() {
+        assert_eq!(lone_filter("filter=userName%20eq%20%22a%22").as_deref(), Some("userName eq \"a\""));
+        assert_eq!(lone_filter("filter=a&count=1"), None);
+        assert_eq!(lone_filter("count=1"), None);
     }
 }

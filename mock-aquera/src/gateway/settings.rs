@@ -8,7 +8,7 @@ use super::discovery::Documents;
 use super::{resource, withholds};
 use crate::auth::{Auth, Gatekeeper};
 use crate::profile::rate::Buckets;
-use crate::profile::{self, DeactivatedUsers, PathCase, Profile};
+use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, PathCase, Profile};
 use crate::route::Route;
 use crate::store::render::MembersShown;
 use crate::types::{Role, TypeId, Types};
@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) scim_url: String,
     pub(crate) types: Arc<Types>,
     pub(crate) buckets: Buckets,
+    /// Whether lists and filters are as the RFC has them, so that the quick way may be taken.
+    pub(crate) plain_lists: bool,
     /// Whether values are changed or counted when they come in.
     pub(crate) normalises: bool,
     /// The habits of clients that are taken.
@@ -44,6 +46,9 @@ impl Settings {
         types: Arc<Types>,
     ) -> Self {
         Self {
+            plain_lists: profile.filter == FilterRules::default()
+                && profile.list == ListRules::default()
+                && profile.application.deactivated_users == DeactivatedUsers::Readable,
             normalises: resource::normalises(&profile),
             withholds: withholds(&profile),
             dialects: profile.requests.dialects.taken(),
