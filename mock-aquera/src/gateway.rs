@@ -16,6 +16,7 @@ pub(crate) mod notes;
 mod page;
 mod patch;
 mod query;
+mod quick;
 pub(crate) mod resource;
 pub(crate) mod response_format;
 mod select_members;
@@ -50,6 +51,7 @@ use crate::store::Store;
 use crate::store::render::MembersShown;
 use crate::types::{Kind, Role, TypeId};
 use list::List;
+pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;
 pub(crate) use settings::Settings;
 

@@ -71,7 +71,7 @@ pub(crate) fn let_others() {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Equals {
     None,
-    One(u32),
+    One(Slot),
     Several,
 }
 
@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// Whether one place, several or none have this watched text.
-    pub(crate) fn equals(&self, kind: u16, index: usize, text: &str) -> Equals {
+    pub(crate) fn equals(&self, kind: TypeId, index: usize, text: &str) -> Equals {
         let folded = self.types.get(kind).watched[index].fold(text);
         let mut found = self.table(kind).having(index, &folded).filter(|(_, record)| !record.hidden);
         match (found.next(), found.next()) {

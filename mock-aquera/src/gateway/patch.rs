@@ -13,14 +13,15 @@ use serde_json::{Map, Value};
 
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, RequestContext, noted, notes, patch_rule, resource};
-use crate::downstream::{self, DownstreamOperation, Downstreams};
+use super::{Refusal, RequestContext, noted, notes, patch_rule, quick, resource};
+use crate::downstream::{self, Change, DownstreamOperation, Downstreams};
 use crate::gateway::write_base::{Basis, TRIES};
 use crate::gateway::{eventual_consistency, ignored_input, unstored};
 use crate::journal::{ChangeKind, Note};
 use crate::problem::Problem;
 use crate::profile::{
-    CanonicalValues, DottedPaths, GatewayRules, PatchReply, PatchRule, Support, UnknownAttributes,
+    CanonicalValues, DisableRule, DottedPaths, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule,
+    Profile, Support, UnknownAttributes,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
@@ -36,6 +37,13 @@ pub(super) fn patch(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Re
     let rule = patch_rule(&profile.gateway, kind);
     if let Some(answer) = whatever_it_says(rule) {
         return answer;
+    }
+    let body = scene.body()?;
+    if settings.plain_patches
+        && rule == PatchRule::Works
+        && let Some(setting) = quick::read(kind, body)
+    {
+        return set(scene, kind_at, id, &setting);
     }
     let message = own_urls(scene, scene.json()?);
     let (mut request, dialects) =
@@ -390,4 +398,48 @@ fn change_members(
         reply.changes.push(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
     Ok(reply)
+}
+
+/// Sets one plain member in the text.
+fn set(
+    scene: &RequestContext<'_>,
+    kind_at: TypeId,
+    id: &str,
+    setting: &quick::Setting<'_>,
+) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let kind = settings.types.get(kind_at);
+    let mut store = scene.store();
+    let (at, record) = write::existing(scene, &store, kind_at, id, OPERATIONS)?;
+    write::same_version(scene, &store, record, OPERATIONS)?;
+    let same = record.document.member(setting.name) == Some(setting.json.as_slice());
+    let active = setting.active.filter(|active| kind.role == Role::User && *active != record.active);
+    let change = Change { active, rest: !same && active.is_none() };
+    let (id, before) = (Arc::clone(&record.id), record.document.shared());
+    let operations = downstream::of_patch(&settings.profile, change);
+    write::may(scene, operations, &id)?;
+    let mut changed = None;
+    if !same {
+        store.set_member(at, setting.name, &setting.json, setting.active, scene.now);
+        let after = store.get(at).map(|record| record.document.shared());
+        changed = Some(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
+    }
+    let mut reply = write::represented(scene, &store, at)?.became(Downstreams::done(operations, &id));
+    drop(store);
+    reply.changes.extend(changed);
+    Ok(answered(scene, PatchRule::Works, kind_at, &id, reply))
+}
+
+/// Whether a PATCH of one plain member may be done in the text: nothing in the profile looks closer.
+pub(crate) fn are_plain(profile: &Profile) -> bool {
+    let gateway = &profile.gateway;
+    gateway.enable == Support::Works
+        && gateway.disable == DisableRule::Works
+        && gateway.patch_paths == Support::Works
+        && gateway.active_change != crate::profile::ActiveChange::Delete
+        && profile.list.members_past_cut == MembersPastCut::Kept
+        && profile.application.stale_reads.is_zero()
+        && profile.application.max_values.is_empty()
+        && !unstored::withholds(profile)
+        && profile.features.etag == EtagRule::Works
 }

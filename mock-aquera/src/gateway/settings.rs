@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use scim::dialect::Dialects;
 
 use super::discovery::Documents;
-use super::{resource, withholds};
+use super::{patches_are_plain, resource, withholds};
 use crate::auth::{Auth, Gatekeeper};
 use crate::profile::rate::Buckets;
 use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, PathCase, Profile};
@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) buckets: Buckets,
     /// Whether lists and filters are as the RFC has them, so that the quick way may be taken.
     pub(crate) plain_lists: bool,
+    /// Whether nothing in the profile looks closer at a PATCH of one plain attribute.
+    pub(crate) plain_patches: bool,
     /// Whether values are changed or counted when they come in.
     pub(crate) normalises: bool,
     /// The habits of clients that are taken.
@@ -49,6 +51,7 @@ impl Settings {
             plain_lists: profile.filter == FilterRules::default()
                 && profile.list == ListRules::default()
                 && profile.application.deactivated_users == DeactivatedUsers::Readable,
+            plain_patches: patches_are_plain(&profile),
             normalises: resource::normalises(&profile),
             withholds: withholds(&profile),
             dialects: profile.requests.dialects.taken(),
