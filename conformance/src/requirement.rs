@@ -83,7 +83,8 @@ pub enum Shared {
     /// A list has the resources that its filter selects, and no others (RFC 7644 §3.4.2.2). Shared where an endpoint ignores
     /// every filter.
     FilterIgnored,
-    /// A filter by the name finds the resource that has it (RFC 7644 §3.4.2.2). Shared where it never does.
+    /// A filter by the name finds the resource that has it (RFC 7644 §3.4.2.2). Shared where it never does, or no filter
+    /// finds anything.
     LookUp,
     /// An attribute that is sent comes back (RFC 7644 §3.3). Shared where it never does, however it is written.
     Stored,

@@ -127,6 +127,7 @@ fn waiting_for(report: &Report, shared: Shared, attribute: Option<&str>) -> usiz
 /// What is wrong, in words. `came`: the status that came, where one is wrong.
 fn happens(shared: Shared, attribute: Option<&str>, came: Option<u64>) -> String {
     let came = came.map_or_else(|| "with another status".to_owned(), |came| came.to_string());
+    let is_general = attribute.is_none();
     let attribute = attribute.unwrap_or("an attribute");
     let text = match shared {
         Shared::ErrorBody => "errors are not answered with a SCIM error as their body",
@@ -150,6 +151,7 @@ fn happens(shared: Shared, attribute: Option<&str>, came: Option<u64>) -> String
             "filters that are not valid are answered as if they were: with a list in place of 400"
         }
         Shared::FilterIgnored => "filters are ignored: lists have resources that the filter does not select",
+        Shared::LookUp if is_general => "filters do not find resources that exist",
         Shared::LookUp => {
             return format!("the filter `{attribute} eq` does not find a resource that exists");
         }
@@ -161,6 +163,7 @@ fn happens(shared: Shared, attribute: Option<&str>, came: Option<u64>) -> String
 
 /// What to do about an expectation that does not hold.
 pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
+    let is_general = attribute.is_none();
     let attribute = attribute.unwrap_or("the attribute");
     let text = match shared {
         Shared::ErrorBody => {
@@ -209,6 +212,9 @@ pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
         }
         Shared::FilterIgnored => {
             "Evaluate `filter` in every query, and answer 400 with scimType invalidFilter to a filter that is not supported: a client takes the resources in the list for those that it asked for, and links or changes the wrong account (RFC 7644 §3.4.2.2)."
+        }
+        Shared::LookUp if is_general => {
+            "List all resources that the filter selects, and answer 400 with scimType invalidFilter to a filter that is not supported: a client takes an empty list to mean that nobody is there, and creates a second account (RFC 7644 §3.4.2.2)."
         }
         Shared::LookUp => {
             return format!(

@@ -25,7 +25,7 @@ pub(crate) struct Findings {
     /// What is missing of an attribute; none where that cannot be told.
     attributes: Mutex<BTreeMap<String, Option<BTreeSet<String>>>>,
     /// What is wrong with all filters of an endpoint; none where that cannot be told.
-    endpoints: Mutex<BTreeMap<String, Option<Shared>>>,
+    endpoints: Mutex<BTreeMap<String, Option<BrokenFilters>>>,
     /// Cases that use an attribute, or a filter, for something else.
     means: Mutex<BTreeSet<String>>,
     /// Operators of the filter at which a case failed.
@@ -43,6 +43,17 @@ pub(crate) struct Findings {
 /// What was found out; none where it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Told<T>(pub(crate) Option<T>);
+
+/// What is wrong with all filters of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BrokenFilters {
+    /// They select nothing: the whole list comes back.
+    Ignored,
+    /// They do not find what is there.
+    FindNothing,
+    /// Those by name do not find what is there.
+    FindNoName,
+}
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
@@ -66,12 +77,12 @@ impl Findings {
     }
 
     /// What is wrong with all filters of an endpoint.
-    pub(crate) fn filters_of(&self, key: &str) -> Option<Told<Shared>> {
-        lock(&self.endpoints).get(key).copied().map(Told)
+    pub(crate) fn filters_of(&self, endpoint: &str) -> Option<Told<BrokenFilters>> {
+        lock(&self.endpoints).get(endpoint).copied().map(Told)
     }
 
-    pub(crate) fn note_filters_of(&self, key: String, broken: Option<Shared>) {
-        lock(&self.endpoints).insert(key, broken);
+    pub(crate) fn note_filters_of(&self, endpoint: String, broken: Option<BrokenFilters>) {
+        lock(&self.endpoints).insert(endpoint, broken);
     }
 
     /// Notes that a case is about something else than what is behind it.

@@ -10,7 +10,7 @@ use crate::json::get;
 use crate::query_string::parameters;
 use crate::requirement::Shared;
 use crate::server::discovery::{ResourceType, resources};
-use crate::server::findings::Told;
+use crate::server::findings::{BrokenFilters, Told};
 use crate::server::judge::Miss;
 use crate::server::runner::Player;
 use crate::server::runner::fault::Fault;
@@ -63,25 +63,26 @@ impl Player<'_> {
         for query in &missed {
             let known = self.endpoint_of(&query.path)?;
             let name = name_of(&known);
-            let shared = self.filters_of(&known).await?;
-            if shared == Shared::LookUp && (query.wants_refusal || !looks_up(&query.filter, name)) {
-                return None;
-            }
-            let found = (shared, (shared == Shared::LookUp).then(|| name.to_owned()));
+            let found = match self.filters_of(&known).await? {
+                BrokenFilters::Ignored => (Shared::FilterIgnored, None),
+                BrokenFilters::FindNothing if !query.wants_refusal => (Shared::LookUp, None),
+                BrokenFilters::FindNoName if !query.wants_refusal && looks_up(&query.filter, name) => {
+                    (Shared::LookUp, Some(name.to_owned()))
+                }
+                BrokenFilters::FindNothing | BrokenFilters::FindNoName => return None,
+            };
             if *fault.get_or_insert_with(|| found.clone()) != found {
                 return None;
             }
         }
         let ((shared, attribute), first) = (fault?, missed.first()?);
-        let because = match &attribute {
-            None => format!(
-                "{}: the filter `{}` is ignored: the list has resources that it does not select",
-                first.step, first.filter
-            ),
-            Some(name) => {
-                format!("{}: the filter `{name} eq` does not find a resource that exists", first.step)
-            }
+        let filter = attribute.as_ref().map_or_else(|| first.filter.clone(), |name| format!("{name} eq"));
+        let happens = if shared == Shared::FilterIgnored {
+            "is ignored: the list has resources that it does not select"
+        } else {
+            "does not find a resource that exists"
         };
+        let because = format!("{}: the filter `{filter}` {happens}", first.step);
         Some(Fault { shared, attribute, because, is_means: !self.about.contains(&shared) })
     }
 
@@ -118,7 +119,7 @@ impl Player<'_> {
     }
 
     /// Returns what is wrong with all filters of an endpoint.
-    async fn filters_of(&mut self, known: &ResourceType) -> Option<Shared> {
+    async fn filters_of(&mut self, known: &ResourceType) -> Option<BrokenFilters> {
         if let Some(Told(broken)) = self.stage.findings.filters_of(&known.endpoint) {
             return broken;
         }
@@ -127,8 +128,8 @@ impl Player<'_> {
         broken
     }
 
-    /// Filters by what no resource has, and by the name of one that is there.
-    async fn try_filters(&mut self, known: &ResourceType) -> Option<Shared> {
+    /// Filters by what no resource has, and by the name and the id of one that is there.
+    async fn try_filters(&mut self, known: &ResourceType) -> Option<BrokenFilters> {
         let name = name_of(known);
         let mut ignored = true;
         for attribute in [name, "id"] {
@@ -140,7 +141,7 @@ impl Player<'_> {
             }
         }
         if ignored {
-            return Some(Shared::FilterIgnored);
+            return Some(BrokenFilters::Ignored);
         }
         let body = self.stage.blank.make(&self.stage.facts, known, &self.memory.next_unique());
         let create = Request {
@@ -152,11 +153,14 @@ impl Player<'_> {
         let made = self.try_out(&create).await.filter(Answer::is_success)?.json?;
         let list = self.filtered(known, &format!("{name} eq {}", get(&body, name)?)).await?;
         let id = get(&made, "id")?;
-        if resources(&list).iter().any(|found| get(found, "id") == Some(id)) {
+        let is_in = |list: &Value| resources(list).iter().any(|found| get(found, "id") == Some(id));
+        if is_in(&list) {
             return None;
         }
         self.read_one(&format!("{}/{}", known.endpoint, Client::segment(id.as_str()?))).await?;
-        Some(Shared::LookUp)
+        let list = self.filtered(known, &format!("id eq {id}")).await;
+        let finds_nothing = list.is_some_and(|list| !is_in(&list));
+        Some(if finds_nothing { BrokenFilters::FindNothing } else { BrokenFilters::FindNoName })
     }
 
     /// Returns the list that a query with this filter and nothing else is answered with.

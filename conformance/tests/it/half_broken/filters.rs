@@ -31,7 +31,7 @@ async fn finding_nobody_by(path: &'static str, start: &'static str) -> Broken {
         let looks_up =
             query.any(|(name, value)| name == "filter" && value.to_ascii_lowercase().starts_with(start));
         if looks_up
-            && seen.path == path
+            && seen.path.starts_with(path)
             && let Some(list) = answer.json.as_mut().and_then(Value::as_object_mut)
             && list.contains_key("Resources")
         {
@@ -92,6 +92,16 @@ async fn look_up_that_finds_nobody_is_one_finding() {
         assert!(!judged.out.contains(untrue), "{untrue}: {}", judged.out);
     }
     assert_eq!(judged.case("rfc7644/3.4.2.2/ew-finds-the-end").verdict, Verdict::Pass);
+    assert_eq!(broken.left(), BTreeMap::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn filters_that_find_nothing_are_one_finding() {
+    let broken = finding_nobody_by("", "").await;
+    let judged = broken.judged(&["--select", SELECT]).await;
+    assert_one_finding(&judged, "filters do not find resources that exist");
+    let why = "it could not be tried: filters do not find resources that exist, as rfc7644/3.4.2.2/";
+    assert_skipped(&judged, why, 40);
     assert_eq!(broken.left(), BTreeMap::new());
 }
 
