@@ -40,7 +40,7 @@ pub fn write(report: &Report) -> String {
     text.push_str(&findings(report, &entries));
     // Of a shared expectation all is said; the JSON and HTML reports have its cases.
     let detailed = entries.iter().filter(|entry| !matches!(entry, Entry::Cause(cause) if cause.says_all()));
-    let trouble: Vec<&CaseResult> = detailed.flat_map(|entry| entry.cases()).copied().collect();
+    let trouble: Vec<&CaseResult> = detailed.flat_map(super::entries::Entry::cases).copied().collect();
     for stale in report.stale.iter().take(ROWS) {
         append!(text, "- **stale baseline entry** {}\n", prose(&format::cut(stale, CELL)));
     }

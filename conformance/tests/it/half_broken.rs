@@ -408,7 +408,7 @@ async fn what_a_template_has_and_the_server_requires_is_no_failure() {
             let value = seen.body.get(*name);
             value.is_none_or(|value| value.is_null() || *value == json!([]))
         };
-        let refuses = writes && ["displayName", "userType", "emails"].iter().any(|name| lacks(name));
+        let refuses = writes && ["displayName", "userType", "emails"].iter().any(lacks);
         let error = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "400", "scimType": "invalidValue",
             "detail": "displayName, userType and emails are required",

@@ -99,7 +99,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The message of a refusal after a colon, or an empty text if it has none that fits on a line.
+    /// The message of a refusal after a colon; empty if no message fits on a line.
     pub(super) fn told(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let told = ["detail", "error"].into_iter().find_map(|name| body[name].as_str());

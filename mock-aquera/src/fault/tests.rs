@@ -303,7 +303,7 @@ fn a_bad_rule_says_which_word_and_what_fits() {
         "reset mild",
         "`mild` is a preset, which stands for whole rules; write it alone, where several rules may stand",
     );
-    check("status= times=2", "nothing stands behind `status=`; an empty value is written `status=\"\"`");
+    check("status= times=2", "`status=` has no value; an empty value is written `status=\"\"`");
     check(
         "status=400 scim-type=invalidValues",
         "there is no scimType `invalidValues`; did you mean `invalidValue`?",

@@ -213,8 +213,8 @@ impl AttrInfo for Comparing<'_> {
 pub(super) enum Indexed<'f> {
     /// `id eq "…"`.
     Id(&'f str),
-    /// A watched path, by its position, and the text.
-    IndexedPath(usize, &'f str),
+    /// An indexed path, by its position, and the text.
+    Text(usize, &'f str),
     /// The groups of the member with this id.
     MemberOf(&'f str),
 }
@@ -229,7 +229,7 @@ fn equality<'f>(path: &AttrPath, text: &'f str, kind: &Kind) -> Option<Indexed<'
     if kind.role == Role::Group && is("members") && path.sub.as_ref().is_none_or(|sub| *sub == *"value") {
         return Some(Indexed::MemberOf(text));
     }
-    kind.index_of(path).map(|at| Indexed::IndexedPath(at, text))
+    kind.index_of(path).map(|at| Indexed::Text(at, text))
 }
 
 /// The part of a filter that an index answers, so that only what it finds has to be looked at.
@@ -308,7 +308,7 @@ mod tests {
             let filter = Filter::parse(text).unwrap();
             indexed(&filter, kind).map(|found| match found {
                 Indexed::Id(text) => format!("id {text}"),
-                Indexed::IndexedPath(at, text) => format!("{} {text}", kind.watched[at].text),
+                Indexed::Text(at, text) => format!("{} {text}", kind.watched[at].text),
                 Indexed::MemberOf(id) => format!("members {id}"),
             })
         };

@@ -127,7 +127,7 @@ fn every_option_is_read() {
     assert!(!format!("{config:?}").contains("s3cret"));
     let deprovision = config.preferences.deprovisions().unwrap();
     assert_eq!(deprovision.remove_action, RemoveAction::Disable);
-    assert_eq!(deprovision.on_rule_deletion, true);
+    assert!(deprovision.on_rule_deletion);
     let options = &config.options;
     assert_eq!(options.update_method, UpdateMethod::Patch);
     assert_eq!(

@@ -361,7 +361,7 @@ impl CountingTarget {
         }
         let Some(id) = asked.path.strip_prefix("/scim/Users/") else { return Answer::list(&[]) };
         let accounts = self.accounts.lock().unwrap();
-        let account = accounts.iter().find(|account| account["id"] == id).expect("the account was created");
+        let account = accounts.iter().find(|account| account["id"] == id).unwrap();
         self.is_read_back.store(true, Ordering::SeqCst);
         Answer::scim(200, account)
     }

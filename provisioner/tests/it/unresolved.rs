@@ -108,7 +108,7 @@ async fn kill_at_the_post(bench: &Bench) {
     };
     tokio::time::timeout(Duration::from_mins(1), posted)
         .await
-        .expect("the run sends its POST within a minute");
+        .unwrap_or_else(|_| panic!("the run sent no POST within a minute"));
     child.kill().await.unwrap();
     bench.app.remove_fault(fault);
 }

@@ -76,17 +76,15 @@ pub enum StageError {
 fn join(application: &Application, group: &str, id: &str) -> bool {
     let member = json!({ "value": id });
     let known = application.groups().into_iter().find(|known| known["displayName"] == group);
-    match known.as_ref().and_then(|known| known["id"].as_str()) {
-        Some(known) => application.edit("Group", known, |group| {
+    if let Some(known) = known.as_ref().and_then(|known| known["id"].as_str()) {
+        return application.edit("Group", known, |group| {
             if let Some(members) = group.entry("members").or_insert_with(|| json!([])).as_array_mut() {
                 members.push(member);
             }
-        }),
-        None => {
-            application.seed("Group", json!({ "displayName": group, "members": [member] }));
-            true
-        }
+        });
     }
+    application.seed("Group", json!({ "displayName": group, "members": [member] }));
+    true
 }
 
 /// Where the cells' files go: memory where the system offers it, because no cell is about the disk.

@@ -95,7 +95,7 @@ impl<'l> Walk<'l> {
         let kind = self.kind_at;
         let slots = match indexed {
             Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
-            Indexed::IndexedPath(index, text) => store.equal(kind, *index, text),
+            Indexed::Text(index, text) => store.equal(kind, *index, text),
             Indexed::MemberOf(id) => store.direct_groups(id),
         };
         for slot in slots {
