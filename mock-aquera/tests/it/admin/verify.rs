@@ -157,7 +157,7 @@ async fn each_application_has_its_own_journal() {
     assert_eq!(verify(&[&default, "POST", "--app", "hr"]).await.0, 1);
     assert_eq!(verify(&[&hr.scim_url(), "POST", "--app", "default"]).await.0, 0);
     let (code, _, err) = verify(&[&default, "POST", "--app", "nobody"]).await;
-    assert!(code == 2 && err.contains("there is no application called `nobody`"), "{err}");
+    assert!(code == 2 && err.contains("unknown application `nobody`"), "{err}");
     let (code, _, err) = verify(&[&default, "POST", "--app", "a/b"]).await;
     assert!(code == 2 && err.contains("use --app a/b"), "{err}");
 }
