@@ -75,14 +75,14 @@ def check_post(server, _row, _total):
 
 # name: its check, the ratios to reach (at every size), whether it may change the store.
 WORKLOADS = {
-    "get_id": (check_id, 0.85),
-    "filter_username": (check_filter("userName", 1), 0.80),
+    "get_id": (check_id, 0.75),
+    "filter_username": (check_filter("userName", 1), 0.70),
     "filter_external_id": (check_filter("externalId", 2), None),
     "filter_email": (check_filter("emails.value", 3), None),
-    "page100": (check_page, 0.85),
-    "page100_deep": (check_deep, 0.55),
-    "patch_active": (check_patch, 0.60),
-    "post_user": (check_post, 0.60),  # grows the store: last
+    "page100": (check_page, 0.75),
+    "page100_deep": (check_deep, 0.50),
+    "patch_active": (check_patch, 0.55),
+    "post_user": (check_post, 0.50),  # grows the store: last
 }
 # The least that the largest store may be of the smallest.
 GROWTH = {name: 0.7 if name.startswith("page") else 0.8 for name in WORKLOADS}

@@ -2,7 +2,7 @@
 //!
 //! The subject is pointed at the mock. [`scenario`]s say what happens at the identity source and at the mock, [`run`]
 //! walks through them with the help of a [`driver::Driver`] (a person, a command, or our own provisioner in this process),
-//! and what arrived becomes [`evidence`]. [`case`]s are data, described in `conformance/data/client/README.md`; [`judge`] holds
+//! and what arrived becomes [`trace`]. [`case`]s are data, described in `conformance/data/client/README.md`; [`judge`] holds
 //! them against the evidence. A recorded journal is evidence too, without the knowledge of what it was about.
 //! [`mutants`] are broken clients, to find out whether the cases find them.
 

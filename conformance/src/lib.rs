@@ -1,7 +1,7 @@
 //! Conformance harness: judges SCIM servers, an endpoint's partial updates, provisioners, and our own provisioner
 //! against our own mock.
 //!
-//! [`wire`] is the way to a subject, [`report`] what every command tells its results as, [`matrix`] the preference
+//! [`subject`] is the way to what is judged, [`report`] what every command tells its results as, [`matrix`] the preference
 //! matrix. Nothing here shares code with what it judges: verdicts see methods, statuses, headers and JSON.
 
 /// Appends formatted text to a `String`, which cannot fail.

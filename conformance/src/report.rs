@@ -1,7 +1,7 @@
 //! What every command tells its results as: cases with verdicts, in one model that all formats are written from.
 //!
 //! The JSON form is the one of the outer face; `schemaVersion` says which. Whoever makes a report takes care that no
-//! secret is in it: [`crate::subject::server`] redacts as it records, and [`redact`] goes over the whole before it is written.
+//! secret is in it: [`crate::subject::server`] redacts as it records, and [`crate::redact`] goes over the whole before it is written.
 
 pub mod badge;
 pub mod baseline;
