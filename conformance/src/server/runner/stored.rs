@@ -105,7 +105,7 @@ impl Player<'_> {
             path.strip_prefix(&known.endpoint).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let Some(known) = types.find(is_of) else { return };
-        for (name, value) in attributes(method, body) {
+        for (name, value) in attributes(method, body, &known.schema) {
             let same =
                 |sent: &&mut Sent| sent.endpoint == known.endpoint && sent.name.eq_ignore_ascii_case(&name);
             match all.iter_mut().find(same) {
@@ -270,7 +270,7 @@ fn is_never_shown(attribute: &Value) -> bool {
 }
 
 /// The attributes that a request sets.
-fn attributes(method: &str, body: &Value) -> Vec<(String, Value)> {
+fn attributes(method: &str, body: &Value, core: &str) -> Vec<(String, Value)> {
     let members = |value: &Value| -> Vec<(String, Value)> {
         let members = value.as_object().into_iter().flatten();
         let there = members.filter(|(_, member)| !is_absent(Some(member)));
@@ -288,7 +288,7 @@ fn attributes(method: &str, body: &Value) -> Vec<(String, Value)> {
                 match get(operation, "path").and_then(Value::as_str) {
                     None => all.extend(members(value)),
                     Some(path) if path.contains('[') => all.extend(of_value_path(path, value)),
-                    Some(path) => all.push(of_path(path, value)),
+                    Some(path) => all.push(of_path(path, value, core)),
                 }
             }
             all
@@ -297,19 +297,21 @@ fn attributes(method: &str, body: &Value) -> Vec<(String, Value)> {
     }
 }
 
-/// The attribute of a path, and its value as a part of the resource.
-fn of_path(path: &str, value: &Value) -> (String, Value) {
-    let split = match path.rsplit_once(':') {
-        Some((urn, rest)) => Some((urn, rest)),
-        None => path.split_once('.'),
+/// The attribute of a path, and its value as a part of the resource. A path may begin with the URN of the resource's own
+/// schema, which `core` is (RFC 7644 §3.10), or with that of an extension.
+fn of_path(path: &str, value: &Value, core: &str) -> (String, Value) {
+    let (urn, rest) = match path.rsplit_once(':') {
+        Some((urn, rest)) => (Some(urn).filter(|urn| !urn.eq_ignore_ascii_case(core)), rest),
+        None => (None, path),
     };
-    match split {
-        None => (path.to_owned(), value.clone()),
-        Some((head, part)) => {
-            let mut inner = Map::new();
-            inner.insert(part.to_owned(), value.clone());
-            (head.to_owned(), Value::Object(inner))
-        }
+    let within = |name: &str, value: Value| Value::Object(Map::from_iter([(name.to_owned(), value)]));
+    let (name, value) = match rest.split_once('.') {
+        Some((name, part)) => (name, within(part, value.clone())),
+        None => (rest, value.clone()),
+    };
+    match urn {
+        Some(urn) => (urn.to_owned(), within(name, value)),
+        None => (name.to_owned(), value),
     }
 }
 
@@ -412,6 +414,7 @@ mod tests {
             ("nickName", json!("y")),
             ("emails", json!([{ "type": "work", "value": "a@b.example" }])),
         ];
+        let attributes = |method: &str, body: &Value| attributes(method, body, "urn:core:User");
         assert_eq!(attributes("PATCH", &patch), expected.map(|(name, value)| (name.to_owned(), value)));
         assert_eq!(attributes("PUT", &json!({ "a": 1, "b": [] })), [("a".to_owned(), json!(1))]);
         assert_eq!(attributes("GET", &json!({ "a": 1 })), []);
@@ -424,5 +427,21 @@ mod tests {
         assert_eq!(missing.len(), 3);
         lose(&mut missing, &json!({ "emails": [{ "value": "a", "primary": false }] }), "emails");
         assert_eq!(missing, BTreeSet::from(["type".to_owned()]));
+    }
+
+    #[test]
+    fn path_is_read_with_the_urn_of_the_schema_or_of_an_extension() {
+        const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+        const EXTENSION: &str = "urn:example:staff:2.0:User";
+        for (path, name, value) in [
+            ("title".to_owned(), "title", json!("x")),
+            ("name.givenName".to_owned(), "name", json!({ "givenName": "x" })),
+            (format!("{CORE}:title"), "title", json!("x")),
+            (format!("{}:name.givenName", CORE.to_ascii_uppercase()), "name", json!({ "givenName": "x" })),
+            (format!("{EXTENSION}:badge"), EXTENSION, json!({ "badge": "x" })),
+            (format!("{EXTENSION}:manager.value"), EXTENSION, json!({ "manager": { "value": "x" } })),
+        ] {
+            assert_eq!(of_path(&path, &json!("x"), CORE), (name.to_owned(), value), "{path}");
+        }
     }
 }
