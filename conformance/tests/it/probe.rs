@@ -82,16 +82,22 @@ async fn every_single_switch_is_imitated() {
     }
 }
 
-/// Three switches of which none alone, nor two together, bring the search nearer than a wrong one does.
+/// Switches of which none alone brings the search nearer than a wrong one does, or of which one hides a part of another.
 #[tokio::test]
 async fn switches_that_hide_one_another_are_imitated() {
-    let (differing, written) = differing(of_words(&[
+    let paths_beside_no_partial_update = [
         ("gateway", "patch-paths", "answers-400", false),
         ("application", "replace", "refused-501", false),
         ("application", "partial-update", "refused-501", false),
-    ]))
-    .await;
-    assert!(differing.is_empty(), "{differing:#?}\n{written}");
+    ];
+    let members_beside_no_partial_update = [
+        ("gateway", "replace-all-members", "answers-400", false),
+        ("application", "partial-update", "refused-501", false),
+    ];
+    for words in [paths_beside_no_partial_update.as_slice(), members_beside_no_partial_update.as_slice()] {
+        let (differing, written) = differing(of_words(words)).await;
+        assert!(differing.is_empty(), "{words:?}: {differing:#?}\n{written}");
+    }
 }
 
 /// Several switches, that hide one another. `PROBE_CASES` is how many profiles; a failure prints its own.

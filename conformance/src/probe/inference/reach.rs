@@ -48,8 +48,9 @@ pub(super) fn is_seen(switch: &Switch, word: &str, found: &Findings) -> bool {
             ("put-without-active-inactive", "put-title-inactive"),
         ]),
         ("gateway", "create-disabled", _) => is_told_apart(&[("post-inactive", "post")]),
+        // A PUT of a group replaces its members too, which shows where every PATCH is refused.
         ("gateway", "replace-all-members", _) => {
-            is_told_apart(&[("group-replace-members", "group-add-member")])
+            is_told_apart(&[("group-replace-members", "group-add-member"), ("group-put", "put-title")])
         }
         ("requests.dialects", "capitalised-op", _) => {
             is_told_apart(&[("patch-inactive-capitalised", "patch-inactive")])
