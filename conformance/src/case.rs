@@ -15,8 +15,7 @@ pub mod template;
 use crate::case::capability::Need;
 use crate::case::noun::Nouns;
 use crate::case::step::Step;
-use crate::requirement::Shared;
-use crate::requirement::{Level, Spec};
+use crate::requirement::{Level, Shared, Spec};
 use crate::select::Selectable;
 
 /// One case.

@@ -16,8 +16,7 @@ use serde_json::Value;
 use crate::casing::lower_case;
 use crate::redact::names::Place;
 use crate::report::{CaseResult, Report};
-use crate::transcript::Exchange;
-use crate::transcript::REDACTED;
+use crate::transcript::{Exchange, REDACTED};
 
 /// What is part of every name that the harness makes up.
 pub const PREFIX: &str = "conformance-";

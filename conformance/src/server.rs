@@ -263,22 +263,8 @@ fn start(stage: &Arc<Stage>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Re
 
 fn broken(case: &Case, why: &str) -> CaseResult {
     CaseResult {
-        id: case.id.clone(),
-        title: case.title.clone(),
-        level: case.level,
         verdict: Verdict::Error,
-        requirement: case.requirement.clone(),
-        spec: case.spec.clone(),
         because: Some(format!("the harness broke off: {why}")),
-        mend: None,
-        expected: serde_json::Value::Null,
-        actual: serde_json::Value::Null,
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
-        tags: case.tags.clone(),
-        milliseconds: 0,
-        exchanges: Vec::new(),
+        ..runner::blank_result(case)
     }
 }

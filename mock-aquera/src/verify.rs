@@ -30,8 +30,7 @@ pub use crate::verify::shell::ParseExpectationError;
 pub use times::Times;
 
 use crate::journal::redact::{self, REDACTED};
-use crate::journal::wire;
-use crate::journal::{Exchange, Journal, JournalQuery, OperationKind, QueryError, StatusMatch};
+use crate::journal::{Exchange, Journal, JournalQuery, OperationKind, QueryError, StatusMatch, wire};
 
 /// Another name of [`Expectation`], for `Expect::request()`.
 pub type Expect = Expectation;

@@ -9,8 +9,7 @@ use serde::Deserialize;
 use crate::case::capability::Need;
 use crate::case::step::Step;
 use crate::case::{Case, DOCUMENTS, noun};
-use crate::requirement::Shared;
-use crate::requirement::{Level, Spec};
+use crate::requirement::{Level, Shared, Spec};
 use crate::select::{SlugError, check_slug};
 
 /// A file of cases.

@@ -12,10 +12,9 @@ use crate::cli::{Complaint, cases, client, runtime, say};
 use crate::client::mutants::run as clients;
 use crate::exit::Exit;
 use crate::mutants::defect::Defective;
-use crate::mutants::file;
 use crate::mutants::kill_matrix::KillTable;
-use crate::mutants::load;
 use crate::mutants::run::{self, Played};
+use crate::mutants::{file, load};
 use crate::redact::Redactor;
 
 #[derive(Debug, Args)]

@@ -13,8 +13,7 @@ use serde_json::Value;
 
 use crate::json::get;
 use crate::query_string::parameters;
-use crate::transcript::REDACTED;
-use crate::transcript::{Exchange, Received, Sent};
+use crate::transcript::{Exchange, REDACTED, Received, Sent};
 
 /// Where SCIM paths begin: the last segment of the base URL is the one before these.
 pub(crate) const ENDPOINTS: [&str; 8] =

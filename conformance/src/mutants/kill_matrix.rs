@@ -7,8 +7,7 @@ use serde_json::json;
 use crate::case::Case;
 use crate::mutants::defect::Defective;
 use crate::mutants::run::Played;
-use crate::report::labels;
-use crate::report::{CaseResult, OPTIONS, Report, SCHEMA_VERSION, Summary, Verdict};
+use crate::report::{CaseResult, OPTIONS, Report, Verdict, labels};
 use crate::requirement::{Level, Spec};
 
 /// What the suite is called whose mutants are clients.
@@ -303,19 +302,6 @@ impl KillTable {
         }));
         let options = (self.suite == CLIENTS).then(|| (OPTIONS.to_owned(), "--client".to_owned()));
         let facts = options.into_iter().collect();
-        Report {
-            schema_version: SCHEMA_VERSION,
-            suite: "mutants".to_owned(),
-            subject: self.suite.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            seed: 1,
-            milliseconds,
-            facts,
-            shard: None,
-            summary: Summary::of(&cases),
-            stale: Vec::new(),
-            not_judged: None,
-            cases,
-        }
+        Report { seed: 1, milliseconds, facts, ..Report::new("mutants", &self.suite, cases) }
     }
 }

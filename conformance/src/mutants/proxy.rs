@@ -17,12 +17,11 @@ use tokio::net::TcpListener;
 
 use crate::causes::with_causes;
 use crate::mutants::condition::{Came, holds};
-use crate::mutants::edit;
 use crate::mutants::file::{Change, Exchange, Mutant, OperationsEdit, RequestEdit, Split};
-use crate::mutants::operations;
 use crate::mutants::proxy::answers::{
     change_answer, each_resource, filled, made_up, replaced, resource_path,
 };
+use crate::mutants::{edit, operations};
 use crate::query_string::parameters;
 use crate::subject::server::client::{Answer, Client};
 

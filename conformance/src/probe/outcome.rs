@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::format;
-use crate::json::get;
-use crate::json::{is_absent, reach, same};
+use crate::json::{get, is_absent, reach, same};
 pub use crate::probe::outcome::damage::Damage;
 pub(crate) use crate::probe::outcome::damage::attribute;
 use crate::probe::outcome::damage::{LABELS, TOLD, is_index};

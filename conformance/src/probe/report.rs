@@ -11,7 +11,7 @@ use crate::probe::inference::Fit;
 use crate::probe::outcome::{Class, Outcome};
 use crate::probe::variant::{Form, Sent, Start, Topic};
 use crate::probe::{Finding, Findings};
-use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
+use crate::report::{CaseResult, Report, Verdict};
 use crate::requirement::{Level, Spec};
 use crate::server::hint::{HINT, template_hint};
 
@@ -105,20 +105,7 @@ pub fn report(findings: &Findings, seed: u64, milliseconds: u64) -> Report {
         .map(|advice| (advice.setting.to_owned(), format!("{}: {}", advice.fares.as_str(), advice.text)))
         .collect();
     facts.extend(hint(findings).map(|hint| (HINT.to_owned(), hint)));
-    Report {
-        schema_version: SCHEMA_VERSION,
-        suite: "probe".to_owned(),
-        subject: findings.subject.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        seed,
-        milliseconds,
-        facts,
-        shard: None,
-        summary: Summary::of(&cases),
-        stale: Vec::new(),
-        not_judged: None,
-        cases,
-    }
+    Report { seed, milliseconds, facts, ..Report::new("probe", &findings.subject, cases) }
 }
 
 /// How well the profile in a file imitates the endpoint.

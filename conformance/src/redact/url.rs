@@ -3,9 +3,8 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::query_string::decoded;
-use crate::redact::names;
 use crate::redact::names::Place;
-use crate::redact::{Found, Redactor, text};
+use crate::redact::{Found, Redactor, names, text};
 use crate::transcript::REDACTED;
 
 /// The text as it would stand in a URL, every character but letters, digits and `-._~` spelled out.

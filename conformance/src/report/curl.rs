@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::transcript::Exchange;
-use crate::transcript::REDACTED;
+use crate::transcript::{Exchange, REDACTED};
 
 /// Headers that curl sets by itself.
 const BY_ITSELF: [&str; 6] =

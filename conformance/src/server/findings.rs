@@ -165,7 +165,7 @@ impl Findings {
         }
     }
 
-    /// Skips the cases that only needed what does not hold, where at least so many cases have it behind them.
+    /// Skips the cases that only needed something that `causes` show to be broken, if at least `least` cases have it as their cause.
     fn settle_means(&self, results: &mut [CaseResult], causes: &[Shared], least: usize) {
         let mut groups: BTreeMap<(Shared, Option<String>), Vec<usize>> = BTreeMap::new();
         for (at, case) in results.iter().enumerate().filter(|(_, case)| is_trouble(case)) {

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::json::get;
-use crate::json::is_absent;
+use crate::json::{get, is_absent};
 use crate::server::discovery::{Facts, ResourceType, attribute, is_wanted, value_of};
 
 /// What bodies are made to fit.

@@ -9,10 +9,8 @@ use serde_json::{Value, json};
 
 use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Listing, StatusSet};
 use crate::case::template::Unfilled;
-use crate::json::get;
-use crate::json::{is_absent, reach, same};
-use crate::requirement::Level;
-use crate::requirement::Shared;
+use crate::json::{get, is_absent, reach, same};
+use crate::requirement::{Level, Shared};
 use crate::server::bindings::Memory;
 pub(crate) use crate::server::judge::stand_in::{Belongs, StandIn};
 use crate::server::judge::value::{cut, differing, has_schema, shown};

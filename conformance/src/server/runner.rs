@@ -25,8 +25,7 @@ use crate::json::get;
 use crate::report::labels::FOUNDATION;
 use crate::report::root_causes::remedy;
 use crate::report::{CaseResult, Verdict};
-use crate::requirement::Level;
-use crate::requirement::Shared;
+use crate::requirement::{Level, Shared};
 use crate::server::bindings::{Known, Memory};
 use crate::server::blank::{list_extensions, name_schemas};
 use crate::server::cleanup::Made;
@@ -59,10 +58,9 @@ const ATTRIBUTES: &str = "rfc7643/7/have-attributes";
 /// The cases that tell that endpoints in /ResourceTypes are wrong: where both are, the first says it of both.
 const ENDPOINTS: [&str; 2] = ["rfc7643/6/endpoints-answer", "rfc7643/6/endpoint-of-groups-answers"];
 
-/// Plays a case and says how it ended.
-pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult {
-    let started = std::time::Instant::now();
-    let mut result = CaseResult {
+/// The result of a case before anything of it was played.
+pub(super) fn blank_result(case: &Case) -> CaseResult {
+    CaseResult {
         id: case.id.clone(),
         title: case.title.clone(),
         level: case.level,
@@ -80,7 +78,13 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         tags: case.tags.clone(),
         milliseconds: 0,
         exchanges: Vec::new(),
-    };
+    }
+}
+
+/// Plays a case and says how it ended.
+pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult {
+    let started = std::time::Instant::now();
+    let mut result = blank_result(case);
     let unmet = case.needs.iter().find_map(|need| match stage.facts.met(need) {
         Met::Yes => None,
         Met::No(why) => Some(why),

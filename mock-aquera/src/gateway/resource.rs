@@ -10,8 +10,7 @@ use scim::text::lower_case;
 use serde_json::{Map, Value};
 
 use super::{Refusal, notes};
-use crate::gateway::Settings;
-use crate::gateway::ignored_input;
+use crate::gateway::{Settings, ignored_input};
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{CanonicalValues, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue};

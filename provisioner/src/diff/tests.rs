@@ -5,8 +5,7 @@ use scim::patch::{PatchRequest, apply};
 use scim::schema::{ENTERPRISE_URN, PATCH_URN, SchemaSet, USER_URN};
 
 use super::*;
-use crate::account_values::comparable_value;
-use crate::account_values::is_form_of;
+use crate::account_values::{comparable_value, is_form_of};
 use crate::mapping::Mapping;
 use crate::state::{Link, LinkState};
 

@@ -50,9 +50,9 @@ fn put() -> String {
 pub struct Change {
     /// Which requests. What it says of answers counts for `again` and `then` alone.
     pub(crate) when: Pattern,
-    /// Not the first so many of these.
+    /// Leaves out this number of matches at the start.
     pub(crate) after: usize,
-    /// So many of them at most.
+    /// Applies to at most this number of matches.
     pub(crate) times: Option<usize>,
     pub(crate) edits: Vec<Edit>,
     pub(crate) sending: Option<Sending>,
@@ -71,9 +71,9 @@ type ChangeTable = Table<(Group<Key>, Group<Edit>, Group<Sending>)>;
 enum Key {
     /// Which requests. What it says of answers counts for `again` and `then` alone.
     When(Pattern),
-    /// Not the first so many of these.
+    /// Leaves out this number of matches at the start.
     After(usize),
-    /// So many of them at most.
+    /// Applies to at most this number of matches.
     Times(usize),
     /// Sent before it: method, path below the base URL, and a body if wanted.
     First(Vec<ExtraRequest>),

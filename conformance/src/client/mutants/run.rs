@@ -7,15 +7,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::file::Mutant;
-use crate::client::SUITE;
 use crate::client::driver::Driver;
 use crate::client::driver::in_process::{METHODS, Own, OwnError};
 use crate::client::environment::{Credentials, Stage};
-use crate::client::judge;
 use crate::client::load::Written;
 use crate::client::mutants::proxy::Layer;
-use crate::client::run;
 use crate::client::scenario::Scenario;
+use crate::client::{SUITE, judge, run};
 use crate::mutants::defect::side_by_side;
 use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::report::{Report, Verdict};

@@ -10,8 +10,7 @@ use crate::report;
 use crate::report::labels::ABOUT;
 use crate::report::{CaseResult, Report};
 use crate::requirement::{Level, Spec};
-use crate::transcript::REDACTED;
-use crate::transcript::{Exchange, Received, Sent};
+use crate::transcript::{Exchange, REDACTED, Received, Sent};
 
 /// Where the requirements stand that the model is written from.
 const DOCUMENT: &str = "PingOne, Creating an Aquera connection";

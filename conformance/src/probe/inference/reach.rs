@@ -1,11 +1,10 @@
-//! Whether what was found shows all that a switch reaches. A profile that says more than was seen would mislead whoever tests with it.
+//! Whether the findings show all that a switch reaches. A profile that claims more than was seen misleads the tests that use it.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::json::get;
-use crate::json::is_absent;
+use crate::json::{get, is_absent};
 use crate::probe::inference::switch::Switch;
 use crate::probe::outcome::{Class, Damage, Effect, Outcome, Reply, Shows, attribute};
 use crate::probe::variant::{Form, Sent, Topic};

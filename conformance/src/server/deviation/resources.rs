@@ -3,8 +3,7 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::json::get;
-use crate::json::is_absent;
+use crate::json::{get, is_absent};
 use crate::server::blank::name_schemas;
 use crate::server::deviation::Found;
 use crate::server::deviation::asked::{Asked, Due};

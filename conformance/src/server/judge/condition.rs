@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use crate::case::expect::{Condition, Direction};
 use crate::case::template::Unfilled;
 use crate::casing::same_without_case;
-use crate::json::get;
-use crate::json::{includes, is_absent, same};
+use crate::json::{get, includes, is_absent, same};
 use crate::server::judge::value::{brief, is, text};
 use crate::server::judge::{Judge, Miss, Seen, in_words, statuses};
 

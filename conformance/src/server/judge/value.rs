@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use crate::case::expect::Kind;
 use crate::casing::lower_case;
-use crate::json::get;
-use crate::json::{is_absent, same};
+use crate::json::{get, is_absent, same};
 
 pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), lower_case)

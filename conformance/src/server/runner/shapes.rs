@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use crate::case::expect::{Check, Expectation};
 use crate::case::step::{Action, Paging, Step};
-use crate::json::get;
-use crate::json::is_absent;
+use crate::json::{get, is_absent};
 use crate::requirement::Level;
 use crate::server::deviation::asked::Asked;
 use crate::server::deviation::resources::says_active_as_text;

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::json::get;
-use crate::json::is_absent;
+use crate::json::{get, is_absent};
 use crate::query_string::parameters;
 use crate::requirement::Shared;
 use crate::server::discovery::{ResourceType, attribute, merge, resources};

@@ -21,8 +21,7 @@ use crate::subject::server::retry::{Unsure, wait_asked};
 use crate::subject::server::room::{Room, Rooms};
 use crate::subject::server::tls;
 use crate::subject::server::tls::TlsError;
-use crate::transcript::REDACTED;
-use crate::transcript::{Exchange, Received, Sent};
+use crate::transcript::{Exchange, REDACTED, Received, Sent};
 
 /// What a query value or a path segment may hold as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -4,8 +4,7 @@ use reqwest::{Method as Verb, StatusCode};
 use serde_json::{Value, json};
 
 use super::{AccountWrite, Effects, WriteOutcome};
-use crate::account_values::AccountValues;
-use crate::account_values::{is_form_of, is_never_returned};
+use crate::account_values::{AccountValues, is_form_of, is_never_returned};
 use crate::diff::{MovedValues, PathEffect, merge, patch_operations, path_effects, writable};
 use crate::engine::context::Context;
 use crate::mapping::TargetPath;
