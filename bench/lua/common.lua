@@ -11,7 +11,7 @@ M.ctype = os.getenv("BENCH_CTYPE") or "application/scim+json"
 M.total = tonumber(os.getenv("BENCH_TOTAL") or "0")
 
 function M.headers(with_body)
-  local h = { ["Accept"] = "application/scim+json", ["Host"] = "127.0.0.1" }
+  local h = { ["Accept"] = "application/scim+json", ["Host"] = wrk.host .. ":" .. wrk.port }
   if M.auth ~= "" then h["Authorization"] = M.auth end
   if with_body then h["Content-Type"] = M.ctype end
   return h

@@ -104,13 +104,7 @@ fn route(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
     check_head(scene)?;
     let reply = match scene.route {
         Route::Collection(kind) => return collection(scene, kind),
-        Route::Resource(kind, id) => {
-            if id.contains('%') {
-                one(scene, kind, &decoded(id))
-            } else {
-                one(scene, kind, id)
-            }
-        }
+        Route::Resource(kind, id) => one(scene, kind, &decoded(id)),
         Route::Search(kind) => return search(scene, vec![kind]),
         Route::RootSearch => return search(scene, all(scene)),
         Route::Root => return root(scene),

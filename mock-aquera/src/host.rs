@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use memchr::{memchr, memrchr};
+
 /// The longest host name (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 255;
 
@@ -14,8 +16,8 @@ pub(crate) fn is_host(text: &[u8]) -> bool {
     let is_name = match name.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
         None => {
-            (1..=MAX_NAME).contains(&name.len())
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+            (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(fits)
         }
     };
     let is_port = |port: &str| {
@@ -26,8 +28,8 @@ pub(crate) fn is_host(text: &[u8]) -> bool {
 
 /// Splits a host into its name and its port. An IPv6 address keeps its brackets.
 pub(crate) fn split_port(host: &str) -> (&str, Option<&str>) {
-    let from = host.rfind(']').unwrap_or(0);
-    match host[from..].find(':') {
+    let from = memrchr(b']', host.as_bytes()).unwrap_or(0);
+    match memchr(b':', &host.as_bytes()[from..]) {
         Some(at) => (&host[..from + at], Some(&host[from + at + 1..])),
         None => (host, None),
     }

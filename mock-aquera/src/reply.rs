@@ -59,7 +59,9 @@ impl Reply {
 
     /// A body of another media type.
     pub(crate) fn other(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Self {
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
+        // Room for what nearly every answer gets, so that the map need not grow.
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(header::CONTENT_TYPE, kind);
         Self::new(status, headers, body.into())
     }
 

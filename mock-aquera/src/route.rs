@@ -1,5 +1,7 @@
 //! What the paths of the server mean, to everybody who reads one.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 use percent_encoding::percent_decode_str;
 
@@ -122,7 +124,7 @@ impl<T> Route<'_, T> {
     pub(crate) fn resource(self) -> (Option<T>, Option<String>) {
         match self {
             Self::Collection(kind) | Self::Search(kind) => (Some(kind), None),
-            Self::Resource(kind, id) => (Some(kind), Some(decoded(id))),
+            Self::Resource(kind, id) => (Some(kind), Some(decoded(id).into_owned())),
             _ => (None, None),
         }
     }
@@ -137,8 +139,11 @@ fn split(path: &str) -> (&str, Option<&str>) {
 }
 
 /// Decodes a segment of a path.
-pub(crate) fn decoded(segment: &str) -> String {
-    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+pub(crate) fn decoded(segment: &str) -> Cow<'_, str> {
+    match memchr(b'%', segment.as_bytes()) {
+        Some(_) => percent_decode_str(segment).decode_utf8_lossy(),
+        None => segment.into(),
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod table;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -332,11 +333,12 @@ impl Store {
         }
     }
 
-    /// Sets one top-level member that no index is about, given as JSON text: a new version.
+    /// Sets one top-level member that no index is about, given as JSON text: a new version. `member` is its name, and
+    /// where its value is in the document.
     pub(crate) fn set_member(
         &mut self,
         at: Ref,
-        name: &str,
+        member: (&str, Option<Range<usize>>),
         json: &[u8],
         active: Option<bool>,
         now: Timestamp,
@@ -344,7 +346,7 @@ impl Store {
         let Some(record) = self.get(at) else { return };
         let version = record.version.saturating_add(1);
         let meta = self.meta(at.kind, &record.id, record.created, now, version);
-        let document = record.document.with_member(name, json, &meta);
+        let document = record.document.with_member(member, json, &meta);
         if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
             record.document = document;
             record.version = version;

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 /// Returns a path in which no letter, digit, hyphen, point, underscore or tilde is percent-encoded (RFC 3986 §6.2.2.2).
 /// What else is encoded stays so: `%2F` separates nothing.
 pub(crate) fn normal_path(path: &str) -> Cow<'_, str> {
-    let mut pieces = path.split('%');
-    let Some(first) = pieces.next().filter(|first| first.len() < path.len()) else { return path.into() };
-    let mut normal = first.to_owned();
+    let Some(at) = memchr(b'%', path.as_bytes()) else { return path.into() };
+    let mut normal = path[..at].to_owned();
+    let pieces = path[at + 1..].split('%');
     for piece in pieces {
         let code = piece.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let byte = code.and_then(|code| u8::from_str_radix(code, 16).ok());

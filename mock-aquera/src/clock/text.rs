@@ -1,6 +1,7 @@
 //! How an instant is written (RFC 7643 §2.3.5): UTC, to the millisecond, what is finer cut off.
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 
 /// A text is no instant. The message is the end of a sentence that says whose text it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,8 +30,13 @@ fn four_digits(text: &str) -> String {
 
 /// An instant as text, `2026-05-04T03:02:01.123Z`.
 pub(crate) fn date_time(instant: Timestamp) -> String {
-    four_digits(&format!("{instant:.3}"))
+    let mut text = String::with_capacity(32);
+    // Writing to a text cannot fail.
+    let _ = MILLISECONDS.print_timestamp(&instant, &mut text);
+    if text.starts_with('-') { four_digits(&text) } else { text }
 }
+
+const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 #[cfg(test)]
 mod tests {

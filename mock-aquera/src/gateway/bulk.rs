@@ -257,7 +257,7 @@ impl<'a> Run<'a> {
         let late = take_members(&mut data, &begun);
         let group = reserved
             .clone()
-            .or_else(|| self.operations[at].path.rsplit('/').next().map(|id| Arc::from(decoded(id))));
+            .or_else(|| self.operations[at].path.rsplit('/').next().map(|id| Arc::from(&*decoded(id))));
         let outcome = self.carry_out(at, &data, reserved);
         if outcome.status.is_success()
             && let Some(group) = group

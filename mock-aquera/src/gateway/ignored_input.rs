@@ -60,7 +60,10 @@ pub(crate) fn of_request(
         return notes;
     }
     let kinds = asked_about(settings, route);
-    for (name, value) in parameters(query) {
+    // Values are decoded where they are looked at only.
+    let is_plain = |pair: &str| matches!(pair.split_once('='), Some(("filter" | "startIndex" | "count", _)));
+    let is_plain = lists(method, route) && query.split('&').all(is_plain);
+    for (name, value) in parameters(if is_plain { "" } else { query }) {
         if !PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
             notes.push(unknown(&name, "a query parameter", &PARAMETERS));
         } else if !lists(method, route) && !PROJECTION.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
@@ -313,13 +316,14 @@ fn read_only(kind: &Kind) -> impl Iterator<Item = &str> {
 
 /// Whether a body is worth being read again: most have nothing of all this.
 fn is_suspicious(kind: &Kind, body: &[u8]) -> bool {
-    let has = |name: &str| memchr::memmem::find(body, format!("\"{name}\"").as_bytes()).is_some();
-    let unknown_urn = || {
-        memchr::memmem::find_iter(body, b"\"urn:").any(|at| {
-            let text = &body[at + 1..];
+    let names: Vec<&str> = ["id", "meta"].into_iter().chain(read_only(kind)).collect();
+    memchr::memchr_iter(b'"', body).any(|at| {
+        let text = &body[at + 1..];
+        let is = |name: &&str| text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"\""));
+        let unknown_urn = || {
             let end = memchr::memchr(b'"', text).unwrap_or(text.len());
             !str::from_utf8(&text[..end]).is_ok_and(|urn| knows(kind, urn))
-        })
-    };
-    has("id") || has("meta") || read_only(kind).any(has) || unknown_urn()
+        };
+        names.iter().any(is) || (text.starts_with(b"urn:") && unknown_urn())
+    })
 }

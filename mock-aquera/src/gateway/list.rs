@@ -425,12 +425,8 @@ impl List {
             StartIndex::Honoured | StartIndex::Ignored => found.start,
         };
         let start = matches!(self.window, Window::Index { .. }).then_some(told);
-        let listed = || found.items.iter().filter_map(|item| Listed::of(item, store));
-        let (mut count, mut length) = (0, 0);
-        for listed in listed() {
-            count += 1;
-            length += 1 + listed.length();
-        }
+        let listed: Vec<_> = found.items.iter().filter_map(|item| Listed::of(item, store)).collect();
+        let (count, length) = (listed.len(), listed.iter().map(|listed| 1 + listed.length()).sum::<usize>());
         let total = match rules.total_results {
             TotalResults::TrueTotal => Some(found.total),
             TotalResults::PageLength => Some(count),
@@ -444,7 +440,7 @@ impl List {
         };
         let mut text = Vec::with_capacity(length + cursors.len() + 192);
         head(&mut text, total, start, per_page, &cursors);
-        for (nth, listed) in listed().enumerate() {
+        for (nth, listed) in listed.into_iter().enumerate() {
             if nth > 0 {
                 text.push(b',');
             }

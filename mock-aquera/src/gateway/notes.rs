@@ -19,8 +19,12 @@ pub(super) fn dropped(kind: &Kind, places: &[String], more: usize) -> Vec<Note> 
 }
 
 fn and_more(more: usize) -> Option<Note> {
-    let text = format!("and {more} more");
-    (more > 0).then(|| Note { kind: NoteKind::Dropped, path: "…".to_owned(), nearest: None, text })
+    (more > 0).then(|| Note {
+        kind: NoteKind::Dropped,
+        text: format!("and {more} more"),
+        path: "…".to_owned(),
+        nearest: None,
+    })
 }
 
 /// Notes on attributes that the profile does not let be stored.

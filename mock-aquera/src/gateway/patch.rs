@@ -412,7 +412,8 @@ fn set(
     let mut store = scene.store();
     let (at, record) = write::existing(scene, &store, kind_at, id, OPERATIONS)?;
     write::same_version(scene, &store, record, OPERATIONS)?;
-    let same = record.document.member(setting.name) == Some(setting.json.as_slice());
+    let place = record.document.place(setting.name);
+    let same = place.clone().is_some_and(|place| record.document.text()[place] == *setting.json);
     let active = setting.active.filter(|active| kind.role == Role::User && *active != record.active);
     let change = Change { active, rest: !same && active.is_none() };
     let (id, before) = (Arc::clone(&record.id), record.document.shared());
@@ -420,7 +421,7 @@ fn set(
     write::may(scene, operations, &id)?;
     let mut changed = None;
     if !same {
-        store.set_member(at, setting.name, &setting.json, setting.active, scene.now);
+        store.set_member(at, (setting.name, place), &setting.json, setting.active, scene.now);
         let after = store.get(at).map(|record| record.document.shared());
         changed = Some(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
     }

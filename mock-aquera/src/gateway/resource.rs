@@ -202,7 +202,7 @@ fn resolve_one(
         (Some(id), _) => id.to_owned(),
         (None, Some(address)) => {
             let last = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            decoded(last)
+            decoded(last).into_owned()
         }
         (None, None) => return Err(Problem::BadValue(format!("members[{at}].value is required"))),
     };

@@ -437,7 +437,8 @@ fn remove(scene: &RequestContext<'_>, store: &mut Store, at: Ref) -> Option<Stat
         }
         DownstreamDelete::Deactivates if !active => return None,
         DownstreamDelete::Deactivates => {
-            store.set_member(at, "active", b"false", Some(false), scene.now);
+            let place = store.get(at).and_then(|record| record.document.place("active"));
+            store.set_member(at, ("active", place), b"false", Some(false), scene.now);
             store.get(at).map(|record| record.document.shared())
         }
     };

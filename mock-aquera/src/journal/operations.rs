@@ -263,7 +263,7 @@ fn described(
     };
     let mut operation = ScimOperation {
         resource_type: endpoint.map(resource_type),
-        id: id.map(decoded),
+        id: id.map(|id| decoded(id).into_owned()),
         filter,
         ..ScimOperation::of_kind(kind_of_route(method, route))
     };
@@ -347,7 +347,7 @@ fn resource_type(endpoint: &str) -> String {
     match endpoint {
         "Users" => "User".to_owned(),
         "Groups" => "Group".to_owned(),
-        other => decoded(other),
+        other => decoded(other).into_owned(),
     }
 }
 

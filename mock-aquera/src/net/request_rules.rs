@@ -6,6 +6,7 @@ use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Uri, Version};
+use memchr::memchr;
 
 use super::error_response::{MAX_HEAD, MAX_LINES, Rejection};
 use crate::host::is_host;
@@ -44,11 +45,16 @@ fn codings<'h>(headers: impl Iterator<Item = &'h [u8]>) -> Option<Rejection> {
 /// Puts blanks in the place of empty elements behind the last transfer coding, which hyper takes for a coding that it does
 /// not know. They count for nothing (RFC 9110 §5.6.1.2).
 pub(super) fn drop_empty_codings(head: &mut [u8]) {
-    for line in head.split_mut(|byte| *byte == b'\n') {
-        if matches!(line, [] | [b'\r']) {
-            return;
+    let mut rest = head;
+    while !rest.is_empty() {
+        let (line, below) = rest.split_at_mut(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
+        rest = below;
+        match line {
+            [b'\n'] | [b'\r', b'\n'] | [b'\r'] => return,
+            [b't' | b'T', ..] => {}
+            _ => continue,
         }
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let Some(colon) = memchr(b':', line) else { continue };
         let (name, value) = line.split_at_mut(colon + 1);
         if !is_coding(&name[..colon]) {
             continue;
@@ -56,7 +62,7 @@ pub(super) fn drop_empty_codings(head: &mut [u8]) {
         for byte in value.iter_mut().rev() {
             match byte {
                 b',' => *byte = b' ',
-                b' ' | b'\t' | b'\r' => {}
+                b' ' | b'\t' | b'\r' | b'\n' => {}
                 _ => break,
             }
         }
@@ -117,6 +123,8 @@ fn forbidden(target: &[u8]) -> Option<u8> {
 
 /// Returns that a head has a fragment in its target, which libraries drop unseen (RFC 9112 §3.2 leaves no room for one).
 pub(super) fn fragment(head: &[u8]) -> Option<Rejection> {
+    // Most heads have no such sign anywhere.
+    memchr(b'#', head)?;
     let line = head.split(|byte| *byte == b'\n').next()?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     target(line)?.contains(&b'#').then_some(Rejection::Fragment)
@@ -168,7 +176,7 @@ pub(super) fn after_request(text: &[u8]) -> Option<&[u8]> {
         if line.is_empty() {
             return text.get(at.checked_add(body)?..);
         }
-        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let Some(colon) = memchr(b':', line) else { continue };
         let (name, value) = (&line[..colon], &line[colon + 1..]);
         if is_coding(name) {
             return None;

@@ -169,21 +169,27 @@ impl Document {
 
     /// The text of a top-level member's value, `meta` excepted. The name is in its canonical spelling.
     pub(crate) fn member(&self, name: &str) -> Option<&[u8]> {
-        self.find(name).map(|found| &self.text()[found.value])
+        self.place(name).map(|place| &self.text()[place])
     }
 
-    /// The document with a member set to a value given as JSON text, under a new `meta`.
-    pub(crate) fn with_member(&self, name: &str, value: &[u8], meta: &Meta<'_>) -> Self {
+    /// The document with a member set to a value given as JSON text, under a new `meta`. `place` is where its value
+    /// [is now](Self::place).
+    pub(super) fn with_member(
+        &self,
+        (name, place): (&str, Option<Range<usize>>),
+        value: &[u8],
+        meta: &Meta<'_>,
+    ) -> Self {
         let meta_at = self.meta_at as usize;
         let mut text =
             Vec::with_capacity(meta_at + name.len() + value.len() + 4 + meta.length() + self.keys().len());
         let mut id_at = self.id_at as usize;
-        if let Some(found) = self.find(name) {
+        if let Some(place) = place {
             // What stands in front of the id moves it.
-            id_at = if found.value.start < id_at { 0 } else { id_at };
-            text.extend_from_slice(&self.text()[..found.value.start]);
+            id_at = if place.start < id_at { 0 } else { id_at };
+            text.extend_from_slice(&self.text()[..place.start]);
             text.extend_from_slice(value);
-            text.extend_from_slice(&self.text()[found.value.end..meta_at]);
+            text.extend_from_slice(&self.text()[place.end..meta_at]);
         } else {
             text.extend_from_slice(&self.text()[..meta_at]);
             text.push(b',');
@@ -207,23 +213,20 @@ impl Document {
         crate::or_default(serde_json::from_slice(self.text()), "read a stored resource")
     }
 
-    fn find(&self, name: &str) -> Option<Found> {
+    /// Where the value of a top-level member is in the [text](Self::text), `meta` excepted.
+    pub(crate) fn place(&self, name: &str) -> Option<Range<usize>> {
         let text = &self.text()[..self.meta_at as usize];
         let mut at = 1;
         while text.get(at) == Some(&b'"') {
             let key_end = skip_text(text, at);
             let value_end = skip_value(text, key_end + 1);
             if &text[at + 1..key_end - 1] == name.as_bytes() {
-                return Some(Found { value: key_end + 1..value_end });
+                return Some(key_end + 1..value_end);
             }
             at = value_end + 1;
         }
         None
     }
-}
-
-struct Found {
-    value: Range<usize>,
 }
 
 /// Appends an instant. Gives where it stands.
@@ -347,7 +350,7 @@ mod tests {
                 let kept = before.member(name).map(|raw| serde_json::from_slice::<Value>(raw).unwrap());
                 prop_assert_eq!(kept.as_ref(), Some(value));
             }
-            let after = before.with_member(&name, flag.to_string().as_bytes(), &meta(&id, 2));
+            let after = before.with_member((&name, before.place(&name)), flag.to_string().as_bytes(), &meta(&id, 2));
             expected[&name] = json!(flag);
             expected["meta"]["version"] = json!("W/\"2\"");
             prop_assert_eq!(after.value(), expected.clone());

@@ -61,7 +61,7 @@ impl Store {
     /// The entity tag of a representation (RFC 7644 §3.14), weak like all of ours.
     pub(crate) fn etag(&self, record: &Record) -> String {
         let groups = if self.types_have_groups(record) { self.groups_text(record) } else { Vec::new() };
-        format!("W/\"{}{}\"", record.version, version_suffix(&groups))
+        ["W/\"", itoa::Buffer::new().format(record.version), &version_suffix(&groups), "\""].concat()
     }
 
     fn types_have_groups(&self, record: &Record) -> bool {
