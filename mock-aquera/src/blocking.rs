@@ -45,9 +45,7 @@ impl MockAquera {
     pub fn builder() -> MockAqueraBuilder {
         builder::MockAquera::builder()
     }
-}
 
-impl MockAquera {
     /// Starts what was set up, and returns once it listens.
     ///
     /// # Errors
@@ -123,7 +121,7 @@ impl Application {
         if enough {
             Ok(came)
         } else {
-            Err(WaitError { wanted: count, within, matched: gathered.matched(), came })
+            Err(WaitError { wanted: count, within, matched: gathered.matched, came })
         }
     }
 }

@@ -7,7 +7,6 @@
 mod counters;
 mod exchange;
 mod har;
-mod note;
 mod operations;
 mod predicate;
 mod query;
@@ -31,15 +30,13 @@ pub(crate) use crate::journal::satisfiable::Asked;
 pub(crate) use crate::journal::subscription::{Found, Gathered};
 pub use crate::journal::subscription::{Live, Subscription, WaitError};
 pub use counters::{Counters, Scrape, render_prometheus};
-pub use exchange::{AttributeChange, Change, Exchange};
+pub use exchange::{AttributeChange, Change, Exchange, Note, NoteKind};
 pub(crate) use har::archive;
 pub use har::{HarCreator, har};
-pub use note::{Note, NoteKind};
 pub use operations::{OperationKind, PatchedPath, ScimOperation};
 pub use query::{JournalQuery, Order, QueryError, StatusMatch};
 pub use record::ChangeKind;
-pub(crate) use record::StateChange;
-pub(crate) use record::{RequestMetadata, RequestRecord};
+pub(crate) use record::{RequestMetadata, RequestRecord, StateChange};
 
 use crate::journal::stored_record::Kept;
 use counters::Counted;
@@ -119,7 +116,7 @@ impl Journal {
         let mut ring = lock(&self.0.ring);
         ring.last += 1;
         let seq = ring.last;
-        ring.counters.count(&counted, kept.faults(), kept.scim());
+        ring.counters.count(&counted, &kept.rest().faults, &kept.rest().scim);
         ring.bytes += kept.weight;
         // Mostly it is one record that has to make room.
         let oldest = if ring.is_over(1) { ring.forget() } else { None };
@@ -137,16 +134,13 @@ impl Journal {
     /// The exchanges that a query asks for.
     pub(crate) fn query(&self, query: &JournalQuery) -> Vec<Exchange> {
         let limit = query.limit.unwrap_or(usize::MAX);
-        let records = self.records(query.since_seq.unwrap_or(0));
-        let readable =
-            |(seq, record): (u64, Kept)| query.may_match(&record, seq).then(|| self.readable(&record, seq));
-        let wanted = |exchange: &Exchange| query.matches(exchange);
-        match query.order {
-            Order::Oldest => records.into_iter().filter_map(readable).filter(wanted).take(limit).collect(),
-            Order::Newest => {
-                records.into_iter().rev().filter_map(readable).filter(wanted).take(limit).collect()
-            }
+        let mut records = self.records(query.since_seq.unwrap_or(0));
+        if query.order == Order::Newest {
+            records.reverse();
         }
+        let candidates = records.into_iter().filter(|(seq, record)| query.may_match(record, *seq));
+        let readable = candidates.map(|(seq, record)| self.readable(&record, seq));
+        readable.filter(|exchange| query.matches(exchange)).take(limit).collect()
     }
 
     /// All exchanges after a number that are remembered, oldest first, made readable one by one.

@@ -91,18 +91,9 @@ impl RequestLog {
             shared.dropped.fetch_add(1, Relaxed);
             return;
         }
-        let mut waiting = lock(&shared.waiting);
-        let (was, room) = (waiting.lines.len(), if line.notable { ROOM } else { ROOM_FOR_GOOD });
-        if was >= room {
-            drop(waiting);
+        let room = if line.notable { ROOM } else { ROOM_FOR_GOOD };
+        if !shared.append(room, |lines| write_line(lines, line, notes)) {
             shared.crowded.store(true, Relaxed);
-            shared.dropped.fetch_add(1, Relaxed);
-            return;
-        }
-        write_line(&mut waiting.lines, line, notes);
-        drop(waiting);
-        if was == 0 {
-            shared.bell.notify_one();
         }
     }
 
@@ -116,18 +107,7 @@ impl RequestLog {
 /// lines of requests.
 impl Write for RequestLog {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        let shared = &self.0.shared;
-        let mut waiting = lock(&shared.waiting);
-        let was = waiting.lines.len();
-        if was >= 2 * ROOM {
-            shared.dropped.fetch_add(1, Relaxed);
-            return Ok(text.len());
-        }
-        waiting.lines.push_str(&String::from_utf8_lossy(text));
-        drop(waiting);
-        if was == 0 {
-            shared.bell.notify_one();
-        }
+        self.0.shared.append(2 * ROOM, |lines| lines.push_str(&String::from_utf8_lossy(text)));
         Ok(text.len())
     }
 
@@ -137,6 +117,23 @@ impl Write for RequestLog {
 }
 
 impl Shared {
+    /// Appends to what waits to be written; `false` where that is as much as there is room for.
+    fn append(&self, room: usize, write: impl FnOnce(&mut String)) -> bool {
+        let mut waiting = lock(&self.waiting);
+        let was = waiting.lines.len();
+        if was >= room {
+            drop(waiting);
+            self.dropped.fetch_add(1, Relaxed);
+            return false;
+        }
+        write(&mut waiting.lines);
+        drop(waiting);
+        if was == 0 {
+            self.bell.notify_one();
+        }
+        true
+    }
+
     fn write_out(&self, mut out: impl Write) {
         let mut lines = String::new();
         loop {

@@ -108,33 +108,27 @@ pub(crate) fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, (String
 /// What is wrong with a value at a path, of which the library says this.
 pub(crate) fn data(said: &str, path: &str) -> String {
     let inside = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
-    if let Some(unknown) = Unknown::of(said) {
-        return match unknown.kind {
-            "key" => format!("unknown key `{}`{inside}{}", cut(unknown.written), unknown.hint()),
-            _ if path.is_empty() => words(said),
-            _ => format!("invalid `{path}`: {}", words(said)),
-        };
-    }
-    if let Some(name) = quoted(said, "missing field ") {
+    let what = if let Some(key) = Unknown::of(said, "unknown field `") {
+        return format!("unknown key `{}`{inside}{}", cut(key.written), key.hint());
+    } else if let Some(word) = Unknown::of(said, "unknown variant `") {
+        format!("unknown word `{}`{}", cut(word.written), word.hint())
+    } else if let Some(name) = quoted(said, "missing field ") {
         return format!("`{name}` is missing{inside}");
-    }
-    if let Some(name) = quoted(said, "duplicate field ") {
+    } else if let Some(name) = quoted(said, "duplicate field ") {
         return format!("`{name}` is there twice{inside}");
-    }
-    if path.is_empty() { words(said) } else { format!("invalid `{path}`: {}", words(said)) }
+    } else {
+        unexpected(said)
+    };
+    if path.is_empty() { what } else { format!("invalid `{path}`: {what}") }
 }
 
 /// What the library says of a value, without Rust's words.
 pub(crate) fn words(said: &str) -> String {
-    if let Some(unknown) = Unknown::of(said) {
-        return format!("unknown {} `{}`{}", unknown.kind, cut(unknown.written), unknown.hint());
-    }
-    if let Some(name) = quoted(said, "missing field ") {
-        return format!("`{name}` is missing");
-    }
-    if let Some(name) = quoted(said, "duplicate field ") {
-        return format!("`{name}` is there twice");
-    }
+    data(said, "")
+}
+
+/// What was expected, and what came instead.
+fn unexpected(said: &str) -> String {
     let wrong = ["invalid type: ", "invalid value: "].into_iter().find_map(|start| said.strip_prefix(start));
     if let Some((got, expected)) = wrong.and_then(|wrong| wrong.rsplit_once(", expected ")) {
         // A text may hold these words too; an expectation that is written by hand may not.
@@ -156,23 +150,17 @@ pub(crate) fn words(said: &str) -> String {
 
 /// A key or word that is none of those that there are.
 struct Unknown<'a> {
-    kind: &'static str,
     written: &'a str,
     known: Vec<&'a str>,
 }
 
 impl<'a> Unknown<'a> {
-    fn of(said: &'a str) -> Option<Self> {
-        let (kind, rest) =
-            match (said.strip_prefix("unknown field `"), said.strip_prefix("unknown variant `")) {
-                (Some(rest), _) => ("key", rest),
-                (_, Some(rest)) => ("word", rest),
-                _ => return None,
-            };
+    fn of(said: &'a str, start: &str) -> Option<Self> {
+        let rest = said.strip_prefix(start)?;
         // What was written may hold backticks; what is known doesn't.
         let (written, known) =
             rest.rsplit_once("`, expected ").or_else(|| rest.rsplit_once("`, there are no "))?;
-        Some(Self { kind, written, known: known.split('`').skip(1).step_by(2).collect() })
+        Some(Self { written, known: known.split('`').skip(1).step_by(2).collect() })
     }
 
     fn hint(&self) -> String {

@@ -2,17 +2,17 @@
 
 mod admin;
 mod cors;
-mod request_lines;
 mod routes;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
+use hyper::Response;
 
 use crate::address::Addresses;
 use crate::application::{
@@ -25,11 +25,12 @@ use crate::fault::Fault;
 use crate::gateway::Settings;
 use crate::journal::JournalLimits;
 use crate::lock;
-use crate::log::RequestLog;
+use crate::log::{Line, RequestLog};
 use crate::net::Head;
 use crate::problem::Problem;
 use crate::profile::{Profile, ProfileAttributeError, check_paths};
 use crate::reply::Reply;
+use crate::route::Endpoint;
 use crate::types::Types;
 pub(crate) use admin::{Admin, AdminAccess, FOLLOWER_PATIENCE};
 pub(crate) use cors::Cors;
@@ -165,10 +166,8 @@ impl Server {
             return Err(ApplicationError::Exists(name.to_owned()));
         }
         check_paths(&config.profile, &self.defaults.types).map_err(ApplicationError::Profile)?;
-        let application = self.make(valid, config).ok_or(ApplicationError::TooMany)?;
-        for fault in faults {
-            application.add_fault(fault.clone());
-        }
+        let made = self.make(valid, config, |application| add_faults(application, faults));
+        let application = made.ok_or(ApplicationError::TooMany)?;
         // Nothing that could be refused.
         let _ = application.begin(InitialData::Nothing);
         Ok(application)
@@ -179,7 +178,8 @@ impl Server {
     fn create_on_demand(&self, name: &str) -> Result<Application, Problem> {
         let started = lock(&self.starts).get(name).cloned();
         if let Some((seed, start)) = started {
-            return self.create_again(name, seed, start);
+            let config = start.config(seed);
+            return self.get_or_make(name, config, |application| application.begin_as(start));
         }
         let application = self.create_default(name)?;
         // Nothing that could be refused; and of two who come first, one has begun it.
@@ -187,56 +187,35 @@ impl Server {
         Ok(application)
     }
 
-    /// An application of the start of the server, as it was then.
-    fn create_again(&self, name: &str, seed: u64, start: Arc<Start>) -> Result<Application, Problem> {
-        let valid = name.parse::<ApplicationName>()?;
-        let _making = lock(&self.making);
-        if let Some(made_meanwhile) = self.application(name) {
-            return Ok(made_meanwhile);
-        }
-        let config = start.config(seed);
-        let fill = |application: &Application| application.begin_as(start);
-        self.make_with(valid, config, fill).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))
-    }
-
     /// An application as the command line describes it, with its faults.
     pub(crate) fn create_default(&self, name: &str) -> Result<Application, Problem> {
-        let valid = name.parse::<ApplicationName>()?;
-        let _making = lock(&self.making);
-        if let Some(made_meanwhile) = self.application(name) {
-            return Ok(made_meanwhile);
-        }
-        let Defaults { profile, auth, seed, faults, .. } = self.defaults.clone();
-        let config = ApplicationConfig { profile, auth, seed };
-        let application = self.make(valid, config).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))?;
-        for fault in faults {
-            application.add_fault(fault);
-        }
-        Ok(application)
+        self.restore(name, self.defaults.seed)
     }
 
     /// The application that data was kept of: one that is there already, or else one as the command line describes it
     /// save for its seed.
     pub(crate) fn restore(&self, name: &str, seed: u64) -> Result<Application, Problem> {
-        if let Some(there) = self.application(name) {
-            return Ok(there);
-        }
-        let valid = name.parse::<ApplicationName>()?;
-        let Defaults { profile, auth, faults, .. } = self.defaults.clone();
-        let config = ApplicationConfig { profile, auth, seed };
-        let application = self.make(valid, config).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))?;
-        for fault in faults {
-            application.add_fault(fault);
-        }
-        Ok(application)
+        let Defaults { profile, auth, faults, .. } = &self.defaults;
+        let config = ApplicationConfig { profile: profile.clone(), auth: auth.clone(), seed };
+        self.get_or_make(name, config, |application| add_faults(application, faults))
     }
 
-    fn make(&self, name: ApplicationName, config: ApplicationConfig) -> Option<Application> {
-        self.make_with(name, config, |_| {})
+    fn get_or_make(
+        &self,
+        name: &str,
+        config: ApplicationConfig,
+        fill: impl FnOnce(&Application),
+    ) -> Result<Application, Problem> {
+        let valid = name.parse::<ApplicationName>()?;
+        let _making = lock(&self.making);
+        match self.application(name) {
+            Some(made_meanwhile) => Ok(made_meanwhile),
+            None => self.make(valid, config, fill).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS)),
+        }
     }
 
     /// Makes an application, which nobody sees before it is filled.
-    fn make_with(
+    fn make(
         &self,
         name: ApplicationName,
         config: ApplicationConfig,
@@ -291,6 +270,45 @@ impl Server {
             }
         };
         application.issue_token(parts, body)
+    }
+
+    /// Tells of a request that no application saw.
+    fn tell(&self, head: Option<Head<'_>>, status: StatusCode, note: Option<&str>) {
+        if let Some(log) = &self.defaults.log {
+            let notable = !status.is_success();
+            let head = head.map(|head| (head.method, head.uri));
+            let line = Line { status: Some(status), head, notable };
+            log.tell(line, |notes| note.into_iter().for_each(|note| notes.add(note)));
+        }
+    }
+
+    /// Tells of a request that is refused whatever its application has, and journals it where there is one.
+    fn refuse(&self, name: &str, head: Head<'_>, reply: &Reply) {
+        let why = reply.note().unwrap_or_default();
+        match self.application(name) {
+            Some(application) => application.refuse(head, (reply.status, &reply.headers, &reply.body), &why),
+            None => self.tell(Some(head), reply.status, Some(&why)),
+        }
+    }
+
+    /// Reports a request that the connection layer rejected.
+    fn report_rejection(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str) {
+        let application = head.and_then(|head| {
+            let Endpoint::Scim { application, .. } = Endpoint::of(head.uri.path()) else { return None };
+            Some((self.application(application)?, head))
+        });
+        match application {
+            Some((application, head)) => {
+                application.refuse(head, (reply.status(), reply.headers(), reply.body()), why);
+            }
+            None => self.tell(head, reply.status(), Some(why)),
+        }
+    }
+}
+
+fn add_faults(application: &Application, faults: &[Fault]) {
+    for fault in faults {
+        application.add_fault(fault.clone());
     }
 }
 

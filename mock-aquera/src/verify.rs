@@ -141,69 +141,10 @@ impl Expectation {
         Self { request, ..Self::default() }
     }
 
-    /// With this method.
-    pub fn method(self, method: impl Into<String>) -> Self {
-        self.asking(|request| request.method(method))
-    }
-
-    /// At this path, whole or below the base URL; `*` is anything in a segment, `**` any segments.
-    pub fn path(self, glob: impl Into<String>) -> Self {
-        self.asking(|request| request.path(glob))
-    }
-
-    /// That ask for this.
-    pub fn operation(self, kind: OperationKind) -> Self {
-        self.asking(|request| request.operation(kind))
-    }
-
-    /// About this resource type.
-    pub fn resource_type(self, name: impl Into<String>) -> Self {
-        self.asking(|request| request.resource_type(name))
-    }
-
-    /// About this resource.
-    pub fn id(self, id: impl Into<String>) -> Self {
-        self.asking(|request| request.id(id))
-    }
-
-    /// About this user.
-    pub fn user_name(self, name: impl Into<String>) -> Self {
-        self.asking(|request| request.user_name(name))
-    }
-
-    /// That patch this.
-    pub fn patch_path(self, path: impl Into<String>) -> Self {
-        self.asking(|request| request.patch_path(path))
-    }
-
-    /// Answered with this.
-    pub fn status(self, status: u16) -> Self {
-        self.asking(|request| request.status(status))
-    }
-
-    /// Answered with a status of this class: 4 for 400 to 499.
-    pub fn status_class(self, class: u8) -> Self {
-        self.asking(|request| request.status_class(class))
-    }
-
     /// Cut or refused without an answer.
-    pub fn unanswered(self) -> Self {
-        self.asking(|request| JournalQuery { status: Some(StatusMatch::None), ..request })
-    }
-
-    /// That a fault struck, or that none did.
-    pub fn fault(self, struck: bool) -> Self {
-        self.asking(|request| request.fault(struck))
-    }
-
-    /// After this one.
-    pub fn since(self, seq: u64) -> Self {
-        self.asking(|request| request.since(seq))
-    }
-
-    /// With this text in the path or a body.
-    pub fn contains(self, text: impl Into<String>) -> Self {
-        self.asking(|request| request.contains(text))
+    pub fn unanswered(mut self) -> Self {
+        self.request.status = Some(StatusMatch::None);
+        self
     }
 
     /// With this header.
@@ -281,11 +222,6 @@ impl Expectation {
         }
     }
 
-    fn asking(mut self, change: impl FnOnce(JournalQuery) -> JournalQuery) -> Self {
-        self.request = change(self.request);
-        self
-    }
-
     /// Whether an exchange is one of those that are expected.
     pub fn matches(&self, exchange: &Exchange) -> bool {
         self.request.matches(exchange) && self.more_differences(exchange).is_empty()
@@ -360,19 +296,16 @@ impl Expectation {
             let wanted = &redact::expected_header(name, written);
             let mut values =
                 exchange.request_headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-            match values.clone().next() {
-                None => differences
-                    .push(Difference::Known(format!("it has no header {name}, expected \"{wanted}\""))),
+            differences.push(match values.clone().next() {
+                None => Difference::Known(format!("it has no header {name}, expected \"{wanted}\"")),
                 Some((_, is)) if !values.any(|(_, is)| redact::header_fits(is, wanted)) => {
-                    let text = format!("header {name} is \"{is}\", expected \"{wanted}\"");
-                    differences.push(Difference::Known(text));
+                    Difference::Known(format!("header {name} is \"{is}\", expected \"{wanted}\""))
                 }
                 Some(_) if written != wanted => {
-                    let text = format!("header {name} is redacted and can't be compared");
-                    differences.push(Difference::Hidden(text));
+                    Difference::Hidden(format!("header {name} is redacted and can't be compared"))
                 }
-                Some(_) => {}
-            }
+                Some(_) => continue,
+            });
         }
         let sent = exchange.request_body.as_ref();
         differences.extend(self.body_at.iter().filter_map(|(at, wanted)| body::at(sent, at, wanted)));
@@ -381,6 +314,46 @@ impl Expectation {
         }
         differences
     }
+}
+
+/// Declares methods that an expectation takes over from its query.
+macro_rules! asking {
+    ($($(#[$about:meta])* $name:ident($value:ident: $type:ty);)*) => {
+        impl Expectation {$(
+            $(#[$about])*
+            pub fn $name(mut self, $value: $type) -> Self {
+                self.request = self.request.$name($value);
+                self
+            }
+        )*}
+    };
+}
+
+asking! {
+    /// With this method.
+    method(method: impl Into<String>);
+    /// At this path, whole or below the base URL; `*` is anything in a segment, `**` any segments.
+    path(glob: impl Into<String>);
+    /// That ask for this.
+    operation(kind: OperationKind);
+    /// About this resource type.
+    resource_type(name: impl Into<String>);
+    /// About this resource.
+    id(id: impl Into<String>);
+    /// About this user.
+    user_name(name: impl Into<String>);
+    /// That patch this.
+    patch_path(path: impl Into<String>);
+    /// Answered with this.
+    status(status: u16);
+    /// Answered with a status of this class: 4 for 400 to 499.
+    status_class(class: u8);
+    /// That a fault struck, or that none did.
+    fault(struck: bool);
+    /// After this one.
+    since(seq: u64);
+    /// With this text in the path or a body.
+    contains(text: impl Into<String>);
 }
 
 /// Which requests are expected, in words: `PATCH with userName "bjensen"`.

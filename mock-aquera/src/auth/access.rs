@@ -103,20 +103,10 @@ pub(crate) enum Refusal {
 impl Refusal {
     /// Whether it is the form of the credentials that is wrong, and not what they are.
     pub(crate) fn is_of_form(self) -> bool {
-        match self {
-            Self::Several
-            | Self::Unreadable
-            | Self::NoScheme
-            | Self::WrongScheme(_)
-            | Self::NoCredentials
-            | Self::Decorated(_)
-            | Self::NotBasic => true,
-            Self::UnknownUser
-            | Self::WrongPassword
-            | Self::LockedOut
-            | Self::UnknownToken
-            | Self::ExpiredToken
-            | Self::RevokedToken => false,
-        }
+        use Refusal::{Decorated, NoCredentials, NoScheme, NotBasic, Several, Unreadable, WrongScheme};
+        matches!(
+            self,
+            Several | Unreadable | NoScheme | WrongScheme(_) | NoCredentials | Decorated(_) | NotBasic
+        )
     }
 }

@@ -2,8 +2,8 @@
 //! the time taken tells nothing about them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
@@ -15,9 +15,10 @@ use subtle::ConstantTimeEq as _;
 use super::access::{Access, Principal, PrincipalKind, Refusal};
 use super::oauth::{self, TokenError, TokenReply};
 use super::secret::Fingerprint;
-use super::tokens::{Standing, Tokens};
+use super::tokens::Tokens;
 use super::{Auth, AuthKind, scheme};
 use crate::auth::credentials::{Scheme, presented, wrong_token};
+use crate::lock;
 
 /// Who is let in at one application. Where no token endpoint is configured, a request takes no lock and no memory.
 pub(crate) struct Gatekeeper {
@@ -25,7 +26,7 @@ pub(crate) struct Gatekeeper {
     anonymous: Option<Principal>,
     fixed: Vec<Fixed>,
     clients: Vec<Client>,
-    tokens: Arc<RwLock<Tokens>>,
+    tokens: Arc<Mutex<Tokens>>,
 }
 
 /// A credential that is what it is until somebody configures another one.
@@ -34,7 +35,8 @@ struct Fixed {
     /// What is sent after the scheme.
     sent: Box<[u8]>,
     principal: Principal,
-    standing: AtomicU8,
+    /// Whether a fault took it back; only tokens can be.
+    expired: AtomicBool,
 }
 
 /// A client of the token endpoint.
@@ -47,16 +49,16 @@ struct Client {
 impl Gatekeeper {
     /// Accepts any of these. The seed decides the tokens of the token endpoint.
     pub(crate) fn new(accepted: Vec<Auth>, seed: u64) -> Self {
-        Self::over(accepted, Arc::new(RwLock::new(Tokens::new(seed))))
+        Self::over(accepted, Arc::new(Mutex::new(Tokens::new(seed))))
     }
 
-    /// Accepts other credentials. Tokens stay good for those clients that stay, and what faults had taken from a
-    /// user's password or a fixed token is given back.
+    /// Accepts other credentials. Tokens stay good for those clients that stay, and fixed tokens that faults had taken
+    /// are given back.
     pub(crate) fn accepting(&self, accepted: Vec<Auth>) -> Self {
         Self::over(accepted, Arc::clone(&self.tokens))
     }
 
-    fn over(accepted: Vec<Auth>, tokens: Arc<RwLock<Tokens>>) -> Self {
+    fn over(accepted: Vec<Auth>, tokens: Arc<Mutex<Tokens>>) -> Self {
         let (mut anonymous, mut fixed, mut clients) = (None, Vec::new(), Vec::new());
         for auth in &accepted {
             let me = auth.me().map(Arc::from);
@@ -144,12 +146,10 @@ impl Gatekeeper {
                 })
             });
         };
-        match (Standing::from_byte(fixed.standing.load(Ordering::Relaxed)), scheme) {
-            (Standing::Good, _) => Access::Granted(fixed.principal.clone()),
-            (Standing::Expired | Standing::Revoked, Scheme::Basic) => Access::Refused(Refusal::LockedOut),
-            (Standing::Expired, Scheme::Bearer) => Access::Refused(Refusal::ExpiredToken),
-            (Standing::Revoked, Scheme::Bearer) => Access::Refused(Refusal::RevokedToken),
+        if fixed.expired.load(Ordering::Relaxed) {
+            return Access::Refused(Refusal::ExpiredToken);
         }
+        Access::Granted(fixed.principal.clone())
     }
 
     fn judge_issued(&self, scheme: Scheme, credentials: &str, now: Timestamp) -> Option<Access> {
@@ -157,30 +157,20 @@ impl Gatekeeper {
             return None;
         }
         let fingerprint = Fingerprint::of(credentials.as_bytes());
-        let (client, standing) = self.read_tokens().find(&fingerprint, now)?;
-        let client = self.client(&client)?;
-        Some(match standing {
-            Standing::Good => Access::Granted(Principal {
-                kind: PrincipalKind::OAuth,
-                me: client.me.clone(),
-                key: fingerprint.key(),
-            }),
-            Standing::Expired => Access::Refused(Refusal::ExpiredToken),
-            Standing::Revoked => Access::Refused(Refusal::RevokedToken),
-        })
+        let (client, is_expired) = lock(&self.tokens).find(&fingerprint, now)?;
+        let me = self.client(&client)?.me.clone();
+        if is_expired {
+            return Some(Access::Refused(Refusal::ExpiredToken));
+        }
+        Some(Access::Granted(Principal { kind: PrincipalKind::OAuth, me, key: fingerprint.key() }))
     }
 
     /// What is wrong with the credentials of HTTP Basic. That it tells which users there are harms nobody here.
     fn wrong_basic(&self, credentials: &str) -> Refusal {
-        let decoded = STANDARD.decode(credentials).ok();
-        let Some(user) = decoded.as_deref().and_then(|pair| pair.split(|byte| *byte == b':').next()) else {
-            return Refusal::NotBasic;
-        };
-        if !decoded.as_deref().is_some_and(|pair| pair.contains(&b':')) {
-            return Refusal::NotBasic;
-        }
+        let pair = STANDARD.decode(credentials).unwrap_or_default();
+        let Some(colon) = memchr::memchr(b':', &pair) else { return Refusal::NotBasic };
         let is_known = self.accepted.iter().any(
-            |auth| matches!(auth.kind(), AuthKind::Basic { user: known, .. } if known.as_bytes() == user),
+            |auth| matches!(auth.kind(), AuthKind::Basic { user, .. } if *user.as_bytes() == pair[..colon]),
         );
         if is_known { Refusal::WrongPassword } else { Refusal::UnknownUser }
     }
@@ -204,14 +194,6 @@ impl Gatekeeper {
             if client.fingerprint.ct_eq(fingerprint).into() { Some(client) } else { found }
         })
     }
-
-    fn read_tokens(&self) -> RwLockReadGuard<'_, Tokens> {
-        self.tokens.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write_tokens(&self) -> RwLockWriteGuard<'_, Tokens> {
-        self.tokens.write().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The token endpoint.
@@ -225,7 +207,7 @@ impl Gatekeeper {
     pub(crate) fn issue(&self, headers: &HeaderMap, form_body: &[u8], now: Timestamp) -> TokenReply {
         match self.grant(headers, form_body) {
             Ok(client) => {
-                let token = self.write_tokens().issue(client.fingerprint, client.lifetime, now);
+                let token = lock(&self.tokens).issue(client.fingerprint, client.lifetime, now);
                 TokenReply::token(&token, client.lifetime)
             }
             Err(error) => TokenReply::error(&error),
@@ -247,8 +229,8 @@ impl Gatekeeper {
     }
 }
 
-/// What faults and administration do. A password, a fixed token and a token of the token endpoint can be taken back;
-/// a client keeps its secret, so that it can fetch another token, and who needs no credentials can't lose any.
+/// What faults and administration do. A fixed token and a token of the token endpoint can be taken back; a client keeps
+/// its secret, so that it can fetch another token, and who needs no credentials can't lose any.
 impl Gatekeeper {
     /// Lets the token that this request carries count as expired. `false` where it carries none that is known.
     pub(crate) fn expire_token(&self, headers: &HeaderMap) -> bool {
@@ -256,35 +238,23 @@ impl Gatekeeper {
         let fingerprint = Fingerprint::of(token.as_bytes());
         let fixed = self.find_fixed(Scheme::Bearer, token);
         if let Some(fixed) = fixed {
-            fixed.standing.store(Standing::Expired as u8, Ordering::Relaxed);
+            fixed.expired.store(true, Ordering::Relaxed);
         }
         // The order matters: a token that is fixed and issued as well expires as both.
-        self.write_tokens().set(&fingerprint, Standing::Expired) || fixed.is_some()
-    }
-
-    /// Takes back every password and token that is good now.
-    #[cfg(test)]
-    pub(crate) fn revoke_all(&self) {
-        self.set_all(Standing::Revoked);
+        lock(&self.tokens).expire(&fingerprint) || fixed.is_some()
     }
 
     /// Gives back what was taken by [`expire_token`](Self::expire_token), save
     /// tokens whose time is over.
     pub(crate) fn restore(&self) {
-        self.set_all(Standing::Good);
+        self.fixed.iter().for_each(|fixed| fixed.expired.store(false, Ordering::Relaxed));
+        lock(&self.tokens).restore();
     }
 
     /// Back to the beginning: everything is restored, no token was given out, the next ones start over from the seed.
     pub(crate) fn reset(&self) {
-        self.write_tokens().clear();
+        lock(&self.tokens).clear();
         self.restore();
-    }
-
-    fn set_all(&self, standing: Standing) {
-        for fixed in &self.fixed {
-            fixed.standing.store(standing as u8, Ordering::Relaxed);
-        }
-        self.write_tokens().set_all(standing);
     }
 }
 
@@ -292,7 +262,7 @@ impl Fixed {
     fn new(scheme: Scheme, kind: PrincipalKind, sent: &[u8], me: Option<Arc<str>>) -> Self {
         let fingerprint = Fingerprint::of(sent);
         let principal = Principal { kind, me, key: fingerprint.key() };
-        Self { scheme, sent: sent.into(), principal, standing: AtomicU8::new(Standing::Good as u8) }
+        Self { scheme, sent: sent.into(), principal, expired: AtomicBool::new(false) }
     }
 }
 
@@ -465,13 +435,6 @@ mod tests {
         assert_eq!(access(&t), Access::Refused(Refusal::ExpiredToken));
         assert_eq!(access(&issued), Access::Refused(Refusal::ExpiredToken));
 
-        keeper.restore();
-        assert_eq!(open(), [true, true, true]);
-
-        keeper.revoke_all();
-        assert_eq!(access(&ann), Access::Refused(Refusal::LockedOut));
-        assert_eq!(access(&t), Access::Refused(Refusal::RevokedToken));
-        assert_eq!(access(&issued), Access::Refused(Refusal::RevokedToken));
         let another = bearer(&token(&keeper, NOW));
         assert!(access(&another).principal().is_some());
 
@@ -484,7 +447,7 @@ mod tests {
     fn other_credentials_keep_the_tokens_of_clients_that_stay() {
         let before = keeper(&["oauth:id:pw", "bearer:t"]);
         let token_before = token(&before, NOW);
-        before.revoke_all();
+        assert!(before.expire_token(&bearer(&token_before)));
         before.restore();
         let after = before.accepting(vec![Auth::oauth("id", "pw"), Auth::basic("ann", "pw")]);
         assert!(after.check(&bearer(&token_before), NOW).principal().is_some());
@@ -500,7 +463,7 @@ mod tests {
         let keeper = keeper(&["oauth:id:pw", "bearer:t"]);
         let first = token(&keeper, NOW);
         let second = token(&keeper, NOW);
-        keeper.revoke_all();
+        assert!(keeper.expire_token(&bearer("t")));
         keeper.reset();
         assert_eq!(keeper.check(&bearer(&second), NOW), Access::Refused(Refusal::UnknownToken));
         assert!(keeper.check(&bearer("t"), NOW).principal().is_some());

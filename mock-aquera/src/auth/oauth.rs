@@ -2,7 +2,6 @@
 //!
 //! A client names itself by HTTP Basic or in the form (RFC 6749 §2.3.1), never both ways at once.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -84,9 +83,9 @@ pub(super) fn read(headers: &HeaderMap, form_body: &[u8]) -> Result<TokenRequest
     if headers.get(header::CONTENT_TYPE).is_some_and(|kind| !is_form(kind)) {
         return Err(TokenError::InvalidRequest("the body is sent as application/x-www-form-urlencoded"));
     }
-    let form = Form::read(form_body)?;
-    let grant_type = form.grant_type.ok_or(TokenError::InvalidRequest("grant_type is missing"))?;
-    let candidates = match (headers.get(header::AUTHORIZATION), form.client_id, form.client_secret) {
+    let [grant_type, client_id, client_secret] = read_form(form_body)?;
+    let grant_type = grant_type.ok_or(TokenError::InvalidRequest("grant_type is missing"))?;
+    let candidates = match (headers.get(header::AUTHORIZATION), client_id, client_secret) {
         (Some(_), _, Some(_)) => {
             return Err(TokenError::InvalidRequest("the client names itself in the header and in the form"));
         }
@@ -108,44 +107,32 @@ fn from_header(value: &HeaderValue) -> Option<Vec<Fingerprint>> {
         return None;
     }
     let text = STANDARD.decode(credentials.trim()).ok()?;
-    let colon = text.iter().position(|byte| *byte == b':')?;
+    let colon = memchr::memchr(b':', &text)?;
     let (id, secret) = (&text[..colon], &text[colon + 1..]);
     Some(vec![Fingerprint::of_pair(id, secret), Fingerprint::of_pair(&decoded(id), &decoded(secret))])
 }
 
-#[derive(Default)]
-struct Form {
-    grant_type: Option<Vec<u8>>,
-    client_id: Option<Vec<u8>>,
-    client_secret: Option<Vec<u8>>,
-}
-
-impl Form {
-    fn read(body: &[u8]) -> Result<Self, TokenError> {
-        let mut form = Self::default();
-        for pair in body.split(|byte| *byte == b'&') {
-            let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-            let value = decoded(pair.get(equals + 1..).unwrap_or_default());
-            let (slot, twice) = match &*decoded(&pair[..equals]) {
-                b"grant_type" => (&mut form.grant_type, "grant_type stands twice"),
-                b"client_id" => (&mut form.client_id, "client_id stands twice"),
-                b"client_secret" => (&mut form.client_secret, "client_secret stands twice"),
-                _ => continue,
-            };
-            if !value.is_empty() && slot.replace(value).is_some() {
-                return Err(TokenError::InvalidRequest(twice));
-            }
+/// The grant type, the client and its secret, as far as a form has them.
+fn read_form(body: &[u8]) -> Result<[Option<Vec<u8>>; 3], TokenError> {
+    let mut form = [const { None }; 3];
+    for pair in body.split(|byte| *byte == b'&') {
+        let equals = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let value = decoded(pair.get(equals + 1..).unwrap_or_default());
+        let (at, twice) = match &*decoded(&pair[..equals]) {
+            b"grant_type" => (0, "grant_type stands twice"),
+            b"client_id" => (1, "client_id stands twice"),
+            b"client_secret" => (2, "client_secret stands twice"),
+            _ => continue,
+        };
+        if !value.is_empty() && form[at].replace(value).is_some() {
+            return Err(TokenError::InvalidRequest(twice));
         }
-        Ok(form)
     }
+    Ok(form)
 }
 
 fn decoded(text: &[u8]) -> Vec<u8> {
-    let spaced: Cow<'_, [u8]> = if text.contains(&b'+') {
-        text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect::<Vec<_>>().into()
-    } else {
-        text.into()
-    };
+    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     percent_encoding::percent_decode(&spaced).collect()
 }
 

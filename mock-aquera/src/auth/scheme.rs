@@ -60,33 +60,14 @@ pub(super) fn challenges(accepted: &[Auth], access: &Access) -> Vec<HeaderValue>
 }
 
 fn bearer_challenge(access: &Access) -> HeaderValue {
+    use Refusal::{Decorated, ExpiredToken, RevokedToken, UnknownToken};
     const PLAIN: HeaderValue = HeaderValue::from_static(r#"Bearer realm="mock-aquera""#);
-    match access {
-        Access::Refused(
-            refusal @ (Refusal::UnknownToken
-            | Refusal::ExpiredToken
-            | Refusal::RevokedToken
-            | Refusal::Decorated(_)),
-        ) => {
-            let told = format!(
-                r#"Bearer realm="mock-aquera", error="invalid_token", error_description="{refusal}""#
-            );
-            HeaderValue::try_from(told).unwrap_or(PLAIN)
-        }
-        Access::Granted(_)
-        | Access::Missing
-        | Access::Refused(
-            Refusal::Several
-            | Refusal::Unreadable
-            | Refusal::NoScheme
-            | Refusal::WrongScheme(_)
-            | Refusal::NoCredentials
-            | Refusal::NotBasic
-            | Refusal::UnknownUser
-            | Refusal::WrongPassword
-            | Refusal::LockedOut,
-        ) => PLAIN,
-    }
+    let Access::Refused(refusal @ (UnknownToken | ExpiredToken | RevokedToken | Decorated(_))) = access
+    else {
+        return PLAIN;
+    };
+    let told = format!(r#"Bearer realm="mock-aquera", error="invalid_token", error_description="{refusal}""#);
+    HeaderValue::try_from(told).unwrap_or(PLAIN)
 }
 
 #[cfg(test)]

@@ -13,27 +13,6 @@ use super::secret::Fingerprint;
 /// So many tokens of one application are remembered; the oldest go.
 pub(super) const MAX_TOKENS: usize = 10_000;
 
-/// What a credential is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It lets in.
-    Good = 0,
-    /// It counts as too old.
-    Expired = 1,
-    /// It was taken back.
-    Revoked = 2,
-}
-
-impl Standing {
-    pub(super) fn from_byte(byte: u8) -> Self {
-        match byte {
-            0 => Self::Good,
-            1 => Self::Expired,
-            _ => Self::Revoked,
-        }
-    }
-}
-
 /// The tokens of one application, and the generator of more.
 pub(super) struct Tokens {
     seed: u64,
@@ -45,7 +24,8 @@ pub(super) struct Tokens {
 struct Issued {
     client: Fingerprint,
     until: Timestamp,
-    standing: Standing,
+    /// Whether it counts as too old before its time.
+    expired: bool,
 }
 
 impl Tokens {
@@ -67,29 +47,25 @@ impl Tokens {
         let lifetime = SignedDuration::from_secs(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX));
         let until = now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
         let fingerprint = Fingerprint::of(token.as_bytes());
-        self.issued.insert(fingerprint, Issued { client, until, standing: Standing::Good });
+        self.issued.insert(fingerprint, Issued { client, until, expired: false });
         self.oldest_first.push_back(fingerprint);
         token
     }
 
-    /// The client that a token was given to, and what it is worth now.
-    pub(super) fn find(&self, token: &Fingerprint, now: Timestamp) -> Option<(Fingerprint, Standing)> {
+    /// The client that a token was given to, and whether it is too old now.
+    pub(super) fn find(&self, token: &Fingerprint, now: Timestamp) -> Option<(Fingerprint, bool)> {
         let issued = self.issued.get(token)?;
-        let standing = match issued.standing {
-            Standing::Good if now >= issued.until => Standing::Expired,
-            standing => standing,
-        };
-        Some((issued.client, standing))
+        Some((issued.client, issued.expired || now >= issued.until))
     }
 
-    /// `false` where there is no such token.
-    pub(super) fn set(&mut self, token: &Fingerprint, standing: Standing) -> bool {
-        let issued = self.issued.get_mut(token);
-        issued.map(|issued| issued.standing = standing).is_some()
+    /// Lets a token count as too old. `false` where there is no such token.
+    pub(super) fn expire(&mut self, token: &Fingerprint) -> bool {
+        self.issued.get_mut(token).map(|issued| issued.expired = true).is_some()
     }
 
-    pub(super) fn set_all(&mut self, standing: Standing) {
-        self.issued.values_mut().for_each(|issued| issued.standing = standing);
+    /// Gives back what [`expire`](Self::expire) took.
+    pub(super) fn restore(&mut self) {
+        self.issued.values_mut().for_each(|issued| issued.expired = false);
     }
 
     pub(super) fn clear(&mut self) {
@@ -126,13 +102,13 @@ mod tests {
         let mut tokens = Tokens::new(0);
         let token = issue(&mut tokens);
         let after = |milliseconds| NOW.checked_add(SignedDuration::from_millis(milliseconds)).unwrap();
-        let standing = |now| tokens.find(&token, now).map(|(_, standing)| standing);
-        assert_eq!(standing(after(59_999)), Some(Standing::Good));
-        assert_eq!(standing(after(60_000)), Some(Standing::Expired));
+        let is_expired = |now| tokens.find(&token, now).map(|(_, is_expired)| is_expired);
+        assert_eq!(is_expired(after(59_999)), Some(false));
+        assert_eq!(is_expired(after(60_000)), Some(true));
         let endless = tokens.issue(Fingerprint::of(b"c"), Duration::MAX, NOW);
-        let (_, standing) =
+        let (_, is_expired) =
             tokens.find(&Fingerprint::of(endless.as_bytes()), after(i64::from(i32::MAX))).unwrap();
-        assert_eq!(standing, Standing::Good);
+        assert!(!is_expired);
     }
 
     #[test]
@@ -142,6 +118,6 @@ mod tests {
         assert_eq!((tokens.issued.len(), tokens.oldest_first.len()), (MAX_TOKENS, MAX_TOKENS));
         assert!(all[..2].iter().all(|token| tokens.find(token, NOW).is_none()));
         assert!(all[2..].iter().all(|token| tokens.find(token, NOW).is_some()));
-        assert!(!tokens.set(&all[0], Standing::Revoked) && tokens.set(&all[2], Standing::Revoked));
+        assert!(!tokens.expire(&all[0]) && tokens.expire(&all[2]));
     }
 }

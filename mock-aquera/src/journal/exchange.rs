@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::note::Note;
 use super::operations::{self, ScimOperation, user_name_of};
 use super::record::{ChangeKind, StateChange};
 use super::{redact, wire};
@@ -92,6 +91,31 @@ pub struct AttributeChange {
     pub after: Option<Value>,
 }
 
+/// One part of a request that had no effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Note {
+    /// What became of it.
+    pub kind: NoteKind,
+    /// Where it stands: the path of an attribute, with the position of a value in brackets, as in `emails[0].valu`.
+    pub path: String,
+    /// What was probably meant, where something comes near.
+    #[serde(default)]
+    pub nearest: Option<String>,
+    /// The same in a sentence, without values.
+    pub text: String,
+}
+
+/// What became of a part of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum NoteKind {
+    /// Nothing knows it, or it is not stored: it was left out.
+    Dropped,
+    /// A comparison in a filter that nothing can satisfy, or everything does.
+    NeverMatches,
+}
+
 impl Exchange {
     /// Makes a record readable.
     pub(super) fn of(record: &Kept, seq: u64, application: &str) -> Self {
@@ -103,14 +127,14 @@ impl Exchange {
         let response_body = redact::body(&record.response_body, find(&response_headers, "content-type"));
         let method: Method = record.method().parse().unwrap_or_default();
         let path = record.path_and_query().into_owned();
-        let mut operations = if record.scim().is_empty() {
-            let bodies = (request_body.as_ref(), response_body.as_ref());
-            operations::read(&method, &path, bodies.0, bodies.1)
+        let rest = record.rest();
+        let mut operations = if rest.scim.is_empty() {
+            operations::read(&method, &path, request_body.as_ref(), response_body.as_ref())
         } else {
-            record.scim().to_vec()
+            rest.scim.clone()
         };
         operations.iter_mut().for_each(redact::operation);
-        let faults: Vec<String> = record.faults().iter().map(ToString::to_string).collect();
+        let faults: Vec<String> = rest.faults.iter().map(ToString::to_string).collect();
         Self {
             seq,
             application: Some(application.to_owned()),
@@ -125,11 +149,11 @@ impl Exchange {
             response_body,
             operations,
             downstream: record.downstream(),
-            changes: record.changes().iter().map(Change::of).collect(),
+            changes: rest.changes.iter().map(Change::of).collect(),
             fault: faults.first().cloned(),
             faults,
-            dialects: record.dialects().iter().map(ToString::to_string).collect(),
-            notes: record.notes().to_vec(),
+            dialects: rest.dialects.iter().map(ToString::to_string).collect(),
+            notes: rest.notes.clone(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use hyper::Method;
+use scim::json::get_ci;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -13,7 +14,9 @@ use crate::route::{Endpoint, Route, decoded};
 use crate::text;
 
 /// What a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum OperationKind {
     /// POST of a resource.
@@ -39,6 +42,7 @@ pub enum OperationKind {
     /// The token endpoint.
     Token,
     /// Nothing that SCIM knows.
+    #[default]
     Other,
 }
 
@@ -93,7 +97,7 @@ impl FromStr for OperationKind {
 }
 
 /// One operation in SCIM's terms.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScimOperation {
     /// What is asked for.
@@ -127,15 +131,7 @@ pub struct PatchedPath {
 impl ScimOperation {
     /// An operation of which no more is known.
     pub(crate) fn of_kind(kind: OperationKind) -> Self {
-        Self {
-            kind,
-            resource_type: None,
-            id: None,
-            user_name: None,
-            filter: None,
-            patch: Vec::new(),
-            attributes: Vec::new(),
-        }
+        Self { kind, ..Self::default() }
     }
 
     /// Whether a PATCH names this path, or writes it as a member without one, as far as the operation tells.
@@ -154,9 +150,9 @@ pub(super) fn patches(operations: &[ScimOperation], body: Option<&Value>, path: 
     };
     let of_bulk = |operation: &Value| {
         let Some(operation) = operation.as_object() else { return false };
-        let method = member(operation, "method").and_then(Value::as_str);
+        let method = get_ci(operation, "method").and_then(Value::as_str);
         method.is_some_and(|method| method.eq_ignore_ascii_case("PATCH"))
-            && member(operation, "data").is_some_and(names)
+            && get_ci(operation, "data").is_some_and(names)
     };
     operations.iter().any(|one| {
         one.patches(&wanted)
@@ -166,7 +162,7 @@ pub(super) fn patches(operations: &[ScimOperation], body: Option<&Value>, path: 
                 }
                 (OperationKind::Bulk, Some(Value::Object(body))) => {
                     let mut inner =
-                        member(body, "Operations").and_then(Value::as_array).into_iter().flatten();
+                        get_ci(body, "Operations").and_then(Value::as_array).into_iter().flatten();
                     inner.any(of_bulk)
                 }
                 _ => false,
@@ -231,7 +227,7 @@ pub(super) fn read(
     let is_bulk = operation.kind == OperationKind::Bulk;
     let mut operations = vec![operation];
     if is_bulk {
-        let inner = request.and_then(Value::as_object).and_then(|body| member(body, "Operations"));
+        let inner = request.and_then(Value::as_object).and_then(|body| get_ci(body, "Operations"));
         operations.extend(inner.and_then(Value::as_array).into_iter().flatten().filter_map(bulk_operation));
     }
     operations
@@ -239,10 +235,10 @@ pub(super) fn read(
 
 fn bulk_operation(operation: &Value) -> Option<ScimOperation> {
     let operation = operation.as_object()?;
-    let method = member(operation, "method")?.as_str()?.to_ascii_uppercase().parse().ok()?;
-    let path = text::normal_path(member(operation, "path")?.as_str()?);
+    let method = get_ci(operation, "method")?.as_str()?.to_ascii_uppercase().parse().ok()?;
+    let path = text::normal_path(get_ci(operation, "path")?.as_str()?);
     let below = path.split('?').next().unwrap_or_default();
-    Some(described(&method, below, None, (member(operation, "data"), None)))
+    Some(described(&method, below, None, (get_ci(operation, "data"), None)))
 }
 
 fn described(
@@ -271,9 +267,9 @@ fn described(
         (OperationKind::Create | OperationKind::Replace, Some(body)) => resource(&mut operation, body),
         (OperationKind::Patch, Some(body)) => read_patch(&mut operation, body),
         (OperationKind::Search, Some(body)) => {
-            operation.filter = member(body, "filter").and_then(Value::as_str).map(str::to_owned);
+            operation.filter = get_ci(body, "filter").and_then(Value::as_str).map(str::to_owned);
         }
-        (OperationKind::Me, Some(body)) if member(body, "Operations").is_some() => {
+        (OperationKind::Me, Some(body)) if get_ci(body, "Operations").is_some() => {
             read_patch(&mut operation, body);
         }
         (OperationKind::Me, Some(body)) => resource(&mut operation, body),
@@ -296,14 +292,14 @@ fn resource(operation: &mut ScimOperation, body: &Map<String, Value>) {
 }
 
 fn read_patch(operation: &mut ScimOperation, body: &Map<String, Value>) {
-    let several = member(body, "Operations").and_then(Value::as_array);
+    let several = get_ci(body, "Operations").and_then(Value::as_array);
     // Some clients send one operation without the array around it.
     let single = several.is_none().then_some(body);
     let all = several.into_iter().flatten().filter_map(Value::as_object).chain(single);
     for one in all {
-        let path = member(one, "path").and_then(Value::as_str).filter(|path| !path.is_empty());
-        let value = member(one, "value");
-        let op = member(one, "op").and_then(Value::as_str).unwrap_or_default();
+        let path = get_ci(one, "path").and_then(Value::as_str).filter(|path| !path.is_empty());
+        let value = get_ci(one, "value");
+        let op = get_ci(one, "op").and_then(Value::as_str).unwrap_or_default();
         match (path, value.and_then(Value::as_object)) {
             (Some(path), _) if patched_paths::comparable(path, None) == "username" => {
                 operation.user_name = value.and_then(Value::as_str).map(str::to_owned);
@@ -322,7 +318,7 @@ fn read_patch(operation: &mut ScimOperation, body: &Map<String, Value>) {
 
 /// The `userName` of a resource.
 pub(super) fn user_name_of(resource: &Map<String, Value>) -> Option<&str> {
-    member(resource, "userName").and_then(Value::as_str)
+    get_ci(resource, "userName").and_then(Value::as_str)
 }
 
 /// The `userName` among the members of a value without a path, which may stand under its URN or in an object of that.
@@ -335,12 +331,6 @@ fn patched_user_name(members: &Map<String, Value>) -> Option<&str> {
         }
         _ => None,
     })
-}
-
-fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object
-        .get(name)
-        .or_else(|| object.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
 fn resource_type(endpoint: &str) -> String {

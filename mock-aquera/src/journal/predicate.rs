@@ -5,132 +5,91 @@ use scim::precis::user_name_key;
 use scim::text::lower_case;
 
 use super::exchange::Exchange;
-use super::operations::{self, OperationKind, ScimOperation, below_base};
+use super::operations::{self, below_base};
 use super::query::{JournalQuery, StatusMatch};
 use super::redact::expected_path;
 use crate::units::glob;
 
+/// Returns what an exchange lacks of one criterion, in plain words; `None` if it is as the query has it, or the query says
+/// nothing of it.
+pub(super) type Criterion = fn(&JournalQuery, &Exchange) -> Option<String>;
+
 /// What can be asked of an exchange.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Criterion {
-    Since,
-    Method,
-    Path,
-    Status,
-    Fault,
-    Operation,
-    ResourceType,
-    Id,
-    UserName,
-    PatchPath,
-    Contains,
+pub(super) const CRITERIA: [Criterion; 11] = [
+    |query, exchange| {
+        let since = query.since_seq.filter(|since| exchange.seq <= *since)?;
+        Some(format!("it is number {}, expected one after {since}", exchange.seq))
+    },
+    |query, exchange| {
+        let wanted = query.method.as_deref().filter(|wanted| !same(wanted, &exchange.method))?;
+        Some(format!("method is {}, expected {wanted}", exchange.method))
+    },
+    |query, exchange| {
+        let wanted = query.path.as_deref().filter(|glob| !path_fits(glob, exchange.path_only()))?;
+        Some(format!("path is {}, expected {wanted}", below_base(exchange.path_only())))
+    },
+    |query, exchange| {
+        let wanted = query.status.filter(|status| !status.fits(exchange.status))?;
+        Some(format!("status is {}, expected {wanted}", StatusMatch::of(exchange.status)))
+    },
+    |query, exchange| {
+        let wanted = query.fault.filter(|struck| *struck == exchange.faults.is_empty())?;
+        if wanted {
+            return Some("no fault struck, expected one".to_owned());
+        }
+        Some(format!("the fault `{}` struck, expected none", exchange.faults.join("`, `")))
+    },
+    |query, exchange| {
+        let kinds = || exchange.operations.iter().map(|one| one.kind);
+        let wanted = query.operation.filter(|wanted| !kinds().any(|kind| kind == *wanted))?;
+        Some(format!("operation is {}, expected {wanted}", listed(kinds().map(|kind| kind.to_string()))))
+    },
+    |query, exchange| {
+        let asked = || exchange.operations.iter().filter_map(|one| one.resource_type.clone());
+        let changed = exchange.changes.iter().map(|change| change.resource_type.clone());
+        let wanted = query.resource_type.as_deref();
+        let wanted = wanted.filter(|wanted| !asked().chain(changed).any(|is| same(wanted, &is)))?;
+        Some(format!("resource type is {}, expected {wanted}", listed(asked())))
+    },
+    |query, exchange| {
+        let asked = || exchange.operations.iter().filter_map(|one| one.id.as_deref());
+        let mut all = asked().chain(exchange.changes.iter().map(|change| change.id.as_str()));
+        let wanted = query.id.as_deref().filter(|wanted| !all.any(|id| id == *wanted))?;
+        Some(format!("id is {}, expected {}", listed(asked().map(quoted)), quoted(wanted)))
+    },
+    |query, exchange| {
+        let key = query.user_name.as_deref().map(user_name_key);
+        let is_about = |key: &str| user_names(exchange).any(|name| user_name_key(name) == key);
+        let wanted = query.user_name.as_deref().filter(|_| !key.as_deref().is_some_and(is_about))?;
+        Some(format!("userName is {}, expected {}", listed(user_names(exchange).map(quoted)), quoted(wanted)))
+    },
+    |query, exchange| {
+        let patches =
+            |path: &str| operations::patches(&exchange.operations, exchange.request_body.as_ref(), path);
+        let wanted = query.patch_path.as_deref().filter(|path| !patches(path))?;
+        let mut all = Vec::new();
+        for one in &exchange.operations {
+            all.extend(one.patch.iter().filter_map(|patched| patched.path.as_deref()).map(quoted));
+            all.extend(one.attributes.iter().filter(|_| !one.patch.is_empty()).map(|name| quoted(name)));
+        }
+        let is = if all.is_empty() { "nothing".to_owned() } else { all.join(", ") };
+        Some(format!("it patches {is}, expected {}", quoted(expected_path(wanted))))
+    },
+    |query, exchange| {
+        let text = query.contains.as_deref().filter(|text| !contains(exchange, text))?;
+        Some(format!("{} is nowhere in it", quoted(text)))
+    },
+];
+
+fn same(wanted: &str, is: &str) -> bool {
+    wanted.eq_ignore_ascii_case(is)
 }
 
-impl Criterion {
-    pub(super) const ALL: [Self; 11] = [
-        Self::Since,
-        Self::Method,
-        Self::Path,
-        Self::Status,
-        Self::Fault,
-        Self::Operation,
-        Self::ResourceType,
-        Self::Id,
-        Self::UserName,
-        Self::PatchPath,
-        Self::Contains,
-    ];
-
-    /// Whether the exchange is as the query has it; it is where the query says nothing.
-    pub(super) fn holds(self, query: &JournalQuery, exchange: &Exchange) -> bool {
-        let same = |wanted: &str, is: Option<&str>| is.is_some_and(|is| is.eq_ignore_ascii_case(wanted));
-        match self {
-            Self::Since => query.since_seq.is_none_or(|since| exchange.seq > since),
-            Self::Method => query.method.as_deref().is_none_or(|wanted| same(wanted, Some(&exchange.method))),
-            Self::Path => query.path.as_deref().is_none_or(|glob| path_fits(glob, exchange.path_only())),
-            Self::Status => query.status.is_none_or(|status| status.fits(exchange.status)),
-            Self::Fault => query.fault.is_none_or(|struck| struck != exchange.faults.is_empty()),
-            Self::Operation => {
-                query.operation.is_none_or(|kind| exchange.operations.iter().any(|one| one.kind == kind))
-            }
-            Self::ResourceType => query.resource_type.as_deref().is_none_or(|wanted| {
-                exchange.operations.iter().any(|one| same(wanted, one.resource_type.as_deref()))
-                    || exchange.changes.iter().any(|change| same(wanted, Some(&change.resource_type)))
-            }),
-            Self::Id => query.id.as_deref().is_none_or(|wanted| {
-                exchange.operations.iter().any(|one| one.id.as_deref() == Some(wanted))
-                    || exchange.changes.iter().any(|change| change.id == wanted)
-            }),
-            Self::UserName => query.user_name.as_deref().is_none_or(|wanted| {
-                let wanted = user_name_key(wanted);
-                user_names(exchange).any(|name| user_name_key(name) == wanted)
-            }),
-            Self::PatchPath => query.patch_path.as_deref().is_none_or(|path| {
-                operations::patches(&exchange.operations, exchange.request_body.as_ref(), path)
-            }),
-            Self::Contains => query.contains.as_deref().is_none_or(|text| contains(exchange, text)),
-        }
-    }
-
-    /// What is otherwise, in plain words.
-    pub(super) fn explain(self, query: &JournalQuery, exchange: &Exchange) -> String {
-        let words = |text: &Option<String>| text.clone().unwrap_or_default();
-        let listed =
-            |all: Vec<String>, none: &str| if all.is_empty() { none.to_owned() } else { all.join(", ") };
-        let each = |read: &dyn Fn(&ScimOperation) -> Option<String>| {
-            let mut all: Vec<String> = exchange.operations.iter().filter_map(read).collect();
-            all.dedup();
-            all
-        };
-        match self {
-            Self::Since => {
-                let since = query.since_seq.unwrap_or_default();
-                format!("it is number {}, expected one after {since}", exchange.seq)
-            }
-            Self::Method => format!("method is {}, expected {}", exchange.method, words(&query.method)),
-            Self::Path => {
-                let path = below_base(exchange.path_only());
-                format!("path is {path}, expected {}", words(&query.path))
-            }
-            Self::Status => {
-                let wanted = query.status.map(|status| status.to_string()).unwrap_or_default();
-                let is = StatusMatch::of(exchange.status);
-                format!("status is {is}, expected {wanted}")
-            }
-            Self::Fault if exchange.faults.is_empty() => "no fault struck, expected one".to_owned(),
-            Self::Fault => format!("the fault `{}` struck, expected none", exchange.faults.join("`, `")),
-            Self::Operation => {
-                let wanted = query.operation.map_or("", OperationKind::as_str);
-                let is = listed(each(&|one| Some(one.kind.to_string())), "none");
-                format!("operation is {is}, expected {wanted}")
-            }
-            Self::ResourceType => {
-                let is = listed(each(&|one| one.resource_type.clone()), "none");
-                format!("resource type is {is}, expected {}", words(&query.resource_type))
-            }
-            Self::Id => {
-                let is = listed(each(&|one| one.id.as_ref().map(|id| quoted(id))), "none");
-                format!("id is {is}, expected {}", quoted(&words(&query.id)))
-            }
-            Self::UserName => {
-                let mut all: Vec<String> = user_names(exchange).map(quoted).collect();
-                all.dedup();
-                format!("userName is {}, expected {}", listed(all, "none"), quoted(&words(&query.user_name)))
-            }
-            Self::PatchPath => {
-                let mut all = Vec::new();
-                for one in &exchange.operations {
-                    all.extend(one.patch.iter().filter_map(|patched| patched.path.as_deref()).map(quoted));
-                    all.extend(
-                        one.attributes.iter().filter(|_| !one.patch.is_empty()).map(|name| quoted(name)),
-                    );
-                }
-                let is = listed(all, "nothing");
-                format!("it patches {is}, expected {}", quoted(expected_path(&words(&query.patch_path))))
-            }
-            Self::Contains => format!("{} is nowhere in it", quoted(&words(&query.contains))),
-        }
-    }
+/// All of several, each once where equal ones stand beside each other.
+fn listed(all: impl Iterator<Item = String>) -> String {
+    let mut all: Vec<String> = all.collect();
+    all.dedup();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
 }
 
 fn quoted(text: &str) -> String {

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::exchange::Exchange;
 use super::operations::OperationKind;
-use crate::journal::predicate::{Criterion, path_fits};
+use crate::journal::predicate::{CRITERIA, path_fits};
 use crate::journal::stored_record::Kept;
 use crate::units::suggest::{did_you_mean, nearest};
 
@@ -198,84 +198,6 @@ impl JournalQuery {
         Ok(())
     }
 
-    /// Only this method.
-    pub fn method(mut self, method: impl Into<String>) -> Self {
-        self.method = Some(method.into());
-        self
-    }
-
-    /// Only this path, whole or below the base URL; `*` is anything in a segment, `**` any segments.
-    pub fn path(mut self, glob: impl Into<String>) -> Self {
-        self.path = Some(glob.into());
-        self
-    }
-
-    /// Only what asks for this.
-    pub fn operation(mut self, kind: OperationKind) -> Self {
-        self.operation = Some(kind);
-        self
-    }
-
-    /// Only what concerns this resource type.
-    pub fn resource_type(mut self, name: impl Into<String>) -> Self {
-        self.resource_type = Some(name.into());
-        self
-    }
-
-    /// Only what concerns this resource.
-    pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
-        self
-    }
-
-    /// Only what concerns this user.
-    pub fn user_name(mut self, name: impl Into<String>) -> Self {
-        self.user_name = Some(name.into());
-        self
-    }
-
-    /// Only PATCH requests that write this.
-    pub fn patch_path(mut self, path: impl Into<String>) -> Self {
-        self.patch_path = Some(path.into());
-        self
-    }
-
-    /// Only this status.
-    pub fn status(mut self, status: u16) -> Self {
-        self.status = Some(StatusMatch::Exactly(status));
-        self
-    }
-
-    /// Only the statuses of a class: 4 for 400 to 499.
-    pub fn status_class(mut self, class: u8) -> Self {
-        self.status = Some(StatusMatch::Class(class));
-        self
-    }
-
-    /// Only what a fault struck, or what none did.
-    pub fn fault(mut self, struck: bool) -> Self {
-        self.fault = Some(struck);
-        self
-    }
-
-    /// Only what came after this one.
-    pub fn since(mut self, seq: u64) -> Self {
-        self.since_seq = Some(seq);
-        self
-    }
-
-    /// Only where this text is in the path or a body.
-    pub fn contains(mut self, text: impl Into<String>) -> Self {
-        self.contains = Some(text.into());
-        self
-    }
-
-    /// So many at most.
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-
     /// The latest first.
     pub fn newest_first(mut self) -> Self {
         self.order = Order::Newest;
@@ -284,16 +206,12 @@ impl JournalQuery {
 
     /// Whether an exchange is among those that are asked for, `limit` aside.
     pub fn matches(&self, exchange: &Exchange) -> bool {
-        Criterion::ALL.iter().all(|criterion| criterion.holds(self, exchange))
+        CRITERIA.iter().all(|lacks| lacks(self, exchange).is_none())
     }
 
     /// What an exchange lacks to be among them, in plain words.
     pub(crate) fn differences(&self, exchange: &Exchange) -> Vec<String> {
-        Criterion::ALL
-            .iter()
-            .filter(|criterion| !criterion.holds(self, exchange))
-            .map(|criterion| criterion.explain(self, exchange))
-            .collect()
+        CRITERIA.iter().filter_map(|lacks| lacks(self, exchange)).collect()
     }
 
     /// Whether it is worth while to make the record readable: what can be told without.
@@ -301,11 +219,53 @@ impl JournalQuery {
         self.since_seq.is_none_or(|since| seq > since)
             && self.method.as_deref().is_none_or(|method| record.method().eq_ignore_ascii_case(method))
             && self.status.is_none_or(|status| status.fits(record.status))
-            && self.fault.is_none_or(|struck| struck != record.faults().is_empty())
+            && self.fault.is_none_or(|struck| struck != record.rest().faults.is_empty())
             && self.path.as_deref().is_none_or(|path| {
                 path_fits(path, record.path_and_query().split('?').next().unwrap_or_default())
             })
     }
+}
+
+/// Declares methods that each set one criterion.
+macro_rules! criteria {
+    ($($(#[$about:meta])* $name:ident($value:ident: $type:ty) is $field:ident = $asked:expr;)*) => {
+        impl JournalQuery {$(
+            $(#[$about])*
+            pub fn $name(mut self, $value: $type) -> Self {
+                self.$field = Some($asked);
+                self
+            }
+        )*}
+    };
+}
+
+criteria! {
+    /// Only this method.
+    method(method: impl Into<String>) is method = method.into();
+    /// Only this path, whole or below the base URL; `*` is anything in a segment, `**` any segments.
+    path(glob: impl Into<String>) is path = glob.into();
+    /// Only what asks for this.
+    operation(kind: OperationKind) is operation = kind;
+    /// Only what concerns this resource type.
+    resource_type(name: impl Into<String>) is resource_type = name.into();
+    /// Only what concerns this resource.
+    id(id: impl Into<String>) is id = id.into();
+    /// Only what concerns this user.
+    user_name(name: impl Into<String>) is user_name = name.into();
+    /// Only PATCH requests that write this.
+    patch_path(path: impl Into<String>) is patch_path = path.into();
+    /// Only this status.
+    status(status: u16) is status = StatusMatch::Exactly(status);
+    /// Only the statuses of a class: 4 for 400 to 499.
+    status_class(class: u8) is status = StatusMatch::Class(class);
+    /// Only what a fault struck, or what none did.
+    fault(struck: bool) is fault = struck;
+    /// Only what came after this one.
+    since(seq: u64) is since_seq = seq;
+    /// Only where this text is in the path or a body.
+    contains(text: impl Into<String>) is contains = text.into();
+    /// So many at most.
+    limit(limit: usize) is limit = limit;
 }
 
 impl FromStr for JournalQuery {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::note::Note;
+use super::exchange::Note;
 use super::operations::ScimOperation;
 use crate::downstream::Downstreams;
 

@@ -108,14 +108,13 @@ fn pairs(text: &str) -> String {
 
 fn is_secret_pair(pair: &str) -> bool {
     let Some((name, value)) = pair.split_once('=') else { return false };
+    let mentions =
+        || mentions_password(value) || (encodes_letters(value) && mentions_password(&decoded(value)));
     if name == "filter" {
-        return mentions_password(value) || (encodes_letters(value) && mentions_password(&decoded(value)));
+        return mentions();
     }
-    let decoded = decoded(name);
-    is_secret(&decoded)
-        || (decoded.eq_ignore_ascii_case("filter")
-            && (mentions_password(value)
-                || (encodes_letters(value) && mentions_password(&self::decoded(value)))))
+    let name = decoded(name);
+    is_secret(&name) || (name.eq_ignore_ascii_case("filter") && mentions())
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {

@@ -13,7 +13,7 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
-use super::note::Note;
+use super::exchange::Note;
 use super::operations::ScimOperation;
 use super::record::{MAX_STATE_BYTES, RequestMetadata, RequestRecord, StateChange};
 use super::redact::{self, REDACTED};
@@ -74,16 +74,19 @@ impl Part {
 }
 
 /// What most records lack.
-#[derive(Default)]
-struct Rest {
+pub(super) struct Rest {
     /// The request's body, if it is large.
     request_body: Option<Bytes>,
     downstream: Vec<Downstream>,
-    faults: Vec<Arc<str>>,
-    dialects: Vec<&'static str>,
-    notes: Vec<Note>,
-    changes: Vec<StateChange>,
-    scim: Vec<ScimOperation>,
+    /// The rules that struck, the one that decided first.
+    pub(super) faults: Vec<Arc<str>>,
+    /// What was let pass although the RFC has it otherwise.
+    pub(super) dialects: Vec<&'static str>,
+    /// What in the request had no effect.
+    pub(super) notes: Vec<Note>,
+    pub(super) changes: Vec<StateChange>,
+    /// What was asked for, where the application has told it.
+    pub(super) scim: Vec<ScimOperation>,
 }
 
 impl Rest {
@@ -217,41 +220,31 @@ impl Kept {
     }
 
     pub(super) fn request_body(&self) -> &[u8] {
-        let large = self.rest.as_ref().and_then(|rest| rest.request_body.as_deref());
-        large.unwrap_or_else(|| self.part(Part::RequestBody))
+        self.rest().request_body.as_deref().unwrap_or_else(|| self.part(Part::RequestBody))
     }
 
     /// The downstream operations one by one, as they are told.
     pub(super) fn downstream(&self) -> Vec<Downstream> {
-        if let Some(rest) = self.rest.as_ref().filter(|rest| !rest.downstream.is_empty()) {
-            return rest.downstream.clone();
+        let told = &self.rest().downstream;
+        if !told.is_empty() {
+            return told.clone();
         }
         let target = String::from_utf8_lossy(self.part(Part::Target));
         downstream::told(self.operations, Some(&*target).filter(|target| !target.is_empty()), self.accepted)
     }
 
-    /// The rules that struck, the one that decided first.
-    pub(super) fn faults(&self) -> &[Arc<str>] {
-        self.rest.as_ref().map_or(&[], |rest| &rest.faults)
-    }
-
-    /// What was let pass although the RFC has it otherwise.
-    pub(super) fn dialects(&self) -> &[&'static str] {
-        self.rest.as_ref().map_or(&[], |rest| &rest.dialects)
-    }
-
-    /// What in the request had no effect.
-    pub(super) fn notes(&self) -> &[Note] {
-        self.rest.as_ref().map_or(&[], |rest| &rest.notes)
-    }
-
-    pub(super) fn changes(&self) -> &[StateChange] {
-        self.rest.as_ref().map_or(&[], |rest| &rest.changes)
-    }
-
-    /// What was asked for, where the application has told it.
-    pub(super) fn scim(&self) -> &[ScimOperation] {
-        self.rest.as_ref().map_or(&[], |rest| &rest.scim)
+    /// What most records lack: nothing of it where this one does.
+    pub(super) fn rest(&self) -> &Rest {
+        static NOTHING: Rest = Rest {
+            request_body: None,
+            downstream: Vec::new(),
+            faults: Vec::new(),
+            dialects: Vec::new(),
+            notes: Vec::new(),
+            changes: Vec::new(),
+            scim: Vec::new(),
+        };
+        self.rest.as_deref().unwrap_or(&NOTHING)
     }
 }
 

@@ -74,6 +74,8 @@ fn time(within: Duration) -> String {
 const BATCH: usize = 16;
 /// How long a wait that has looked leaves new records alone.
 const PAUSE: Duration = Duration::from_millis(20);
+/// No wait lasts longer, however long it may: a test has ended by then.
+const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
 /// Lets one wait look at a time.
 static LOOKING: Semaphore = Semaphore::const_new(1);
 
@@ -82,8 +84,6 @@ enum Look {
     Found(Found),
     /// None of these, and there are more.
     More,
-    /// There are no more.
-    Nothing,
 }
 
 /// What a subscription finds.
@@ -146,17 +146,13 @@ pub(crate) struct Gathered {
     limits: JournalLimits,
     held: VecDeque<(u64, Kept)>,
     bytes: usize,
-    matched: usize,
+    /// How many have come.
+    pub(crate) matched: usize,
 }
 
 impl Gathered {
     pub(crate) fn within(limits: JournalLimits) -> Self {
         Self { limits, held: VecDeque::new(), bytes: 0, matched: 0 }
-    }
-
-    /// How many have come.
-    pub(crate) fn matched(&self) -> usize {
-        self.matched
     }
 
     fn take(&mut self, seq: u64, record: Kept) {
@@ -188,53 +184,37 @@ impl Journal {
         count: usize,
         within: Duration,
     ) -> Result<Vec<Exchange>, WaitError> {
-        let end = Instant::now().checked_add(within);
-        let query = JournalQuery { since_seq: Some(query.since_seq.unwrap_or(0)), ..query };
-        let subscription = self.subscribe(query);
+        let end = Instant::now() + within.min(LONGEST_WAIT);
+        let subscription = self.subscribe(from_the_beginning(query));
         let mut wait = Wait { subscription, gathered: Gathered::within(self.limits()), count };
-        // What is there already counts, however short the time is.
-        let there = self.last_seq();
-        while wait.subscription.seen < there && !wait.has_enough() {
-            wait = wait.look().await;
-        }
+        let mut has_paused = true;
         loop {
-            if wait.has_enough() {
-                return Ok(self.shown(&wait.gathered));
-            }
-            let woken = async {
-                if wait.subscription.woken.next().await.is_none() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            let is_over = async {
-                match end {
-                    Some(end) => sleep_until(end).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = woken => {}
-                () = is_over => {
-                    let Wait { gathered, .. } = wait;
-                    let (matched, came) = (gathered.matched(), self.shown(&gathered));
-                    return Err(WaitError { wanted: count, within, matched, came });
-                }
-            }
+            // What is there already counts, however short the time is.
             let there = self.last_seq();
             while wait.subscription.seen < there && !wait.has_enough() {
                 wait = wait.look().await;
             }
-            if !wait.has_enough() {
-                let next = Instant::now() + PAUSE;
-                sleep_until(end.map_or(next, |end| next.min(end))).await;
+            if wait.has_enough() {
+                return Ok(self.shown(&wait.gathered));
+            }
+            if !has_paused {
+                sleep_until(end.min(Instant::now() + PAUSE)).await;
+            }
+            has_paused = false;
+            tokio::select! {
+                // The journal is there, so more may come.
+                _ = wait.subscription.woken.next() => {}
+                () = sleep_until(end) => {
+                    let (matched, came) = (wait.gathered.matched, self.shown(&wait.gathered));
+                    return Err(WaitError { wanted: count, within, matched, came });
+                }
             }
         }
     }
 
     /// Gathers what fits until `count` have come. `false` where the application is gone before.
     pub(crate) async fn gather(&self, query: JournalQuery, count: usize, gathered: &mut Gathered) -> bool {
-        let query = JournalQuery { since_seq: Some(query.since_seq.unwrap_or(0)), ..query };
-        let mut subscription = self.subscribe(query);
+        let mut subscription = self.subscribe(from_the_beginning(query));
         while gathered.matched < count {
             match std::future::poll_fn(|context| subscription.poll_found(context)).await {
                 Some(Found::Match(record, read)) => gathered.take(read.exchange.seq, record),
@@ -268,6 +248,11 @@ impl Journal {
     }
 }
 
+/// A wait counts what is there already.
+fn from_the_beginning(query: JournalQuery) -> JournalQuery {
+    JournalQuery { since_seq: query.since_seq.or(Some(0)), ..query }
+}
+
 /// A wait on its way.
 struct Wait {
     subscription: Subscription,
@@ -291,7 +276,7 @@ impl Wait {
                         self.gathered.take(read.exchange.seq, record);
                     }
                     Some(Look::Found(Found::Lagged(_))) => {}
-                    Some(Look::More | Look::Nothing) | None => break,
+                    Some(Look::More) | None => break,
                 }
                 if self.has_enough() {
                     break;
@@ -320,7 +305,7 @@ impl Subscription {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Some(Look::Nothing) | None => {}
+                None => {}
             }
             if ready!(Pin::new(&mut self.woken).poll_next(context)).is_none() {
                 return Poll::Ready(None);
@@ -337,7 +322,7 @@ impl Subscription {
         ring.last.saturating_sub(self.seen) >= bearable
     }
 
-    /// Looks at the next few records. `None` if the application is gone.
+    /// Looks at the next few records. `None` if there are no more, or the application is gone.
     fn look(&mut self) -> Option<Look> {
         let journal = Journal(self.shared.upgrade()?);
         let (missed, batch) = journal.after(self.seen, BATCH);
@@ -346,7 +331,7 @@ impl Subscription {
             return Some(Look::Found(Found::Lagged(missed)));
         }
         if batch.is_empty() {
-            return Some(Look::Nothing);
+            return None;
         }
         // Others that follow are at the latest records, and share those alone.
         let latest = journal.last_seq().saturating_sub(MAX_READ as u64);
@@ -368,11 +353,10 @@ impl Stream for Subscription {
     type Item = Live;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Live>> {
-        self.poll_found(context).map(|found| {
-            found.map(|found| match found {
-                Found::Match(_, read) => Live::Exchange { exchange: Box::new(read.exchange.clone()) },
-                Found::Lagged(missed) => Live::Lagged { missed },
-            })
-        })
+        let found = ready!(self.poll_found(context));
+        Poll::Ready(found.map(|found| match found {
+            Found::Match(_, read) => Live::Exchange { exchange: Box::new(read.exchange.clone()) },
+            Found::Lagged(missed) => Live::Lagged { missed },
+        }))
     }
 }

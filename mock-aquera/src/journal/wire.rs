@@ -7,17 +7,12 @@ pub(super) mod date_time {
 
     use crate::clock;
 
-    pub(in crate::journal) fn serialize<S: Serializer>(
-        at: &Timestamp,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&clock::date_time(*at))
     }
 
-    pub(in crate::journal) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Timestamp, D::Error> {
-        let text = String::deserialize(deserializer)?;
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(from)?;
         clock::parse(&text).map_err(|error| de::Error::custom(format_args!("expected {error}")))
     }
 }
@@ -28,17 +23,12 @@ pub(super) mod microseconds {
 
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    pub(in crate::journal) fn serialize<S: Serializer>(
-        took: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(u64::try_from(took.as_micros()).unwrap_or(u64::MAX))
     }
 
-    pub(in crate::journal) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_micros)
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_micros)
     }
 }
 

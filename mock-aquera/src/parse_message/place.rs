@@ -104,20 +104,19 @@ impl At {
         }
         let path = path(&open);
         let missing = missing(next, open.last().map(|open| &open.inside), &path);
-        let of = match next {
-            Next::Value | Next::ValueOrEnd => {
-                // Arrays and objects are found wrong before they are read.
-                start = end + text[end..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-                path.clone()
-            }
-            Next::KeyOrEnd => {
-                start = open.last().map_or(start, |open| open.start);
-                path.clone()
-            }
+        let of = match (next, open.split_last()) {
             // It is about the key, which stands in its object.
-            Next::Colon => path_without_key(&open),
-            Next::Key | Next::More | Next::Quote => path.clone(),
+            (Next::Colon, Some((_, around))) => self::path(around),
+            _ => path.clone(),
         };
+        match next {
+            // Arrays and objects are found wrong before they are read.
+            Next::Value | Next::ValueOrEnd => {
+                start = end + text[end..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            }
+            Next::KeyOrEnd => start = open.last().map_or(start, |open| open.start),
+            Next::Key | Next::Colon | Next::More | Next::Quote => {}
+        }
         Self { path, of, start, missing }
     }
 }
@@ -165,11 +164,6 @@ fn path(open: &[Open]) -> String {
         }
     }
     path
-}
-
-/// The path of the innermost of what is open.
-fn path_without_key(open: &[Open]) -> String {
-    open.split_last().map_or_else(String::new, |(_, around)| path(around))
 }
 
 /// The quotation mark that closes the text that begins here.

@@ -19,7 +19,6 @@ mod transfer;
 mod verify;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use axum::Router;
@@ -29,14 +28,14 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any, delete, get, post};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{Cors, Server};
 use crate::address::{BadForwarding, host_of};
 use crate::auth::Fingerprint;
 use crate::net::Head;
 pub(crate) use access::AdminAccess;
-use answer::{AdminBase, AdminError, MAX_BODY, SeenAs, Told};
+use answer::{AdminError, MAX_BODY, SeenAs, Told};
 pub(crate) use live::FOLLOWER_PATIENCE;
 
 /// What comes before every path.
@@ -61,21 +60,17 @@ pub(crate) struct Admin {
 /// What the handlers share.
 #[derive(Debug)]
 struct AdminState {
-    server: Arc<Server>,
-    /// Closed once the server is to end: whoever waits for something stops waiting.
-    ending: watch::Receiver<()>,
-    /// How many follow a journal.
-    followers: Arc<AtomicUsize>,
-    /// How many wait for exchanges.
-    waits: Arc<AtomicUsize>,
-    /// How long a follower may leave unread what it was sent.
-    follower_patience: Duration,
+    config: Admin,
+    /// For those who follow a journal.
+    followers: Arc<Semaphore>,
+    /// For those who wait for exchanges.
+    waits: Semaphore,
 }
 
 impl AdminState {
     /// Is over once the server is to end.
     async fn ended(&self) {
-        let mut ending = self.ending.clone();
+        let mut ending = self.config.ending.clone();
         while ending.changed().await.is_ok() {}
     }
 }
@@ -86,11 +81,9 @@ impl Admin {
     /// All routes of administration, for those who may use it.
     pub(super) fn router(self) -> Router {
         let admin = Arc::new(AdminState {
-            server: Arc::clone(&self.server),
-            ending: self.ending.clone(),
-            followers: Arc::default(),
-            waits: Arc::default(),
-            follower_patience: self.follower_patience,
+            config: self,
+            followers: Arc::new(Semaphore::new(live::MAX_FOLLOWERS)),
+            waits: Semaphore::new(live::MAX_WAITS),
         });
         routes()
             .into_iter()
@@ -103,8 +96,8 @@ impl Admin {
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .method_not_allowed_fallback(|| async { AdminError::MethodNotAllowed })
             .route(&format!("{BASE}/{{*path}}"), any(|| async { AdminError::NoSuchPath }))
-            .with_state(admin)
-            .layer(from_fn_with_state(Arc::new(self), guard))
+            .with_state(Arc::clone(&admin))
+            .layer(from_fn_with_state(admin, guard))
     }
 
     /// Checks a request, and adds to it what depends on how its client sees the server.
@@ -118,8 +111,7 @@ impl Admin {
         let seen = self.seen_as(uri, headers).map_err(bad)?;
         let addresses = self.server.addresses();
         let prefix = addresses.admin_prefix(seen.as_deref(), self.is_beside, headers).map_err(bad)?;
-        request.extensions_mut().insert(AdminBase(format!("{prefix}{BASE}")));
-        request.extensions_mut().insert(SeenAs(seen));
+        request.extensions_mut().insert(SeenAs { origin: seen, base: format!("{prefix}{BASE}") });
         Ok(())
     }
 
@@ -156,16 +148,16 @@ impl Admin {
 }
 
 /// Lets those requests in that may use administration, and reports those that are refused.
-async fn guard(State(admin): State<Arc<Admin>>, mut request: Request, next: Next) -> Response {
+async fn guard(State(admin): State<Shared>, mut request: Request, next: Next) -> Response {
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let response = match admin.admit(&mut request) {
+    let response = match admin.config.admit(&mut request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
     if response.status().is_client_error() || response.status().is_server_error() {
         let told = response.extensions().get::<Told>().map(|Told(told)| told.as_str());
         let head = Head { method: &method, uri: &uri, headers: &HeaderMap::new() };
-        admin.server.tell(Some(head), response.status(), told);
+        admin.config.server.tell(Some(head), response.status(), told);
     }
     response
 }

@@ -96,8 +96,12 @@ impl Table {
     }
 
     pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Record> {
+        self.place(slot)?.as_mut()
+    }
+
+    fn place(&mut self, slot: Slot) -> Option<&mut Option<Record>> {
         let at = slot.index();
-        self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)?.as_mut()
+        self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)
     }
 
     /// Every resource with its place, hidden ones too, in no order.
@@ -144,16 +148,14 @@ impl Table {
         };
         record.order = self.order.push(slot);
         self.index(slot, record.document.keys());
-        let at = slot.index();
-        if let Some(place) = self.blocks.get_mut(at / BLOCK).and_then(|block| block.get_mut(at % BLOCK)) {
+        if let Some(place) = self.place(slot) {
             *place = Some(record);
         }
         slot
     }
 
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<Record> {
-        let at = slot.index();
-        let record = self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)?.take()?;
+        let record = self.place(slot)?.take()?;
         self.free.push(slot);
         self.order.remove(record.order);
         self.unindex(slot, record.document.keys());

@@ -59,7 +59,7 @@ impl Types {
             }
             let set = document.schema_set(&known).map_err(|error| fail(error.to_string()))?;
             let kind = Kind::new(document, set);
-            check(&kind).map_err(|error| fail(error.to_string()))?;
+            check(&kind).map_err(fail)?;
             match kinds.iter_mut().find(|other| other.name().eq_ignore_ascii_case(kind.name())) {
                 Some(other) => *other = kind,
                 None => kinds.push(kind),
@@ -75,10 +75,14 @@ impl Types {
     }
 }
 
+fn in_schema(index: usize, detail: String) -> DocumentError {
+    DocumentError { kind: DocumentKind::Schema, index, detail }
+}
+
 fn read_schemas(documents: &[Value]) -> Result<Vec<Schema>, DocumentError> {
     let mut schemas: Vec<Schema> = Vec::new();
     for (index, document) in documents.iter().enumerate() {
-        let fail = |detail| DocumentError { kind: DocumentKind::Schema, index, detail };
+        let fail = |detail| in_schema(index, detail);
         let schema = Schema::from_json(document).map_err(|error| fail(told(&error)))?;
         if schemas.iter().any(|other| other.id() == schema.id()) {
             return Err(fail(format!("the schema {} is there twice", schema.id())));
@@ -103,38 +107,25 @@ fn of_standard(known: &[Schema], given: &[Schema]) -> Result<Vec<Kind>, Document
     for kind in &mut kinds {
         let uses = |schema: &Schema| kind.schemas.schemas().any(|own| own.id() == schema.id());
         if let Some(index) = given.iter().position(uses) {
-            let set = kind.document.schema_set(known).map_err(|error| DocumentError {
-                kind: DocumentKind::Schema,
-                index,
-                detail: error.to_string(),
-            })?;
+            let set = kind.document.schema_set(known);
+            let set = set.map_err(|error| in_schema(index, error.to_string()))?;
             *kind = Kind::new(kind.document.clone(), set);
         }
     }
     Ok(kinds)
 }
 
-/// Why a server cannot have a resource type.
-#[derive(Debug, thiserror::Error)]
-enum KindError {
-    #[error("`endpoint` is one step below the base URL, not /{0}")]
-    DeepEndpoint(String),
-    #[error("`endpoint` /{0} is taken by the protocol itself")]
-    ReservedEndpoint(String),
-    #[error("{0} attributes are unique, and {MOST_WATCHED} are the most")]
-    TooManyIndexes(usize),
-}
-
-fn check(kind: &Kind) -> Result<(), KindError> {
-    if kind.endpoint.contains('/') {
-        return Err(KindError::DeepEndpoint(kind.endpoint.clone()));
+/// Says why a server cannot have a resource type.
+fn check(kind: &Kind) -> Result<(), String> {
+    let (endpoint, watched) = (&kind.endpoint, kind.watched.len());
+    if endpoint.contains('/') {
+        return Err(format!("`endpoint` is one step below the base URL, not /{endpoint}"));
     }
-    if RESERVED.iter().any(|name| name.eq_ignore_ascii_case(&kind.endpoint)) || kind.endpoint.starts_with('.')
-    {
-        return Err(KindError::ReservedEndpoint(kind.endpoint.clone()));
+    if RESERVED.iter().any(|name| name.eq_ignore_ascii_case(endpoint)) || endpoint.starts_with('.') {
+        return Err(format!("`endpoint` /{endpoint} is taken by the protocol itself"));
     }
-    if kind.watched.len() > MOST_WATCHED {
-        return Err(KindError::TooManyIndexes(kind.watched.len()));
+    if watched > MOST_WATCHED {
+        return Err(format!("{watched} attributes are unique, and {MOST_WATCHED} are the most"));
     }
     Ok(())
 }
@@ -152,14 +143,11 @@ fn unused(given: &[Schema], kinds: &[Kind]) -> Result<(), DocumentError> {
     };
     match given.iter().position(|schema| !used(schema)) {
         None => Ok(()),
-        Some(index) => Err(DocumentError {
-            kind: DocumentKind::Schema,
-            index,
-            detail: format!(
-                "no resource type uses the schema {}; name it in one, as `schema` or in `schemaExtensions`",
-                given[index].id()
-            ),
-        }),
+        Some(index) => {
+            let id = given[index].id();
+            let hint = "name it in one, as `schema` or in `schemaExtensions`";
+            Err(in_schema(index, format!("no resource type uses the schema {id}; {hint}")))
+        }
     }
 }
 

@@ -78,31 +78,26 @@ impl FromStr for Expectation {
         let mut expectation = Self::default();
         let mut criteria: Vec<(&str, String)> = Vec::new();
         let mut times = None;
-        let doubled = |key: &str| Err(ParseExpectationError::Doubled(key.to_owned()));
         for Word { key, value } in all {
             let Some(value) = value else {
                 criteria.push(bare(key)?);
                 continue;
             };
-            if let Some(name) = key.strip_prefix("header.") {
-                if expectation.headers.insert(name.to_owned(), value).is_some() {
-                    return doubled(key);
-                }
+            let is_doubled = if let Some(name) = key.strip_prefix("header.") {
+                expectation.headers.insert(name.to_owned(), value).is_some()
             } else if let Some(pointer) = key.strip_prefix("body").filter(|rest| rest.starts_with('/')) {
-                if expectation.body_at.insert(pointer.to_owned(), json_or_text(value)).is_some() {
-                    return doubled(key);
-                }
+                expectation.body_at.insert(pointer.to_owned(), json_or_text(value)).is_some()
             } else if key == "body-includes" {
                 let part = serde_json::from_str(&value).map_err(|_| ParseExpectationError::Includes)?;
-                if expectation.body_includes.replace(part).is_some() {
-                    return doubled(key);
-                }
+                expectation.body_includes.replace(part).is_some()
             } else if key == "times" {
-                if times.replace(value.parse()?).is_some() {
-                    return doubled(key);
-                }
+                times.replace(value.parse()?).is_some()
             } else {
                 criteria.push((key, value));
+                false
+            };
+            if is_doubled {
+                return Err(ParseExpectationError::Doubled(key.to_owned()));
             }
         }
         expectation.request = JournalQuery::from_pairs(criteria)?;

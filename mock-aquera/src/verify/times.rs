@@ -5,13 +5,13 @@ use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// How often a request is expected. In JSON: `{"exactly":1}` or the number alone, `{"between":{"from":1,"to":3}}`,
 /// `"never"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(remote = "Self", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Times {
     /// So many, no more and no less.
     Exactly(u64),
@@ -30,26 +30,9 @@ pub enum Times {
     Never,
 }
 
-/// As it is written with its name.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-enum Named {
-    Exactly(u64),
-    AtLeast(u64),
-    AtMost(u64),
-    Between { from: u64, to: u64 },
-    Never,
-}
-
-impl From<Named> for Times {
-    fn from(named: Named) -> Self {
-        match named {
-            Named::Exactly(count) => Self::Exactly(count),
-            Named::AtLeast(count) => Self::AtLeast(count),
-            Named::AtMost(count) => Self::AtMost(count),
-            Named::Between { from, to } => Self::Between { from, to },
-            Named::Never => Self::Never,
-        }
+impl Serialize for Times {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
     }
 }
 
@@ -76,7 +59,7 @@ impl<'de> Deserialize<'de> for Times {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Times, A::Error> {
-                let times = Named::deserialize(MapAccessDeserializer::new(&mut map)).map(Times::from)?;
+                let times = Times::deserialize(MapAccessDeserializer::new(&mut map))?;
                 match map.next_key::<String>()? {
                     None => Ok(times),
                     Some(more) => Err(de::Error::custom(format_args!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -177,14 +177,19 @@ pub(super) async fn aside<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| AdminError::Broken)
 }
 
-/// The origin of the SCIM endpoints for whoever asks, where it is not the one that URLs are kept with.
+/// How whoever asks sees the server.
 #[derive(Debug, Clone)]
-pub(super) struct SeenAs(pub(super) Option<String>);
+pub(super) struct SeenAs {
+    /// The origin of the SCIM endpoints, where it is not the one that URLs are kept with.
+    pub(super) origin: Option<String>,
+    /// The path of administration: what a proxy takes away stands in front.
+    pub(super) base: String,
+}
 
 impl SeenAs {
     /// The base URL of an application.
     pub(super) fn scim_url(&self, application: &Application) -> String {
-        match &self.0 {
+        match &self.origin {
             Some(origin) => scim_url(origin, application.name()),
             None => application.scim_url(),
         }
@@ -192,7 +197,7 @@ impl SeenAs {
 
     /// A representation with the URLs that are seen.
     pub(super) fn value(&self, application: &Application, mut resource: Value) -> Value {
-        if self.0.is_some() {
+        if self.origin.is_some() {
             Rebase { from: &application.scim_url(), to: &self.scim_url(application) }.value(&mut resource);
         }
         resource
@@ -200,7 +205,7 @@ impl SeenAs {
 
     /// A text of representations with the URLs that are seen.
     pub(super) fn text(&self, application: &Application, text: Vec<u8>) -> Vec<u8> {
-        if self.0.is_none() {
+        if self.origin.is_none() {
             return text;
         }
         let rebase = Rebase { from: &application.scim_url(), to: &self.scim_url(application) };
@@ -212,19 +217,30 @@ impl FromRequestParts<Shared> for SeenAs {
     type Rejection = AdminError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, AdminError> {
-        Ok(parts.extensions.get().cloned().unwrap_or(Self(None)))
+        // Whoever is let in has it.
+        parts.extensions.get().cloned().ok_or(AdminError::Broken)
     }
 }
 
-/// The path of administration for whoever asks: what a proxy takes away stands in front.
-#[derive(Debug, Clone)]
-pub(super) struct AdminBase(pub(super) String);
+/// The parameters of a path; empty where it has none of that name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Parameters {
+    /// The name of an application, whether or not there is one.
+    pub(super) name: String,
+    /// The name of a resource type.
+    #[serde(rename = "type")]
+    of_type: Option<String>,
+    /// The id at the end.
+    pub(super) id: String,
+}
 
-impl FromRequestParts<Shared> for AdminBase {
+impl FromRequestParts<Shared> for Parameters {
     type Rejection = AdminError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, AdminError> {
-        Ok(parts.extensions.get().cloned().unwrap_or_else(|| Self(super::BASE.to_owned())))
+    async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
+        let parameters = Path::from_request_parts(parts, admin).await;
+        parameters.map(|Path(parameters)| parameters).map_err(|_| AdminError::NoSuchPath)
     }
 }
 
@@ -235,12 +251,12 @@ impl FromRequestParts<Shared> for Named {
     type Rejection = AdminError;
 
     async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
-        let name = parameter(parts, admin, "name").await?;
-        admin.server.application(&name).map(Self).ok_or(AdminError::NoSuchApplication(name))
+        let Parameters { name, .. } = Parameters::from_request_parts(parts, admin).await?;
+        admin.config.server.application(&name).map(Self).ok_or(AdminError::NoSuchApplication(name))
     }
 }
 
-/// A resource type of an application.
+/// A resource type of an application: the one that the path names, or else users or groups as the path ends.
 pub(super) struct OfType {
     pub(super) application: Application,
     pub(super) of_type: TypeId,
@@ -248,51 +264,18 @@ pub(super) struct OfType {
     pub(super) name: String,
 }
 
-impl OfType {
-    pub(super) fn named(application: Application, name: &str) -> Result<Self, AdminError> {
-        let types = &application.settings().types;
-        let of_type = types.require(name)?;
-        let name = types.get(of_type).name().to_owned();
-        Ok(Self { application, of_type, name })
-    }
-}
-
 impl FromRequestParts<Shared> for OfType {
     type Rejection = AdminError;
 
     async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
         let Named(application) = Named::from_request_parts(parts, admin).await?;
-        let written = parameter(parts, admin, "type").await?;
-        Self::named(application, &written)
+        let Parameters { of_type, .. } = Parameters::from_request_parts(parts, admin).await?;
+        let usual = if parts.uri.path().ends_with("/groups") { "Group" } else { "User" };
+        let types = &application.settings().types;
+        let of_type = types.require(of_type.as_deref().unwrap_or(usual))?;
+        let name = types.get(of_type).name().to_owned();
+        Ok(Self { application, of_type, name })
     }
-}
-
-/// The id at the end of a path.
-pub(super) struct Id(pub(super) String);
-
-impl FromRequestParts<Shared> for Id {
-    type Rejection = AdminError;
-
-    async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
-        parameter(parts, admin, "id").await.map(Self)
-    }
-}
-
-/// The application's name in a path, whether or not there is one.
-pub(super) struct Name(pub(super) String);
-
-impl FromRequestParts<Shared> for Name {
-    type Rejection = AdminError;
-
-    async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
-        parameter(parts, admin, "name").await.map(Self)
-    }
-}
-
-async fn parameter(parts: &mut Parts, admin: &Shared, name: &str) -> Result<String, AdminError> {
-    let all = RawPathParams::from_request_parts(parts, admin).await.map_err(|_| AdminError::NoSuchPath)?;
-    let mut all = all.iter();
-    all.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).ok_or(AdminError::NoSuchPath)
 }
 
 /// The body as it came, whatever its media type.

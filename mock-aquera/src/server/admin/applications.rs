@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 use super::Shared;
-use super::answer::{AdminError, AnyJson, ErrorBody, Json, Name, Named, SeenAs, answer, bad_body, ok};
+use super::answer::{AdminError, AnyJson, ErrorBody, Json, Named, Parameters, SeenAs, answer, bad_body, ok};
 use crate::application::{Application, ApplicationConfig};
 use crate::auth::{Auth, AuthKind};
 use crate::clock::ClockState;
@@ -85,7 +85,7 @@ pub(super) struct Kinds {
     responses((status = 200, description = "All of them.", body = ApplicationList)))]
 pub(super) async fn list(State(admin): State<Shared>, seen: SeenAs) -> Response {
     let applications =
-        admin.server.applications().iter().map(|each| ApplicationView::of(each, &seen)).collect();
+        admin.config.server.applications().iter().map(|each| ApplicationView::of(each, &seen)).collect();
     ok(&ApplicationList { applications })
 }
 
@@ -107,18 +107,18 @@ pub(super) async fn describe(Named(application): Named, seen: SeenAs) -> Respons
         (status = 503, description = "The server holds as many as it can.", body = ErrorBody)))]
 pub(super) async fn configure(
     State(admin): State<Shared>,
-    Name(name): Name,
+    Parameters { name, .. }: Parameters,
     seen: SeenAs,
     Json(Configuration { profile, auth, seed }): Json<Configuration>,
 ) -> Result<Response, AdminError> {
     let profile = profile.map(profile_of).transpose()?;
     let auth = auth.as_ref().map(credentials).transpose()?;
-    if let Some(application) = admin.server.application(&name) {
+    if let Some(application) = admin.config.server.application(&name) {
         if seed.is_some() {
             return Err(bad_body("the seed of an application that exists can't be changed; remove it first"));
         }
         if let Some(profile) = profile {
-            check_paths(&profile, &admin.server.defaults.types).map_err(bad_body)?;
+            check_paths(&profile, &admin.config.server.defaults.types).map_err(bad_body)?;
             application.set_profile(profile);
         }
         if let Some(auth) = auth {
@@ -126,13 +126,13 @@ pub(super) async fn configure(
         }
         return Ok(ok(&ApplicationView::of(&application, &seen)));
     }
-    let defaults = &admin.server.defaults;
+    let defaults = &admin.config.server.defaults;
     let config = ApplicationConfig {
         profile: profile.unwrap_or_else(|| defaults.profile.clone()),
         auth: auth.unwrap_or_default(),
         seed: seed.unwrap_or(defaults.seed),
     };
-    let application = admin.server.create(&name, config, &defaults.faults)?;
+    let application = admin.config.server.create(&name, config, &defaults.faults)?;
     Ok(answer(StatusCode::CREATED, &ApplicationView::of(&application, &seen)))
 }
 
@@ -141,8 +141,11 @@ pub(super) async fn configure(
 /// The next authenticated request to it makes it anew, as it was when the server was started.
 #[utoipa::path(delete, path = "/applications/{name}", tag = "applications",
     responses((status = 204, description = "It is gone.")))]
-pub(super) async fn remove(State(admin): State<Shared>, Name(name): Name) -> Result<StatusCode, AdminError> {
-    if admin.server.remove(&name) {
+pub(super) async fn remove(
+    State(admin): State<Shared>,
+    Parameters { name, .. }: Parameters,
+) -> Result<StatusCode, AdminError> {
+    if admin.config.server.remove(&name) {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(AdminError::NoSuchApplication(name))

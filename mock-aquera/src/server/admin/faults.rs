@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{AdminError, Id, Json, Named, answer, bad_body, ok};
+use super::answer::{AdminError, Json, Named, Parameters, answer, bad_body, ok};
 use crate::application::Application;
 use crate::fault::{Fault, FaultId, FaultState};
 
@@ -23,10 +23,8 @@ pub(super) struct FaultsAdded {
     /// The ids of the new ones, in the order of their rules.
     #[schema(value_type = Vec<u64>)]
     ids: Vec<FaultId>,
-    /// The rules that can still strike.
-    rules: Vec<String>,
-    /// What has become of each, the last of those included that can strike no more.
-    faults: Vec<FaultState>,
+    #[serde(flatten)]
+    all: FaultList,
 }
 
 /// Rules to add.
@@ -42,8 +40,7 @@ pub(super) struct FaultRules {
 #[utoipa::path(get, path = "/applications/{name}/faults", tag = "faults",
     responses((status = 200, description = "Those that can strike, and the last of the others.", body = FaultList)))]
 pub(super) async fn list(Named(application): Named) -> Response {
-    let (rules, faults) = both(&application);
-    ok(&FaultList { rules, faults })
+    ok(&FaultList::of(&application))
 }
 
 /// Add faults behind those that are there.
@@ -64,8 +61,7 @@ pub(super) async fn add(
         application.check_fault(fault).map_err(|error| bad_body(format_args!("`{fault}`: {error}")))?;
     }
     let ids = faults.into_iter().map(|fault| application.add_fault(fault)).collect();
-    let (rules, faults) = both(&application);
-    Ok(answer(StatusCode::CREATED, &FaultsAdded { ids, rules, faults }))
+    Ok(answer(StatusCode::CREATED, &FaultsAdded { ids, all: FaultList::of(&application) }))
 }
 
 /// Take all faults away.
@@ -79,15 +75,20 @@ pub(super) async fn clear(Named(application): Named) -> StatusCode {
 /// Take one fault away.
 #[utoipa::path(delete, path = "/applications/{name}/faults/{id}", tag = "faults",
     responses((status = 204, description = "It is gone.")))]
-pub(super) async fn remove(Named(application): Named, Id(id): Id) -> Result<StatusCode, AdminError> {
+pub(super) async fn remove(
+    Named(application): Named,
+    Parameters { id, .. }: Parameters,
+) -> Result<StatusCode, AdminError> {
     match id.parse() {
         Ok(fault) if application.remove_fault(fault) => Ok(StatusCode::NO_CONTENT),
         _ => Err(AdminError::NoSuchFault(id)),
     }
 }
 
-fn both(application: &Application) -> (Vec<String>, Vec<FaultState>) {
-    let faults = application.fault_states();
-    let rules = faults.iter().filter(|state| !state.spent).map(|state| state.rule.clone()).collect();
-    (rules, faults)
+impl FaultList {
+    fn of(application: &Application) -> Self {
+        let faults = application.fault_states();
+        let rules = faults.iter().filter(|state| !state.spent).map(|state| state.rule.clone()).collect();
+        Self { rules, faults }
+    }
 }

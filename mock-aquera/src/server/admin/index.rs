@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::answer::{AdminBase, AdminError, aside, ok};
+use super::answer::{AdminError, SeenAs, aside, ok};
 use super::openapi::{self, Route};
 use super::{BASE, Shared};
 use crate::journal::{Scrape, render_prometheus};
@@ -59,14 +59,14 @@ pub(super) struct ProfileList {
         content((Index = "application/json"), (String = "text/html")))))]
 pub(super) async fn index(
     State(admin): State<Shared>,
-    AdminBase(base): AdminBase,
+    SeenAs { base, .. }: SeenAs,
     headers: HeaderMap,
 ) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let index = Index {
         name: "mock-aquera",
         version: env!("CARGO_PKG_VERSION"),
-        applications: admin.server.count(),
+        applications: admin.config.server.count(),
         openapi: format!("{base}/openapi.json"),
         routes: openapi::index(&base),
     };
@@ -79,11 +79,11 @@ pub(super) async fn index(
 /// Describe all of this as OpenAPI 3.1.
 #[utoipa::path(get, path = "/openapi.json", tag = "server",
     responses((status = 200, description = "The description.", body = Object)))]
-pub(super) async fn openapi(AdminBase(base): AdminBase) -> Response {
+pub(super) async fn openapi(SeenAs { base, .. }: SeenAs) -> Response {
     if base == BASE {
-        return ok(openapi::document());
+        return ok(&*openapi::DOCUMENT);
     }
-    let mut document = openapi::document().clone();
+    let mut document = openapi::DOCUMENT.clone();
     document["servers"][0]["url"] = base.into();
     ok(&document)
 }
@@ -92,7 +92,7 @@ pub(super) async fn openapi(AdminBase(base): AdminBase) -> Response {
 #[utoipa::path(get, path = "/health", tag = "server",
     responses((status = 200, description = "It is.", body = Health)))]
 pub(super) async fn health(State(admin): State<Shared>) -> Response {
-    ok(&Health { status: "ready", applications: admin.server.count() })
+    ok(&Health { status: "ready", applications: admin.config.server.count() })
 }
 
 /// Show the metrics of all applications as text for Prometheus.
@@ -100,7 +100,7 @@ pub(super) async fn health(State(admin): State<Shared>) -> Response {
     responses((status = 200, description = "Text exposition format 0.0.4.", content_type = "text/plain", body = String)))]
 pub(super) async fn metrics(State(admin): State<Shared>) -> Result<Response, AdminError> {
     let text = aside(move || {
-        let applications = admin.server.applications();
+        let applications = admin.config.server.applications();
         let scrapes: Vec<Scrape<'_>> = applications
             .iter()
             .map(|application| {

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 use tokio_stream::Stream;
 
@@ -32,23 +32,13 @@ const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// How often a line goes to a follower of a journal where nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many follow journals of one server at once at most: each of them costs every request a little.
-const MAX_FOLLOWERS: usize = 64;
+pub(super) const MAX_FOLLOWERS: usize = 64;
 /// How many requests wait for exchanges at once at most.
-const MAX_WAITS: usize = 64;
+pub(super) const MAX_WAITS: usize = 64;
 /// How long what comes next is gathered for a follower that has just been told something.
 const GATHERING: Duration = Duration::from_millis(50);
 /// How long a follower may leave unread what it was sent.
 pub(crate) const FOLLOWER_PATIENCE: Duration = Duration::from_secs(10);
-
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it only describes the query")]
-pub(super) struct WaitQuery {
-    /// How many exchanges are waited for; 1 unless said otherwise, and at most as many as the journal may hold.
-    count: Option<usize>,
-    /// How long: `30s`, `500ms`, `PT1M`, or a number of seconds; 10 s unless said otherwise, and 10 minutes at most.
-    timeout: Option<String>,
-}
 
 /// What is waited for.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -81,7 +71,13 @@ pub(super) struct CameTooFew {
 }
 
 /// Wait until enough exchanges fit, those that are there already included.
-#[utoipa::path(get, path = "/applications/{name}/journal/wait", tag = "journal", params(JournalQuery, WaitQuery),
+#[utoipa::path(get, path = "/applications/{name}/journal/wait", tag = "journal",
+    params(
+        JournalQuery,
+        ("count" = Option<usize>, Query, description = "How many exchanges are waited for; 1 unless said otherwise, and at \
+            most as many as the journal may hold."),
+        ("timeout" = Option<String>, Query, description = "How long: `30s`, `500ms`, `PT1M`, or a number of seconds; 10 s \
+            unless said otherwise, and 10 minutes at most.")),
     responses(
         (status = 200, description = "They came.", body = Came),
         (status = 408, description = "The time was over first.", body = CameTooFew),
@@ -131,7 +127,7 @@ async fn until(
     if count > most {
         return Err(AdminError::WaitTooLong { count, most });
     }
-    let _place = Place::taken(&admin.waits, MAX_WAITS).ok_or(AdminError::TooManyWaits(MAX_WAITS))?;
+    let _place = admin.waits.try_acquire().map_err(|_| AdminError::TooManyWaits(MAX_WAITS))?;
     tokio::select! {
         came = application.wait_for(query, count, within) => Ok(match came {
             Ok(exchanges) => ok(&Came { exchanges }),
@@ -165,15 +161,11 @@ pub(super) async fn stream(
     let last_seen =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     query.since_seq = query.since_seq.or(last_seen);
-    let place =
-        Place::taken(&admin.followers, MAX_FOLLOWERS).ok_or(AdminError::TooManyFollowers(MAX_FOLLOWERS))?;
+    let place = Arc::clone(&admin.followers).try_acquire_owned();
+    let place = place.map_err(|_| AdminError::TooManyFollowers(MAX_FOLLOWERS))?;
     let handed = Arc::new(Handed { place, at: Mutex::new(None) });
-    tokio::spawn(watch(
-        Arc::downgrade(&handed),
-        admin.follower_patience,
-        application.name().to_owned(),
-        handle,
-    ));
+    let (name, patience) = (application.name().to_owned(), admin.config.follower_patience);
+    tokio::spawn(watch(Arc::downgrade(&handed), patience, name, handle));
     let subscription = application.journal_ring().subscribe(query);
     let ending = Box::pin(async move { admin.ended().await });
     let events =
@@ -181,26 +173,10 @@ pub(super) async fn stream(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// The place of one follower, or of one wait, among those that there may be.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn taken(places: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let one_more = |there: usize| (there < most).then_some(there + 1);
-        places.fetch_update(Relaxed, Relaxed, one_more).ok().map(|_| Self(Arc::clone(places)))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
 /// What is known of a follower that was handed an event.
 struct Handed {
     #[expect(dead_code, reason = "it is given up with the follower")]
-    place: Place,
+    place: OwnedSemaphorePermit,
     /// When the last event was handed over, and who sends it; until the next one is asked for, which happens once there
     /// is room to send it.
     at: Mutex<Option<(Instant, Waker)>>,

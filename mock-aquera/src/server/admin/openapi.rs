@@ -56,15 +56,10 @@ pub(super) struct Route {
 )]
 struct Described;
 
-/// The whole description.
-pub(super) fn document() -> &'static Value {
-    &DOCUMENT
-}
-
 /// The operations of a path below the base, with their methods.
 pub(super) fn operations(path: &str) -> impl Iterator<Item = (Method, &'static Value)> {
     let path = if path.is_empty() { "/" } else { path };
-    let operations = document()["paths"][path].as_object().into_iter().flatten();
+    let operations = DOCUMENT["paths"][path].as_object().into_iter().flatten();
     operations.filter_map(|(method, operation)| Some((method.to_uppercase().parse().ok()?, operation)))
 }
 
@@ -83,7 +78,7 @@ pub(super) fn media_types(operation: &'static Value) -> impl Iterator<Item = &'s
 
 /// The routes in the order of their paths, below a base.
 pub(super) fn index(base: &str) -> Vec<Route> {
-    let paths = document()["paths"].as_object();
+    let paths = DOCUMENT["paths"].as_object();
     let routes = paths.into_iter().flatten().flat_map(|(path, operations)| {
         operations.as_object().into_iter().flatten().map(move |(method, operation)| Route {
             method: method.to_uppercase(),
@@ -94,7 +89,8 @@ pub(super) fn index(base: &str) -> Vec<Route> {
     routes.collect()
 }
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+/// The whole description.
+pub(super) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document =
         crate::or_default(serde_json::to_value(Described::openapi()), "write the OpenAPI description");
     document["components"]["securitySchemes"] = json!({"token": {

@@ -54,8 +54,8 @@ pub(super) async fn reset(Named(application): Named, query: Pairs) -> Result<Sta
 pub(super) async fn reset_all(State(admin): State<Shared>, query: Pairs) -> Result<StatusCode, AdminError> {
     let parts = parts(query)?;
     aside(move || {
-        admin.server.restore_start();
-        admin.server.applications().iter().for_each(|application| apply(&parts, application));
+        admin.config.server.restore_start();
+        admin.config.server.applications().iter().for_each(|application| apply(&parts, application));
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)

@@ -5,7 +5,9 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::answer::{AdminError, AnyJson, Id, Ids, Json, Named, OfType, SeenAs, answer, aside, bad_body, ok};
+use super::answer::{
+    AdminError, AnyJson, Ids, Json, OfType, Parameters, SeenAs, answer, aside, bad_body, ok,
+};
 
 /// How many resources went.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -16,8 +18,8 @@ pub(super) struct Removed {
 /// List the users in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/users", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn users(Named(application): Named, seen: SeenAs) -> Result<Response, AdminError> {
-    all(OfType::named(application, "User")?, seen).await
+pub(super) async fn users(target: OfType, seen: SeenAs) -> Result<Response, AdminError> {
+    list(target, seen).await
 }
 
 /// Add users without any check.
@@ -26,63 +28,77 @@ pub(super) async fn users(Named(application): Named, seen: SeenAs) -> Result<Res
 /// has it.
 #[utoipa::path(post, path = "/applications/{name}/users", tag = "resources", request_body = Value,
     responses((status = 201, description = "They are there.", body = Ids)))]
-pub(super) async fn seed_users(
-    Named(application): Named,
-    AnyJson(body): AnyJson,
-) -> Result<Response, AdminError> {
-    add(OfType::named(application, "User")?, body).await
+pub(super) async fn seed_users(target: OfType, body: AnyJson) -> Result<Response, AdminError> {
+    seed(target, body).await
 }
 
 /// Remove all users.
 #[utoipa::path(delete, path = "/applications/{name}/users", tag = "resources",
     responses((status = 200, description = "They are gone.", body = Removed)))]
-pub(super) async fn remove_users(Named(application): Named) -> Result<Response, AdminError> {
-    clear(OfType::named(application, "User")?).await
+pub(super) async fn remove_users(target: OfType) -> Result<Response, AdminError> {
+    remove_all(target).await
 }
 
 /// List the groups in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/groups", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn groups(Named(application): Named, seen: SeenAs) -> Result<Response, AdminError> {
-    all(OfType::named(application, "Group")?, seen).await
+pub(super) async fn groups(target: OfType, seen: SeenAs) -> Result<Response, AdminError> {
+    list(target, seen).await
 }
 
 /// Add groups without any check. Members that don't exist are passed over.
 #[utoipa::path(post, path = "/applications/{name}/groups", tag = "resources", request_body = Value,
     responses((status = 201, description = "They are there.", body = Ids)))]
-pub(super) async fn seed_groups(
-    Named(application): Named,
-    AnyJson(body): AnyJson,
-) -> Result<Response, AdminError> {
-    add(OfType::named(application, "Group")?, body).await
+pub(super) async fn seed_groups(target: OfType, body: AnyJson) -> Result<Response, AdminError> {
+    seed(target, body).await
 }
 
 /// Remove all groups.
 #[utoipa::path(delete, path = "/applications/{name}/groups", tag = "resources",
     responses((status = 200, description = "They are gone.", body = Removed)))]
-pub(super) async fn remove_groups(Named(application): Named) -> Result<Response, AdminError> {
-    clear(OfType::named(application, "Group")?).await
+pub(super) async fn remove_groups(target: OfType) -> Result<Response, AdminError> {
+    remove_all(target).await
 }
 
 /// List the resources of a type in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/resources/{type}", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn list(target: OfType, seen: SeenAs) -> Result<Response, AdminError> {
-    all(target, seen).await
+pub(super) async fn list(
+    OfType { application, of_type, .. }: OfType,
+    seen: SeenAs,
+) -> Result<Response, AdminError> {
+    aside(move || {
+        let resources = application.resources_of(of_type).into_iter();
+        ok(&resources.map(|resource| seen.value(&application, resource)).collect::<Vec<_>>())
+    })
+    .await
 }
 
 /// Add resources of a type without any check.
 #[utoipa::path(post, path = "/applications/{name}/resources/{type}", tag = "resources", request_body = Value,
     responses((status = 201, description = "They are there.", body = Ids)))]
-pub(super) async fn seed(target: OfType, AnyJson(body): AnyJson) -> Result<Response, AdminError> {
-    add(target, body).await
+pub(super) async fn seed(
+    OfType { application, of_type, .. }: OfType,
+    AnyJson(body): AnyJson,
+) -> Result<Response, AdminError> {
+    let resources = match body {
+        Value::Array(resources) => resources,
+        resource => vec![resource],
+    };
+    if let Some(at) = resources.iter().position(|resource| !resource.is_object()) {
+        return Err(bad_body(format!("element {} is not an object", at + 1)));
+    }
+    let seeded =
+        move || resources.into_iter().map(|resource| application.seed_of(of_type, resource)).collect();
+    Ok(answer(StatusCode::CREATED, &Ids { ids: aside(seeded).await? }))
 }
 
 /// Remove all resources of a type.
 #[utoipa::path(delete, path = "/applications/{name}/resources/{type}", tag = "resources",
     responses((status = 200, description = "They are gone.", body = Removed)))]
-pub(super) async fn remove_all(target: OfType) -> Result<Response, AdminError> {
-    clear(target).await
+pub(super) async fn remove_all(OfType { application, of_type, .. }: OfType) -> Result<Response, AdminError> {
+    let removed = aside(move || application.remove_all_of(of_type)).await?;
+    Ok(ok(&Removed { removed }))
 }
 
 /// Show one resource.
@@ -90,7 +106,7 @@ pub(super) async fn remove_all(target: OfType) -> Result<Response, AdminError> {
     responses((status = 200, description = "Its full representation.", body = Object)))]
 pub(super) async fn show(
     OfType { application, of_type, name }: OfType,
-    Id(id): Id,
+    Parameters { id, .. }: Parameters,
     seen: SeenAs,
 ) -> Result<Response, AdminError> {
     match application.resource_of(of_type, &id) {
@@ -104,7 +120,7 @@ pub(super) async fn show(
     responses((status = 200, description = "Its full representation.", body = Object)))]
 pub(super) async fn write(
     OfType { application, of_type, name }: OfType,
-    Id(id): Id,
+    Parameters { id, .. }: Parameters,
     seen: SeenAs,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Response, AdminError> {
@@ -120,37 +136,11 @@ pub(super) async fn write(
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn remove(
     OfType { application, of_type, name }: OfType,
-    Id(id): Id,
+    Parameters { id, .. }: Parameters,
 ) -> Result<StatusCode, AdminError> {
     if application.remove_of(of_type, &id) {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(AdminError::NoSuchResource { resource_type: name, id })
     }
-}
-
-async fn all(OfType { application, of_type, .. }: OfType, seen: SeenAs) -> Result<Response, AdminError> {
-    aside(move || {
-        let resources = application.resources_of(of_type).into_iter();
-        ok(&resources.map(|resource| seen.value(&application, resource)).collect::<Vec<_>>())
-    })
-    .await
-}
-
-async fn add(OfType { application, of_type, .. }: OfType, body: Value) -> Result<Response, AdminError> {
-    let resources = match body {
-        Value::Array(resources) => resources,
-        resource => vec![resource],
-    };
-    if let Some(at) = resources.iter().position(|resource| !resource.is_object()) {
-        return Err(bad_body(format!("element {} is not an object", at + 1)));
-    }
-    let seeded =
-        move || resources.into_iter().map(|resource| application.seed_of(of_type, resource)).collect();
-    Ok(answer(StatusCode::CREATED, &Ids { ids: aside(seeded).await? }))
-}
-
-async fn clear(OfType { application, of_type, .. }: OfType) -> Result<Response, AdminError> {
-    let removed = aside(move || application.remove_all_of(of_type)).await?;
-    Ok(ok(&Removed { removed }))
 }

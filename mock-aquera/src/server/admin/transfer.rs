@@ -10,24 +10,6 @@ use crate::data::{Load, LoadNote};
 /// The largest body of a load, in bytes: a million users.
 pub(super) const MAX_LOAD: usize = 2 * 1024 * 1024 * 1024;
 
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it only describes the query")]
-pub(super) struct DumpQuery {
-    /// `json` for an array, or `ndjson` for one object a line; `json` unless said otherwise.
-    format: Option<String>,
-}
-
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it only describes the query")]
-pub(super) struct LoadQuery {
-    /// Takes what a POST to the endpoint would refuse.
-    unchecked: Option<bool>,
-    /// Takes them in the place of all resources that are there.
-    replace: Option<bool>,
-}
-
 /// How many resources were loaded.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Loaded {
@@ -49,7 +31,9 @@ pub(super) struct Consistency {
 /// Dump all resources of an application in full representation, type by type in order of creation.
 ///
 /// `load` takes them in again as they were. Passwords are never told.
-#[utoipa::path(get, path = "/applications/{name}/dump", tag = "resources", params(DumpQuery),
+#[utoipa::path(get, path = "/applications/{name}/dump", tag = "resources",
+    params(("format" = Option<String>, Query,
+        description = "`json` for an array, or `ndjson` for one object a line; `json` unless said otherwise.")),
     responses((status = 200, description = "All of them.",
         content((Vec<Object> = "application/json"), (String = "application/x-ndjson")))))]
 pub(super) async fn dump(
@@ -77,7 +61,10 @@ pub(super) async fn dump(
 /// List responses are taken as an endpoint answered them, several pages one after another. The type of a resource is what
 /// `meta.resourceType` says, or else whose schema it has; of one that says neither it is User. `id` and `meta` are kept. Each is checked
 /// as a POST would check it, unless `unchecked`. All are taken or none, and each problem is told with its line and column.
-#[utoipa::path(post, path = "/applications/{name}/load", tag = "resources", params(LoadQuery),
+#[utoipa::path(post, path = "/applications/{name}/load", tag = "resources",
+    params(
+        ("unchecked" = Option<bool>, Query, description = "Takes what a POST to the endpoint would refuse."),
+        ("replace" = Option<bool>, Query, description = "Takes them in the place of all resources that are there.")),
     request_body(content((Vec<Object> = "application/json"), (String = "application/x-ndjson"))),
     responses((status = 201, description = "They are there.", body = Loaded)))]
 pub(super) async fn load(

@@ -112,7 +112,7 @@ async fn follower_that_falls_behind_is_told_and_dropped() {
     let application = mock.default_application();
     let journal = application.journal_ring();
     journal.set_limits(crate::JournalLimits { exchanges: 2, ..Default::default() });
-    let place = Place::taken(&Arc::default(), MAX_FOLLOWERS).unwrap();
+    let place = Arc::new(tokio::sync::Semaphore::new(1)).try_acquire_owned().unwrap();
     let mut events = Events {
         subscription: journal.subscribe(JournalQuery::new()),
         ending: Box::pin(std::future::pending()),
