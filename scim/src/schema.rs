@@ -14,7 +14,7 @@ mod user;
 use std::fmt;
 
 use hashbrown::HashMap;
-pub use json::{SchemaError, UnknownWord};
+pub use json::{SchemaError, UnknownWord, WordRole};
 pub use resource_type::{ResourceType, SchemaSetError, SchemaSetProblem};
 pub use set::{AttributeLocation, SchemaSet};
 

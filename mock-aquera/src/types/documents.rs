@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use scim::schema::{ResourceType, Schema, SchemaError, SchemaSet, UnknownWord};
+use scim::schema::{ResourceType, Schema, SchemaError, SchemaSet, UnknownWord, WordRole};
 use serde_json::Value;
 
 use super::{Kind, Types, standard};
@@ -90,9 +90,9 @@ fn read_schemas(documents: &[Value]) -> Result<Vec<Schema>, DocumentError> {
 
 /// What is wrong with a document, with the word that was probably meant.
 fn told(error: &SchemaError) -> String {
-    let Some(UnknownWord { written, known, is_keyword }) = error.unknown() else { return error.to_string() };
+    let Some(UnknownWord { written, known, role }) = error.unknown() else { return error.to_string() };
     match nearest(written, known.iter().copied()) {
-        meant @ Some(_) if !is_keyword => format!("{error}{}", did_you_mean(meant)),
+        meant @ Some(_) if *role == WordRole::MemberName => format!("{error}{}", did_you_mean(meant)),
         _ => format!("{error}; expected one of {}", known.join(", ")),
     }
 }

@@ -23,8 +23,17 @@ pub struct UnknownWord {
     pub written: String,
     /// The defined words.
     pub known: &'static [&'static str],
-    /// Whether the word is the value of a characteristic; otherwise it is the name of a member.
-    pub is_keyword: bool,
+    /// What the word stands for.
+    pub role: WordRole,
+}
+
+/// What a word in a schema document stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WordRole {
+    /// It is the name of a member.
+    MemberName,
+    /// It is the value of a characteristic, such as `mutability`.
+    Keyword,
 }
 
 impl SchemaError {
@@ -141,7 +150,7 @@ impl<'a> Reader<'a> {
         match self.members.keys().find(|written| !is_known(written)) {
             None => Ok(()),
             Some(written) => {
-                let word = UnknownWord { written: written.clone(), known, is_keyword: false };
+                let word = UnknownWord { written: written.clone(), known, role: WordRole::MemberName };
                 Err(self.unknown(word, format!("unknown member `{written}`")))
             }
         }
@@ -195,7 +204,8 @@ impl<'a> Reader<'a> {
         match self.text(name)? {
             None => Ok(default),
             Some(word) => T::from_keyword(word).ok_or_else(|| {
-                let unknown = UnknownWord { written: word.to_owned(), known: T::WORDS, is_keyword: true };
+                let unknown =
+                    UnknownWord { written: word.to_owned(), known: T::WORDS, role: WordRole::Keyword };
                 self.unknown(unknown, format!("`{name}` cannot be {word:?}"))
             }),
         }

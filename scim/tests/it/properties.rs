@@ -3,7 +3,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use scim::filter::{AttrInfo, CompareOp, Filter, Literal, PatchPath};
 use scim::parse_error::ParseError;
-use scim::patch::{PatchKind, PatchOp, PatchRequest, apply, diff};
+use scim::patch::{PatchOp, PatchRequest, apply, diff};
 use scim::path::AttrPath;
 use scim::schema::{ENTERPRISE_URN, SchemaSet, USER_URN};
 use scim::validate::validate;
@@ -219,9 +219,13 @@ fn operation() -> impl Strategy<Value = PatchOp> {
         1 => value(),
         2 => Just(json!({"department": "a", "givenName": null, "primary": true})),
     ];
-    let kind = select(vec![PatchKind::Add, PatchKind::Remove, PatchKind::Replace]);
-    (kind, option::weighted(0.9, select(paths)), option::weighted(0.9, value))
-        .prop_map(|(op, path, value)| PatchOp { op, path, value })
+    let path = select(paths);
+    let some_path = option::weighted(0.9, path.clone());
+    let add = (some_path.clone(), value.clone()).prop_map(|(path, value)| PatchOp::Add { path, value });
+    let remove = (path, option::weighted(0.9, value.clone()));
+    let remove = remove.prop_map(|(path, value)| PatchOp::Remove { path, value });
+    let replace = (some_path, value).prop_map(|(path, value)| PatchOp::Replace { path, value });
+    prop_oneof![add, remove, replace]
 }
 
 fn check_error(text: &str, error: &ParseError) {
@@ -315,7 +319,7 @@ proptest! {
     #[test]
     fn repeated_add_has_no_effect(user in user(), value in element()) {
         let path: PatchPath = "emails".parse().unwrap();
-        let add = PatchOp { op: PatchKind::Add, path: Some(path), value: value.or(Some(json!({"value": "a"}))) };
+        let add = PatchOp::Add { path: Some(path), value: value.unwrap_or_else(|| json!({"value": "a"})) };
         let once = apply(&user, &PatchRequest::new(vec![add.clone()]), SchemaSet::user());
         let twice = apply(&user, &PatchRequest::new(vec![add.clone(), add]), SchemaSet::user());
         prop_assert_eq!(once, twice);
