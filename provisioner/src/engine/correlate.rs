@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::resolve::{Created, find_again, resolve};
 use super::scope::{Scope, ScopeStatus, Subject};
-use super::task::{ReadAnew, Task, TaskStep};
+use super::task::{LookupResult, ReadAnew, Task, TaskStep};
 use super::worker_pool::{Progress, in_parallel};
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
@@ -328,7 +328,7 @@ fn decide(
         }
     };
     let lookup = match found {
-        Found::LookedUp(Ok(lookup)) => lookup,
+        Found::LookedUp(Ok(lookup)) => LookupResult::Unlinked(lookup),
         Found::LookedUp(Err(halt))
         | Found::Resolved(Err(halt), _)
         | Found::ReadBack(Err(halt))
@@ -355,7 +355,7 @@ fn decide(
             return linked(context, subject, wanted, ReadAnew { account: Some(account), full });
         }
         // What is gone has been looked for already.
-        Found::ReadBack(Ok(Read::Gone(_))) => Lookup::None,
+        Found::ReadBack(Ok(Read::Gone(_))) => LookupResult::InsteadOfGone(Lookup::None),
         Found::Gone(Ok(lookup)) => {
             let origin = subject.record.link.as_ref().and_then(|link| origin_of(&subject, link));
             if let Some(trouble) = context.not_shown_yet(&subject.record, origin, &lookup) {
@@ -373,7 +373,7 @@ fn decide(
                 return Some(task);
             }
             (subject.record.link, subject.record.intent) = (None, None);
-            lookup
+            LookupResult::InsteadOfGone(lookup)
         }
         Found::Nothing => return linked(context, subject, wanted, ReadAnew { account: None, full }),
     };

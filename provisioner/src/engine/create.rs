@@ -6,7 +6,7 @@ use reqwest::{Method as Verb, StatusCode};
 
 use super::capabilities::Permit;
 use super::resolve::may_lack;
-use super::task::OwnedTask;
+use super::task::{LookupResult, OwnedTask};
 use super::user::{NextStep, TaskRun, describe_effects};
 use super::write::Effects;
 use crate::account_values::{AccountValues, comparable_value, is_never_returned};
@@ -129,7 +129,7 @@ impl TaskRun<'_> {
     /// of several accounts may be the posted one, so the create stays unresolved.
     fn enter_anew(&mut self, found: Lookup, ambiguous: bool) -> NextStep {
         self.unsure = ambiguous && matches!(found, Lookup::Several(_));
-        NextStep::Enter(self.task.label, found)
+        NextStep::Enter(self.task.label, LookupResult::Unlinked(found))
     }
 
     /// Links the account that was created; returns `false` if another user holds it.

@@ -8,7 +8,7 @@ use super::task::TaskStep;
 use super::user::{TaskResult, TaskRun};
 use super::write::{AccountWrite, WriteOutcome, write};
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{Leave, LeaveDecision};
+use crate::policy::{AccountState, Leave, LeaveDecision, decide_leave};
 use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
 use crate::state::{DisableKind, Intent, Link, LinkState};
@@ -153,7 +153,9 @@ async fn gone(
         let detail = "a disable was cut off, and the account is gone";
         work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
     } else {
-        work.push(OutcomePart::none(Outcome::Success, Reason::AlreadyGone));
+        let preferences = work.context.config.preferences;
+        let decision = decide_leave(preferences, leave, AccountState::LinkedGone);
+        not_removed(decision).into_iter().for_each(|part| work.push(part));
     }
     Ok(())
 }

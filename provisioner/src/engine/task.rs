@@ -52,6 +52,14 @@ pub(crate) enum TaskStep {
     Left { decision: LeaveDecision, leave: Leave },
 }
 
+/// The accounts that were found for a user without a link.
+pub(crate) enum LookupResult {
+    /// The user was not linked.
+    Unlinked(Lookup),
+    /// The user was linked, and the account is gone.
+    InsteadOfGone(Lookup),
+}
+
 /// What this run has read of a linked account before it decides.
 pub(crate) struct ReadAnew {
     /// The account, where it was read.
@@ -239,23 +247,27 @@ impl Task {
         Self::owned(id, record, label, decision, owned, wanted, differs).with_base(base)
     }
 
-    /// A task for an owned user without a link, after the look-up; `present` says who is in the source.
+    /// Decides about an owned user without a link, after the look-up; `present` tells whether a user is in the source.
     pub(crate) fn entering(
         context: &Context,
         id: SourceId,
         mut record: Record,
         owned: Owned,
         wanted: Desired,
-        found: Lookup,
+        found: LookupResult,
         present: &dyn Fn(&SourceId) -> bool,
     ) -> Self {
         let label = label_of_unlinked(&record, owned.enabled);
         let mut differs = Vec::new();
         let mut moved_from = None;
         let state = match found {
-            Lookup::None => AccountState::None,
-            Lookup::Several(_) => AccountState::Ambiguous,
-            Lookup::One(account) => {
+            LookupResult::Unlinked(Lookup::None) => AccountState::None,
+            LookupResult::InsteadOfGone(Lookup::None) => AccountState::LinkedGone,
+            LookupResult::Unlinked(Lookup::Several(_)) | LookupResult::InsteadOfGone(Lookup::Several(_)) => {
+                AccountState::Ambiguous
+            }
+            LookupResult::Unlinked(Lookup::One(account))
+            | LookupResult::InsteadOfGone(Lookup::One(account)) => {
                 let holder = context.claim(&account.id, &id);
                 let mut link = link_to(&account, &owned, &wanted);
                 link.late_disable = context.late_disable(&account, owned.enabled);

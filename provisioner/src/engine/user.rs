@@ -11,7 +11,7 @@ use super::outcome::{OutcomePart, names, refuses_external_id};
 use super::remove;
 use super::resolve::find_again;
 use super::scope::Owned;
-use super::task::{OwnedTask, Task, TaskStep};
+use super::task::{LookupResult, OwnedTask, Task, TaskStep};
 use super::write::{AccountWrite, Effects, WriteOutcome, go_together, write};
 use crate::account_values::{comparable_value, is_carried};
 use crate::diff::PathEffect;
@@ -48,7 +48,7 @@ pub(super) enum NextStep {
     /// Nothing more is sent for the user in this run.
     End,
     /// The user enters (again), with this at the target.
-    Enter(ChangeLabel, Lookup),
+    Enter(ChangeLabel, LookupResult),
     /// The user name is taken.
     Taken(String),
 }
@@ -218,7 +218,7 @@ impl TaskRun<'_> {
     }
 
     /// Decides anew for a user who turned out to have no link, or another account than thought.
-    fn enter(&mut self, owned: &OwnedTask, label: ChangeLabel, lookup: Lookup) -> Option<OwnedTask> {
+    fn enter(&mut self, owned: &OwnedTask, label: ChangeLabel, lookup: LookupResult) -> Option<OwnedTask> {
         let OwnedTask { wanted, enabled, targets, .. } = owned.clone();
         let fingerprint = self.task.fingerprint.clone().unwrap_or_default();
         let again = Owned { enabled, wanted: Ok(wanted.clone()), targets, fingerprint };
@@ -400,7 +400,8 @@ impl TaskRun<'_> {
                         let hidden = self.context.not_shown_yet(&self.task.record, origin, &lookup);
                         let Some(trouble) = hidden else {
                             self.unlink();
-                            return Ok(NextStep::Enter(ChangeLabel::Enters, lookup));
+                            let found = LookupResult::InsteadOfGone(lookup);
+                            return Ok(NextStep::Enter(ChangeLabel::Enters, found));
                         };
                         // What was cut off before this run is known since it began.
                         Trouble { unsure: false, ..trouble }
