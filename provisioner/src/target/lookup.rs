@@ -161,9 +161,16 @@ impl Client {
         if matches!(response.status.as_u16(), 408 | 429 | 502 | 503 | 504) {
             return Err(Trouble { unsure: false, ..response.trouble() }.into());
         }
-        let Some(listed) = (response.status == StatusCode::OK).then(|| listed(&response).ok()).flatten()
-        else {
+        if response.status != StatusCode::OK {
             return Ok(None);
+        }
+        let listed = match listed(&response) {
+            Ok(listed) => listed,
+            Err(Halt::Stopped) => return Err(Halt::Stopped),
+            Err(Halt::Failed(trouble)) => {
+                tracing::debug!(?trouble, "the look-up by externalId was not answered by a list of accounts");
+                return Ok(None);
+            }
         };
         let honoured = listed.accounts.iter().all(|account| account.external_id() == Some(external_id));
         let found: Vec<Account> = listed
