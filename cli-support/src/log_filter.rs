@@ -13,9 +13,9 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// Why `RUST_LOG` holds no filter.
 #[derive(Debug, thiserror::Error)]
 enum FilterError {
-    #[error("there is no level `{written}`; did you mean `{meant}`?")]
+    #[error("unknown level `{written}`; did you mean `{meant}`?")]
     MisspeltLevel { written: String, meant: &'static str },
-    #[error("the levels are {}", LEVELS.join(", "))]
+    #[error("unknown level; expected one of {}", LEVELS.join(", "))]
     UnknownLevel,
     #[error(transparent)]
     Directive(#[from] ParseError),
@@ -82,9 +82,9 @@ mod tests {
         for (written, part) in [
             ("dbug", "did you mean `debug`?"),
             ("info,mock_aquera=wran", "did you mean `warn`?"),
-            ("garbage==", "the levels are off, error"),
-            ("provisioner=xyz", "the levels are off, error"),
-            ("a=b=c", "the levels are off, error"),
+            ("garbage==", "expected one of off, error"),
+            ("provisioner=xyz", "expected one of off, error"),
+            ("a=b=c", "expected one of off, error"),
         ] {
             let error = parse_filter(written).map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(part), "{written}: {error}");

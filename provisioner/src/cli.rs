@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod confirmation;
 mod explain;
 mod init;
 mod interrupt;

@@ -20,16 +20,16 @@ pub enum IdError {
     #[error("the {0} is empty")]
     Empty(&'static str),
     /// A target id that cannot be a segment of a URL path.
-    #[error("the target id cannot stand in a URL path: it is `.` or `..`, or has control characters")]
+    #[error("the target id has no place in a URL path: it is `.` or `..`, or has control characters")]
     NotASegment,
     /// A URL that does not parse.
-    #[error("it is not an absolute URL: {0}")]
+    #[error("expected an absolute URL: {0}")]
     NotAUrl(url::ParseError),
     /// A URL of another scheme than http and https.
     #[error("unsupported URL scheme `{0}`; use https or http")]
     Scheme(String),
     /// A URL with a user name or a password in it.
-    #[error("the URL carries a user name or a password")]
+    #[error("the URL must not have a user name or a password")]
     UserInfo,
     /// A URL with something after the path.
     #[error("the URL has a {0}: only scheme, host, port and path are allowed")]
@@ -303,9 +303,9 @@ mod tests {
         check_url("http://127.0.0.1:8080/scim", Ok("http://127.0.0.1:8080/scim"));
         check_url("HTTPS://Api.Example.com:443//", Ok("https://api.example.com"));
         check_url("https://api.example.com", Ok("https://api.example.com"));
-        check_url("scim", Err("it is not an absolute URL: relative URL without a base"));
+        check_url("scim", Err("expected an absolute URL: relative URL without a base"));
         check_url("ftp://h/scim", Err("unsupported URL scheme `ftp`; use https or http"));
-        check_url("https://u:p@h/scim", Err("the URL carries a user name or a password"));
+        check_url("https://u:p@h/scim", Err("the URL must not have a user name or a password"));
         let rest = "only scheme, host, port and path are allowed";
         check_url("https://h/scim?a=b", Err(&format!("the URL has a query: {rest}")));
         check_url("https://h/scim#a", Err(&format!("the URL has a fragment: {rest}")));

@@ -58,9 +58,7 @@ const EXPRESSION: usize = 200;
 #[non_exhaustive]
 pub enum MappingError {
     /// The source attribute is an object or an array.
-    #[error(
-        "failed to map `{from}` to `{target}`: it is {found}, and only a text, a number or a boolean can be mapped"
-    )]
+    #[error("failed to map `{from}` to `{target}`: expected a text, a number or a boolean, found {found}")]
     NotScalar {
         /// The source attribute.
         from: String,
@@ -70,7 +68,7 @@ pub enum MappingError {
         found: &'static str,
     },
     /// The value cannot be read as true or false.
-    #[error("failed to map `{from}` to `{target}`: the target takes true or false only")]
+    #[error("failed to map `{from}` to `{target}`: expected true or false")]
     NotBoolean {
         /// The source attribute or the expression.
         from: String,
@@ -88,7 +86,7 @@ pub enum MappingError {
         why: EvaluationError,
     },
     /// There is no user name.
-    #[error("failed to make a user name: what is mapped to `userName` is absent or empty")]
+    #[error("failed to map `userName`: its value is absent or empty")]
     NoUserName,
 }
 

@@ -82,7 +82,7 @@ pub enum Contradiction {
     #[error("`remove-action` is \"disable\" while `enable-users-disable` is off")]
     RemoveActionWithoutDisable,
     /// Both Remove Actions are possible and none was chosen.
-    #[error("`remove-action` is not written, though delete and disable are both possible")]
+    #[error("`remove-action` is missing, and both delete and disable are possible")]
     RemoveActionMissing,
     /// Deprovision on rule deletion is on, deprovisioning is off.
     #[error("`deprovision-on-rule-deletion` is on while `enable-users-deprovision` is off")]

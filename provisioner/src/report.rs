@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::exit::Exit;
-use crate::ids::{SourceId, TargetId, UserName};
+use crate::ids::{RuleName, SourceId, TargetId, UserName};
 use crate::policy::Leave;
 
 /// What was done, weakest first: a line names the strongest.
@@ -219,6 +219,32 @@ pub struct Stopped {
     pub code: &'static str,
     /// What happened and what to do.
     pub message: String,
+    /// The confirmation with which the run would have gone on.
+    #[serde(skip)]
+    pub confirmation: Option<Confirmation>,
+}
+
+impl Stopped {
+    pub(crate) const fn new(code: &'static str, message: String) -> Self {
+        Self { code, message, confirmation: None }
+    }
+
+    pub(crate) fn confirmed_by(self, confirmation: Confirmation) -> Self {
+        Self { confirmation: Some(confirmation), ..self }
+    }
+}
+
+/// A confirmation by a person, which lets a run go on that is stopped otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// The users come from another source than in the last run.
+    NewSource,
+    /// The source has no users.
+    EmptySource,
+    /// These rules match no user.
+    EmptyScope(Vec<RuleName>),
+    /// This number of removals and disables is carried out.
+    Removals(u64),
 }
 
 /// The figures of one run.

@@ -34,10 +34,10 @@ pub enum TlsError {
         why: std::io::ErrorKind,
     },
     /// The file has no certificate in it.
-    #[error("no certificate in {0}: PEM is expected, with -----BEGIN CERTIFICATE-----")]
+    #[error("invalid certificate file {0}: expected PEM, with -----BEGIN CERTIFICATE-----")]
     NoCertificate(PathBuf),
     /// A certificate in the file is malformed.
-    #[error("certificate {number} in {file} is malformed")]
+    #[error("invalid certificate {number} in {file}: expected X.509 in DER")]
     Malformed {
         /// The file.
         file: PathBuf,

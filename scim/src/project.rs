@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProjectionError {
     /// Both parameters are given.
-    #[error("`attributes` and `excludedAttributes` cannot both be given; leave one of them out")]
+    #[error("`attributes` and `excludedAttributes` exclude each other; give one of them")]
     Both,
 }
 

@@ -228,19 +228,19 @@ mod tests {
         check(&[other, own.clone()], &types, Schema, 0, "no resource type uses the schema urn:example:other");
         check(&[own.clone(), own.clone()], &types, Schema, 1, "there twice");
         let typo = json!({"id": "urn:example:Device", "attributes": [{"name": "a", "type": "text"}]});
-        let place = "schema document, attribute a (attributes[0])";
+        let place = "invalid schema document: attribute a (attributes[0])";
         let said = format!("{place}: `type` cannot be \"text\"; expected one of string, boolean, decimal, ");
         check(&[typo], &types, Schema, 0, &said);
         let mut typo = own.clone();
         typo["attributes"][0]["mutabilty"] = json!("readOnly");
-        let place = "schema document, attribute serial (attributes[0])";
+        let place = "invalid schema document: attribute serial (attributes[0])";
         let said = format!("{place}: unknown member `mutabilty`; did you mean `mutability`?");
         check(&[own.clone(), typo], &types, Schema, 1, &said);
         let mut typo = device("/Devices");
         typo["schemaExtension"] = json!([]);
-        let said = "resource type document, the document: unknown member `schemaExtension`; did you mean `schemaExtensions`?";
+        let said = "invalid resource type document: unknown member `schemaExtension`; did you mean `schemaExtensions`?";
         check(one, &[typo], ResourceType, 0, said);
-        check(&[], &types, ResourceType, 0, "there is no schema urn:example:Device");
+        check(&[], &types, ResourceType, 0, "unknown schema urn:example:Device");
         check(one, &[device("/Devices"), device("/Other")], ResourceType, 1, "there twice");
         for (endpoint, part) in
             [("/a/b", "one step"), ("/me", "protocol itself"), ("/users", "have one endpoint")]

@@ -77,7 +77,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
 enum PlanError {
     #[error("failed to read the plan {}", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
-    #[error("the file {} is not a plan", .0.display())]
+    #[error("failed to parse the plan {}", .0.display())]
     Invalid(PathBuf, #[source] serde_json::Error),
 }
 

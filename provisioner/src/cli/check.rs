@@ -6,6 +6,7 @@ mod findings;
 use serde::Serialize;
 
 use super::Common;
+use super::confirmation::way_out;
 use super::output::Output;
 use crate::config::Config;
 use crate::engine::{duplicate_names, matches, without_users};
@@ -76,7 +77,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     };
     if common.output().json {
         clashes.iter().for_each(Output::object);
-        let source_error = inspection.problems.first().map(|error| format!("{error}; {}", error.way_out()));
+        let source_error = inspection.problems.first().map(|error| format!("{error}; {}", way_out(error)));
         Output::object(&Summary {
             connection: &config.name,
             description: config.description.as_deref(),

@@ -289,13 +289,13 @@ impl Answers {
 /// Why the new connection is not known to work.
 #[derive(Debug, thiserror::Error)]
 enum TestError {
-    #[error("the connection was not tested: {}", problems(.0))]
+    #[error("failed to test the connection: {}", problems(.0))]
     Config(ConfigError),
-    #[error("the connection was not tested")]
+    #[error("failed to test the connection")]
     Folder(#[from] io::Error),
-    #[error("the connection was not tested: {}; {}", with_cause(.0), .0.way_out())]
+    #[error("failed to test the connection: {}; {}", with_cause(.0), .0.way_out())]
     Transport(TransportError),
-    #[error("the connection was not tested: {}; {}", with_cause(.0), .0.way_out())]
+    #[error("failed to test the connection: {}; {}", with_cause(.0), .0.way_out())]
     Store(StoreError),
     #[error("Test Connection Failed ({}): {}", .0.code, .0.message)]
     Failed(TestFailure),

@@ -9,10 +9,11 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
+use super::confirmation;
 use super::terminal::{cell, hanging, padded, width, wrapped};
 use crate::causes::with_cause;
 use crate::config::ConfigError;
-use crate::report::{Outcome, Reason, RunReport, UserLine, word};
+use crate::report::{Outcome, Reason, RunReport, Summary, UserLine, word};
 use crate::state::store::StoreError;
 use crate::visible::is_steering;
 
@@ -87,12 +88,13 @@ impl Output {
     pub(super) fn report(&self, report: &RunReport) {
         if self.json {
             Self::raw(&report.lines.iter().map(json_line).collect::<String>());
-            Self::object(&report.summary);
+            let stopped = report.summary.stopped.as_ref().map(confirmation::stopped);
+            Self::object(&Summary { stopped, ..report.summary.clone() });
             return;
         }
         Self::raw(&user_lines(&report.lines, width()));
         if let Some(stopped) = &report.summary.stopped {
-            Self::error(&stopped.message);
+            Self::error(&confirmation::stopped(stopped).message);
         }
         let summary = &report.summary;
         Self::line(&format!(

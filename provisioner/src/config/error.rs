@@ -68,9 +68,9 @@ impl ConfigError {
         let (message, help) = match error.kind() {
             ErrorKind::NotFound => (
                 "there is no such file".to_owned(),
-                "name the file with -c FILE, or make one with `provisioner init`",
+                "correct the path, or make a configuration with `provisioner init`",
             ),
-            ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name the file in it with -c FILE"),
+            ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name the file in it"),
             kind => (file_error::words(kind), "make the file readable for the user that runs this program"),
         };
         let problems = vec![Problem::new(message, help, None)];
@@ -152,13 +152,13 @@ fn around(
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = self.argument {
-            write!(f, "read {name}: ")?;
+            write!(f, "failed to read {name}: ")?;
             return match self.problems.as_slice() {
                 [only] => f.write_str(&only.message),
                 several => write!(f, "{} problems", several.len()),
             };
         }
-        write!(f, "load the configuration {}: ", visible(&self.file.display().to_string()))?;
+        write!(f, "failed to load the configuration {}: ", visible(&self.file.display().to_string()))?;
         match self.problems.as_slice() {
             [Problem { message, span: Some(_), line, .. }] => write!(f, "line {line}: {message}"),
             [Problem { message, .. }] => f.write_str(message),

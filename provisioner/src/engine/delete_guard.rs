@@ -100,7 +100,7 @@ pub(crate) fn hold_back(
         let Some(reason) = task.record.last_reported.as_ref().map(|told| told.reason) else { continue };
         let detail = format!(
             "{HELD}: {again} removals and disables that the target refused before would be tried again, more than the {room} \
-             that the delete guard has left for 24 hours ({}); --approve-removals {all} lets all of them through",
+             that the delete guard has left for 24 hours ({}); approve {all} removals and disables to let all of them through",
             limit.option
         );
         task.held = Some(Trouble::new(reason, detail));
@@ -134,8 +134,8 @@ fn was_refused(task: &Task, wanted_active: Option<bool>) -> bool {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{accounts} would be removed or disabled{after}, more than {} in 24 hours ({}): {names}: {causes}. \
-     {source_shrank}Nothing was written. Look at them with `plan`; if they are meant, run once with \
-     --approve-removals {planned}, or raise the limit",
+     {source_shrank}Nothing was written. Look at them with a plan; if they are meant, approve exactly {planned} \
+     removals and disables, or raise the limit",
     limit.count,
     limit.option
 )]
@@ -147,6 +147,13 @@ pub(crate) struct OverLimit {
     names: String,
     causes: String,
     source_shrank: String,
+}
+
+impl OverLimit {
+    /// Returns the number of removals and disables that would have to be approved.
+    pub(crate) const fn planned(&self) -> u64 {
+        self.planned
+    }
 }
 
 /// Checks whether the run may be carried out; `approved` is the number of removals and disables that a person has approved.

@@ -182,7 +182,7 @@ impl Provisioner {
                 .push("nothing has changed since the last run, or the user is excluded or frozen".to_owned());
             stages.push(Stage { stage: "compared", lines: compared });
             let lines = if waits {
-                vec!["nothing: its removal would be caused by a changed preference alone, and waits for sync --full".to_owned()]
+                vec!["nothing: its removal would be caused by a changed preference alone, and waits for a full run".to_owned()]
             } else {
                 vec!["nothing".to_owned()]
             };

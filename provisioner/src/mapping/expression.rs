@@ -39,7 +39,7 @@ pub enum EvaluationError {
     TooCostly,
     /// The user lacks attributes that the expression names.
     #[error(
-        "the user has no {}; ask first, as in `has(user.{path}) ? user.{path} : null`",
+        "the user has no {}; test it first, as in `has(user.{path}) ? user.{path} : null`",
         quoted_paths(path, others)
     )]
     NoAttribute {
@@ -49,16 +49,16 @@ pub enum EvaluationError {
         others: Vec<String>,
     },
     /// The user lacks a key that the expression makes or names.
-    #[error("the user has no `{0}`; ask first with `has`")]
+    #[error("the user has no `{0}`; test it with `has` first")]
     NoKey(String),
     /// The user lacks a key that is no part of the expression's text.
-    #[error("the user has no such attribute; ask first with `has`")]
+    #[error("the user has no such attribute; test it with `has` first")]
     NoUnknownKey,
     /// A name is neither `user` nor a function.
-    #[error("`{0}` is neither `user` nor a function")]
+    #[error("unknown name `{0}`: expected `user` or a function")]
     UnknownName(String),
     /// A function does not take such arguments.
-    #[error("`{function}` does not take {}", types.join(" and "))]
+    #[error("invalid arguments of `{function}`: it does not take {}", types.join(" and "))]
     WrongArguments {
         /// The function.
         function: String,
@@ -66,7 +66,7 @@ pub enum EvaluationError {
         types: Vec<String>,
     },
     /// A function got too few or too many arguments.
-    #[error("a function takes {expected} arguments and got {actual}")]
+    #[error("wrong number of arguments: expected {expected}, found {actual}")]
     ArgumentCount {
         /// How many it takes.
         expected: usize,
@@ -74,7 +74,7 @@ pub enum EvaluationError {
         actual: usize,
     },
     /// A value has another type than needed.
-    #[error("a {want} was expected and there was a {got}")]
+    #[error("expected a {want}, found a {got}")]
     UnexpectedType {
         /// The type it has.
         got: String,
@@ -85,22 +85,22 @@ pub enum EvaluationError {
     #[error("the function `{0}` failed")]
     Function(String),
     /// A division by zero.
-    #[error("a number was divided by zero")]
+    #[error("a number is divided by zero")]
     DivisionByZero,
     /// A number is too large.
-    #[error("a number became too large")]
+    #[error("a number is too large")]
     Overflow,
     /// A list has no such index.
-    #[error("a list is shorter than that")]
+    #[error("a list has no element at this index")]
     OutOfBounds,
     /// Any other failure.
-    #[error("an operation does not fit the types of its values")]
+    #[error("an operation has values of types that it does not support")]
     WrongTypes,
     /// The result is infinite or not a number.
-    #[error("its result is a number that JSON cannot hold")]
+    #[error("the result is infinite or not a number")]
     NoJsonNumber,
     /// The result is a list, a map or the like.
-    #[error("its result is a {0}, not a text, a boolean or a number")]
+    #[error("the result is a {0}: expected a text, a boolean or a number")]
     NoScalar(String),
 }
 
@@ -167,7 +167,7 @@ impl Expression {
         // The compiler does not look names up. A trial run finds most of the wrong ones before any user fails by them.
         match expression.run(&SAMPLE) {
             Err(ExecutionError::UndeclaredReference(name)) => {
-                let message = format!("`{name}` is neither `user` nor a function");
+                let message = format!("unknown name `{name}`: expected `user` or a function");
                 Err(ExpressionError { message, offset: find_word(text, &name) })
             }
             Err(error) if bounds::is_exhausted(&error) => {
@@ -362,7 +362,7 @@ mod tests {
         );
         check(
             "[user].map(person, person.nickname)[0]",
-            Err("the user has no `nickname`; ask first with `has`"),
+            Err("the user has no `nickname`; test it with `has` first"),
         );
         check("user[user.email]", Err("the user has no such attribute"));
         check("user.list", Err("its result is a list"));

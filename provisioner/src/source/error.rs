@@ -30,7 +30,7 @@ pub enum SourceProblem {
     #[error("{}", crate::file_error::words(*.0))]
     Unreadable(ErrorKind),
     /// The extension stands for no format.
-    #[error("its file extension names no known format")]
+    #[error("unknown file extension: expected .ndjson, .jsonl, .json or .csv")]
     UnknownFormat,
     /// The file is not UTF-8.
     #[error("invalid UTF-8 here; the file may be Windows-1252 or Latin-1")]
@@ -42,13 +42,13 @@ pub enum SourceProblem {
     #[error("it is UTF-32; use UTF-8 or UTF-16")]
     Utf32,
     /// The file holds no user.
-    #[error("it holds no user")]
+    #[error("it has no users")]
     Empty,
     /// A line or an element is not JSON.
     #[error("invalid JSON: {0}")]
     NotJson(String),
     /// The text ends before the JSON does.
-    #[error("the JSON of this user ends half-way")]
+    #[error("the JSON of this user is incomplete")]
     CutOff,
     /// The text is no array.
     #[error("this is not a JSON array")]
@@ -213,8 +213,7 @@ impl SourceProblem {
             }
             Self::Utf32 => "save the file as UTF-8",
             Self::Empty => {
-                "every managed account would be removed: if that is meant, say --allow-empty-source; otherwise export \
-                 the users again"
+                "every managed account would be removed: export the users again, or allow an empty source if that is meant"
             }
             Self::NotJson(_) | Self::ArrayBroken => "correct the place, or export the users again",
             Self::CutOff => {

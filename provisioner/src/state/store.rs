@@ -57,7 +57,7 @@ pub enum Access {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another run holds it.
-    #[error("the state file {0} is in use by another run")]
+    #[error("failed to open the state file {0}: another run uses it")]
     InUse(PathBuf),
     /// The folder or the file cannot be written.
     #[error("failed to open the state file {path}")]
@@ -87,7 +87,7 @@ pub enum StoreError {
         source: Arc<rusqlite::Error>,
     },
     /// Another version wrote the file.
-    #[error("the state file {path} has layout {found}; this version reads layout {LAYOUT}")]
+    #[error("invalid state file {path}: expected layout {LAYOUT}, found layout {found}")]
     Layout {
         /// The file.
         path: PathBuf,

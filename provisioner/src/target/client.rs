@@ -115,7 +115,7 @@ impl Client {
     /// Stops the run: no further request is sent. The first reason counts.
     pub(crate) fn stop(&self, exit: Exit, code: &'static str, message: String) {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        stopped.get_or_insert((exit, Stopped { code, message }));
+        stopped.get_or_insert((exit, Stopped::new(code, message)));
         self.stopping.store(true, Ordering::Release);
     }
 
@@ -124,7 +124,7 @@ impl Client {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
         stopped.or_else(|| {
             let message = "the run was interrupted; run sync again to go on".to_owned();
-            let stopped = Stopped { code: "interrupted", message };
+            let stopped = Stopped::new("interrupted", message);
             self.interrupt.is_interrupted().then_some((Exit::Interrupted, stopped))
         })
     }

@@ -100,7 +100,7 @@ async fn init_ends_with_the_answers() {
     let folder = tempfile::tempdir().unwrap();
     let made = answered(&["init"], folder.path(), "Acme\n").await;
     assert_eq!(made.status.code(), Some(2));
-    assert!(err(&made).contains("the answers ended at \"Description"), "{}", err(&made));
+    assert!(err(&made).contains("the input ended at \"Description"), "{}", err(&made));
     assert!(!folder.path().join("aquera.toml").exists());
 }
 

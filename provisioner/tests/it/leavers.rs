@@ -138,9 +138,9 @@ async fn repaired_target_gets_no_more_leavers_than_the_guard_allows() {
         assert_eq!(report.summary.success, 6);
         assert_eq!(report.summary.failed_deprovisions, 23);
         let held = report.lines.iter().filter(|line| {
-            line.detail
-                .as_deref()
-                .is_some_and(|detail| detail.contains("--approve-removals 29 lets all of them through"))
+            line.detail.as_deref().is_some_and(|detail| {
+                detail.contains("approve 29 removals and disables to let all of them through")
+            })
         });
         assert_eq!(held.count(), 23, "{preferences}");
         // On the same day no more go.

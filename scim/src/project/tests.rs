@@ -144,7 +144,7 @@ fn projection_with_both_parameters_is_refused() {
     let error = Projection::new(Some("a"), Some("b"), SchemaSet::user()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`attributes` and `excludedAttributes` cannot both be given; leave one of them out"
+        "`attributes` and `excludedAttributes` exclude each other; give one of them"
     );
 }
 

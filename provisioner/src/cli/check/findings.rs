@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::super::confirmation::{way_out, with_options};
 use super::super::output::Output;
 use crate::config::Config;
-use crate::engine::refusals;
+use crate::engine::{Refusal, refusals};
 use crate::rule::Rule;
 use crate::source::{AttributeKind, Case, Inspection, SourceConfig, SourceUser};
 use crate::state::store::Loaded;
@@ -48,7 +49,7 @@ pub(super) fn of_source(inspection: &Inspection) -> Vec<Finding> {
         .problems
         .iter()
         .take(TOLD)
-        .map(|problem| Finding::of_source(problem.to_string(), Some(problem.way_out()), 1))
+        .map(|problem| Finding::of_source(problem.to_string(), Some(&way_out(problem)), 1))
         .collect();
     if inspection.count > told {
         let more = inspection.count - told;
@@ -89,10 +90,10 @@ pub(super) fn of_refusals(
     stored: &Loaded,
     empty: &[&Rule],
 ) -> Vec<Finding> {
-    let refused = |message| Finding {
+    let refused = |refusal: Refusal| Finding {
         kind: "refused",
         rule: None,
-        message: format!("sync would refuse this: {message}"),
+        message: format!("sync would refuse this: {}", with_options(&refusal.message, &refusal.confirmation)),
         help: None,
         count: 1,
         users: Vec::new(),

@@ -7,7 +7,7 @@ use crate::cli::output::Output;
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PromptError {
-    #[error("the answers ended at \"{0}\"")]
+    #[error("failed to read an answer: the input ended at \"{0}\"")]
     Ended(String),
     #[error("failed to read an answer")]
     Unreadable(#[from] io::Error),
