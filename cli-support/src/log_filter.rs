@@ -55,7 +55,7 @@ fn parse_filter(written: &str) -> Result<EnvFilter, FilterError> {
     }
 }
 
-/// Returns what is wrong with the level that a directive names.
+/// Returns the error of the level that a directive names.
 fn unknown_level(directive: &str) -> Option<FilterError> {
     let (level, is_bare) = match directive.rsplit_once('=') {
         Some((_, level)) => (level, false),

@@ -171,7 +171,7 @@ pub struct PatchError {
 enum Mistake {
     /// The path or member that no schema defines.
     UnknownAttribute(String),
-    /// A word or a member without a meaning, and those that have one.
+    /// A word or a member without a meaning, and the known ones.
     Misspelt { word: String, known: &'static [&'static str] },
 }
 
@@ -185,7 +185,7 @@ impl PatchError {
         Self::new(ScimType::InvalidPath, "the path", format!("does not parse: {error}"))
     }
 
-    /// The first of the problems with a value.
+    /// Returns the error for the first of the problems with a value.
     fn values(problems: Vec<Problem>) -> Self {
         let first = problems.into_iter().next();
         let (place, problem) = first.map_or_else(Default::default, |p| (p.place, p.kind.to_string()));
@@ -204,7 +204,7 @@ impl PatchError {
         Self { mistake: Some(Mistake::Misspelt { word: word.to_owned(), known }), ..self }
     }
 
-    /// Returns the word or name of a member that is probably misspelt, and those that it may stand for.
+    /// Returns the word or member name that is probably misspelt, and the known ones.
     pub fn misspelt_word(&self) -> Option<(&str, &'static [&'static str])> {
         match &self.mistake {
             Some(Mistake::Misspelt { word, known }) => Some((word, known)),

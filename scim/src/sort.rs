@@ -316,7 +316,7 @@ mod tests {
     use super::*;
     use crate::schema::{ENTERPRISE_URN, Schema};
 
-    /// Sorts both ways; each resource tells its place in the ascending order in `n`.
+    /// Sorts in both directions; `n` of each resource is its position in ascending order.
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
     fn check_in(by: &str, resources: Value, schemas: &SchemaSet) {

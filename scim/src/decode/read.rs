@@ -211,7 +211,7 @@ impl<'r> Pass<'r> {
         }
     }
 
-    /// Whether a value has been decoded since then. Secrets are values too, though they are not written.
+    /// Whether a value has been decoded since a mark. Secrets are values too, though they are not written.
     fn has_value_since(&self, before: Progress) -> bool {
         self.out.members.len() > before.members || self.out.secrets.len() > before.secrets
     }

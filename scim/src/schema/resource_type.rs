@@ -109,7 +109,7 @@ impl ResourceType {
     /// Combines the schemas of the type, taken from these.
     ///
     /// # Errors
-    /// A schema is not among these, is named twice, or the main schema defines an attribute that every resource has.
+    /// A schema is not among these, is listed twice, or the main schema defines an attribute that every resource has.
     pub fn schema_set(&self, schemas: &[Schema]) -> Result<SchemaSet, SchemaSetError> {
         let fail = |problem| SchemaSetError { resource_type: self.name.clone(), problem };
         let find = |urn: &Urn| {
@@ -150,7 +150,7 @@ pub enum SchemaSetProblem {
     /// No schema has the URN.
     #[error("unknown schema {0}; give its document too")]
     NoSchema(Urn),
-    /// The resource type names a schema twice.
+    /// The resource type lists a schema twice.
     #[error("schema {0} is listed twice")]
     Twice(Urn),
     /// The main schema defines an attribute that every resource has.

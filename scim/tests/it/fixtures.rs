@@ -114,7 +114,7 @@ fn run_resource(resource: &Value, schemas: &SchemaSet) {
     assert_eq!(diff(resource, resource, schemas), Vec::new());
 }
 
-/// The same document with its member names in capitals.
+/// Returns the document with its member names in capitals.
 fn shouted(value: &Value) -> Value {
     match value {
         Value::Object(members) => {

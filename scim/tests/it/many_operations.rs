@@ -162,7 +162,7 @@ fn many_additions_to_a_sub_attribute_stay_below_the_work_limit() {
         let expected: Vec<String> =
             (0..MANY).filter(|n| *n >= 2000 || n % 2 == 1).map(|n| n.to_string()).collect();
         assert_eq!(list(&removed), expected, "{path}");
-        // What is known of the values is forgotten where they change otherwise.
+        // The indexes of the values are dropped if the values change otherwise.
         let mixed = applied(vec![
             json!({"op": "add", "path": path, "value": ["x"]}),
             json!({"op": "remove", "path": path, "value": ["0", "x"]}),

@@ -157,7 +157,7 @@ fn elements() -> impl Strategy<Value = Option<Value>> {
     })
 }
 
-/// A valid user in canonical form.
+/// Generates a valid user in canonical form.
 fn user() -> impl Strategy<Value = Value> {
     let person = (text(), text(), text()).prop_map(|(given, family, middle)| {
         object(vec![("givenName", given), ("familyName", family), ("middleName", middle)])
@@ -364,7 +364,7 @@ fn list_operation() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
 
-    /// What is remembered from one operation to the next changes nothing.
+    /// The indexes that operations leave to later ones do not change the result.
     #[test]
     fn operations_at_once_equal_operations_one_by_one(operations in vec(list_operation(), 1..120)) {
         let run = |user: &Value, operations: &[Value]| {

@@ -66,7 +66,7 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Bodies that get past the envelope, so that what is inside is looked at.
+/// Bodies with a valid envelope, so that their content is examined.
 fn body() -> impl Strategy<Value = Value> {
     let op = select(vec![json!("add"), json!("Remove"), json!("replace"), json!("move"), json!(1)]);
     let operation =
