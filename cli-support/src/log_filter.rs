@@ -10,7 +10,7 @@ use crate::suggest::nearest;
 /// The levels that a filter can name.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Why `RUST_LOG` holds no filter.
+/// An invalid value of `RUST_LOG`.
 #[derive(Debug, thiserror::Error)]
 enum FilterError {
     #[error("unknown level `{written}`; did you mean `{meant}`?")]

@@ -1,4 +1,4 @@
-//! What clients write that the RFC does not: taken, and refused.
+//! Dialects: each is accepted if it is in the set, and refused otherwise.
 
 use scim::{
     filter::Filter,

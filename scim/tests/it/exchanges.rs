@@ -1,5 +1,4 @@
-//! Fixtures that show a request and its answer: is each message what its kind must be, and do the
-//! two agree?
+//! Fixtures with a request and its response: each message has the form of its kind, and the two agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +15,7 @@ use scim::validate::{ProblemKind, validate};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A request and its answer.
+/// A request and its response.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exchange {
@@ -49,7 +48,7 @@ struct Query {
     count: Option<u64>,
 }
 
-/// A list in the query is one text with commas, in a body an array.
+/// A list of names: one text with commas in a query, an array in a body.
 #[derive(Deserialize, Clone)]
 #[serde(from = "Value")]
 struct Names(Vec<AttrPath>);

@@ -7,7 +7,7 @@ use scim::{
 };
 use serde_json::{Value, json};
 
-/// As many operations on as many values that a look at each value for each operation is refused.
+/// The number of operations and of values for which one search per operation exceeds the limit.
 const VALUES: usize = 6000;
 const OPERATIONS: usize = 500;
 
@@ -98,7 +98,7 @@ fn work_beyond_the_limit_is_too_many() {
     );
 }
 
-/// Values that have no `value` are told apart by all that they say.
+/// Values without a `value` are identified by all sub-attributes.
 #[test]
 fn values_without_value_are_added_and_removed_by_all_sub_attributes() {
     const MANY: usize = 4000;

@@ -1,4 +1,4 @@
-//! What holds for every input.
+//! Properties that hold for every input.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use scim::filter::{AttrInfo, CompareOp, Filter, Literal, PatchPath};
@@ -78,7 +78,7 @@ fn filter() -> impl Strategy<Value = Filter> {
     logic(prop_oneof![3 => comparison(), 1 => value_path].boxed())
 }
 
-/// Tokens in any order: closer to filters than arbitrary text.
+/// Generates tokens in any order, which are closer to filters than arbitrary text.
 fn soup() -> impl Strategy<Value = String> {
     let tokens = vec![
         "userName",
@@ -326,7 +326,7 @@ proptest! {
     }
 }
 
-/// Operations on two attributes with several values, of few texts, so that they meet each other.
+/// Generates operations on two multi-valued attributes, with few texts so that the operations meet the same values.
 fn list_operation() -> impl Strategy<Value = Value> {
     let attribute = || select(vec!["emails", "phoneNumbers"]);
     let value = || {
