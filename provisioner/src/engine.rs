@@ -1,8 +1,8 @@
 //! The engine: from a source snapshot and what is stored to requests, lines and a new state.
 //!
-//! A run goes through fixed stages: read the source ([`crate::source`]), test the connection, find who has something to do (`scope`),
-//! look up what has to be known (`correlate`), decide for every user ([`crate::policy`]), ask the delete guard (`guard`), and only
-//! then write (`execute`).
+//! A run goes through fixed stages: read the source ([`crate::source`]), test the connection, find the users with
+//! something to do (`scope`), look up their accounts (`correlate`), decide for every user ([`crate::policy`]), ask the
+//! delete guard (`guard`), and only then write (`execute`).
 
 mod capabilities;
 mod context;
@@ -50,7 +50,7 @@ pub(crate) use self::source_checks::{Refusal, matches, refusals, without_users};
 pub use self::worker_pool::Progress;
 use crate::interrupt::Interrupt;
 
-/// What a provisioner runs on: time, network, disk and chance.
+/// The environment of a provisioner: time, network, disk and randomness.
 #[derive(Clone)]
 pub struct Environment {
     /// The clock.
@@ -59,16 +59,16 @@ pub struct Environment {
     pub transport: Transport,
     /// The state file.
     pub state: PathBuf,
-    /// How much a finished write survives.
+    /// The durability of a finished write.
     pub durability: Durability,
     /// The seed of the jitter between retries.
     pub seed: u64,
-    /// Who is told how far a run is.
+    /// The listener for the progress of a run.
     pub progress: Arc<dyn Progress>,
 }
 
 impl Environment {
-    /// The system's clock and network, for `config`, with the state at `state`.
+    /// Returns the system's clock and network for `config`, with the state at `state`.
     ///
     /// # Errors
     /// No HTTP client can be made, for instance because there are no certificates to verify an `https` target with.
@@ -84,7 +84,7 @@ impl Environment {
     }
 }
 
-/// What a person asks of one run.
+/// The options of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncOptions {
     /// Reevaluates every user, reads every linked account, and carries out removals that wait for a full run.
@@ -168,22 +168,22 @@ impl Provisioner {
         })
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What ends a run before its time.
+    /// Returns a handle that ends a run early.
     pub fn interrupter(&self) -> Interrupt {
         self.interrupt.clone()
     }
 
-    /// A copy of all that is stored for this connection's SCIM URL.
+    /// Returns a copy of everything that is stored for the SCIM URL of this connection.
     pub fn stored(&self) -> Loaded {
         self.store.loaded()
     }
 
-    /// Tests the connection as a person does: what was learned of the target's writes is forgotten.
+    /// Tests the connection for a person, and forgets what was learned of the target's writes.
     ///
     /// # Errors
     /// The state cannot be written.
@@ -197,7 +197,7 @@ impl Provisioner {
         Ok(report)
     }
 
-    /// One run: reads the source, tests the connection, decides, writes, and says what it did.
+    /// Carries out one run: reads the source, tests the connection, decides, writes, and reports.
     pub async fn sync(&self, options: SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
         let prepared = self.prepare(&options, None).await;
@@ -228,7 +228,7 @@ impl Provisioner {
         TestRecord { at: self.now(), succeeded: report.succeeded(), message: report.to_string() }
     }
 
-    /// Everything up to the decisions; writes nothing to the target.
+    /// Prepares a run up to the decisions; writes nothing to the target.
     ///
     /// `only` restricts the run to one user.
     pub(crate) async fn prepare(
@@ -343,7 +343,7 @@ impl Provisioner {
         Ok(prepared)
     }
 
-    /// The guard, the writes, and the report.
+    /// Asks the delete guard, writes, and returns the report.
     pub(crate) async fn carry_out(
         &self,
         prepared: Result<PreparedRun, EndedRun>,
@@ -395,7 +395,8 @@ impl Provisioner {
     }
 }
 
-/// What the connection's lessons depend on, besides its URL: other credentials or another method, and they are forgotten.
+/// Returns the settings that what was learned depends on, besides the URL: other credentials or another method invalidate
+/// it.
 fn learned_under(config: &Config) -> String {
     format!("{} {:?}", config.authentication.fingerprint(), config.options.update_method)
 }

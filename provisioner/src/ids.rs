@@ -12,11 +12,11 @@ use scim::precis::user_name_key;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::{Host, Url};
 
-/// Why a text is no identifier of the kind that was asked for.
+/// A text that is not an identifier of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
-    /// Nothing, or nothing but blanks.
+    /// The text is empty or blank.
     #[error("the {0} is empty")]
     Empty(&'static str),
     /// A target id that cannot be a segment of a URL path.
@@ -40,7 +40,7 @@ pub enum IdError {
 macro_rules! textual {
     ($($name:ident),+) => {$(
         impl $name {
-            /// The text as it was written.
+            /// Returns the text as it was written.
             pub fn as_str(&self) -> &str {
                 &self.text
             }
@@ -150,7 +150,7 @@ impl UserName {
         Ok(Self { folded: user_name_key(&text).into_owned(), text })
     }
 
-    /// The key that two user names share when a target takes them for the same ([`scim::precis`]).
+    /// Returns the key that two user names share if a target treats them as the same ([`scim::precis`]).
     pub fn folded(&self) -> &str {
         &self.folded
     }
@@ -223,12 +223,12 @@ impl ScimUrl {
         Ok(Self { url, text })
     }
 
-    /// The canonical text: the key under which state is kept.
+    /// Returns the canonical text, the key of the stored state.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The URL of a resource below the base, each segment percent-encoded.
+    /// Returns the URL of a resource below the base, with each segment percent-encoded.
     ///
     /// A segment is a word of the protocol or a [`TargetId`], which is never `.` or `..`.
     pub fn resource(&self, segments: &[&str]) -> Url {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_could_address_something_else_are_refused() {
+    fn target_id_that_is_no_path_segment_is_refused() {
         for text in ["", " ", ".", "..", "a\tb", "\n"] {
             assert!(text.parse::<TargetId>().is_err(), "{text:?}");
         }

@@ -155,7 +155,7 @@ pub struct PatchRequest {
     pub operations: Vec<PatchOp>,
 }
 
-/// Why a request is not a PATCH request, or cannot be applied. It never contains a value.
+/// A request that is not a PATCH request, or cannot be applied. The error never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{place} {problem}", .operation.map_or_else(String::new, |n| format!("operation {n}: ")))]
 pub struct PatchError {

@@ -19,7 +19,7 @@ use crate::{
     schema::{Attribute, Returned, Schema, SchemaSet},
 };
 
-/// Why the parameters of a projection are invalid.
+/// Invalid parameters of a projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProjectionError {
     /// Both parameters are given.

@@ -69,7 +69,7 @@ impl fmt::Display for SortOrder {
     }
 }
 
-/// Why a query cannot be sorted.
+/// An invalid order of a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SortError {
     /// `sortBy` is not an attribute path.

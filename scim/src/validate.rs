@@ -17,7 +17,7 @@ use crate::rules;
 use crate::rules::{ListedSchemas, SchemaUrns};
 use crate::schema::{Attribute, SchemaSet};
 
-/// How strict [`validate_with`] is; the default is what [`validate`] does.
+/// The strictness of [`validate_with`]; the default is that of [`validate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ValidateOptions {
     /// Whether a value must be one of the `canonicalValues`, where an attribute has any.

@@ -72,7 +72,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
     }
 }
 
-/// Why a file cannot be read as a plan.
+/// A file that cannot be read as a plan.
 #[derive(Debug, thiserror::Error)]
 enum PlanError {
     #[error("failed to read the plan {}", .0.display())]

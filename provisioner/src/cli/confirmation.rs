@@ -1,4 +1,4 @@
-//! The options with which a person confirms what a run refuses otherwise.
+//! The options by which a person confirms a run that is stopped otherwise.
 
 use crate::report::{Confirmation, Stopped};
 use crate::source::{SourceError, SourceProblem};

@@ -1,4 +1,4 @@
-//! `provisioner plan`: what a sync would send, and why.
+//! `provisioner plan`: shows the requests of a sync with their reasons.
 
 use std::fs;
 use std::path::PathBuf;

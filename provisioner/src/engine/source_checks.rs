@@ -24,18 +24,18 @@ type Records = BTreeMap<SourceId, Arc<Record>>;
 /// has another id too.
 const STRANGERS_FROM: usize = 2;
 
-/// How many of `users` each rule matches, in the order of the configuration.
+/// Returns how many of `users` each rule matches, in the order of the configuration.
 pub(crate) fn matches(config: &Config, users: &[SourceUser]) -> Vec<usize> {
     config.rules.iter().map(|rule| users.iter().filter(|user| rule.matches(user)).count()).collect()
 }
 
-/// The enabled rules that match no user, given the number of users that each rule `matches`.
+/// Returns the enabled rules that match no user, given the number of users that each rule `matches`.
 pub(crate) fn without_users<'a>(config: &'a Config, matches: &[usize]) -> Vec<&'a Rule> {
     let rules = config.rules.iter().zip(matches);
     rules.filter(|(rule, matches)| rule.enabled && **matches == 0).map(|(rule, _)| rule).collect()
 }
 
-/// The enabled rules that match none of `users`.
+/// Returns the enabled rules that match none of `users`.
 pub(crate) fn match_nobody<'a>(config: &'a Config, users: &[SourceUser]) -> Vec<&'a Rule> {
     let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
     config.rules.iter().filter(matches_nobody).collect()
@@ -128,7 +128,7 @@ pub(crate) fn empty_rules(
     empty: &[&Rule],
     allowed: &[RuleName],
 ) -> Option<Refusal> {
-    // Whoever has allowed a source without users has allowed rules without any.
+    // If a source without users is allowed, so are rules without any.
     if users.is_empty() {
         return None;
     }
@@ -168,7 +168,7 @@ pub(crate) fn empty_rules(
     Some(Refusal { code: "rule-matches-nobody", message, confirmation })
 }
 
-/// The users with an account that no rule owns now.
+/// Returns the users with an account that no rule owns now.
 fn leaving<'a>(config: &Config, users: &[SourceUser], records: &'a Records) -> Vec<Leaving<'a>> {
     let present: BTreeSet<&SourceId> = users.iter().map(|user| &user.id).collect();
     let held: BTreeSet<&SourceId> = users
@@ -220,7 +220,7 @@ fn describe(rule: &Rule, users: usize, own: &[&UserName], by_gone_rules: &[&User
     text
 }
 
-/// The first few user names, and how many more there are.
+/// Returns the first few user names, and the number of the others.
 pub(crate) fn some_names<'a>(names: impl ExactSizeIterator<Item = &'a UserName>) -> String {
     const SHOWN: usize = 3;
     let all = names.len();

@@ -1,8 +1,8 @@
 //! Expressions in the Common Expression Language (CEL), over the PingOne user as `user`.
 //!
 //! An expression is compiled once and has the standard functions and CEL's string functions (`lowerAscii`, `split`,
-//! `replace` …). Its result is a text, a boolean, a number, or null for "no value". What went wrong is told without
-//! the user's data.
+//! `replace` …). Its result is a text, a boolean, a number, or null for "no value". Its errors do not contain the user's
+//! data.
 
 mod attributes;
 mod bounds;
@@ -23,14 +23,14 @@ pub(crate) struct Expression {
     attributes: BTreeSet<String>,
 }
 
-/// Why a text is no expression, and at which byte.
+/// A text that is not an expression, with the byte of the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExpressionError {
     pub(crate) message: String,
     pub(crate) offset: Option<usize>,
 }
 
-/// Why an expression has no value for a user. Names attributes and functions, never values.
+/// An expression without a value for a user. The error names attributes and functions, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluationError {
@@ -65,12 +65,12 @@ pub enum EvaluationError {
         /// The types of the arguments.
         types: Vec<String>,
     },
-    /// A function got too few or too many arguments.
+    /// A function has too few or too many arguments.
     #[error("wrong number of arguments: expected {expected}, found {actual}")]
     ArgumentCount {
-        /// How many it takes.
+        /// The expected number of arguments.
         expected: usize,
-        /// How many it got.
+        /// The number of arguments.
         actual: usize,
     },
     /// A value has another type than needed.
@@ -151,7 +151,7 @@ impl Expression {
                 ExpressionError { offset: None, message: "it nests too deep".to_owned() }
             }
             Some(error) => {
-                // The parser goes on to list every token that it could have taken.
+                // The parser's message goes on with every token that would be valid.
                 let message = error.msg.split(" expecting ").next().unwrap_or_default().to_lowercase();
                 ExpressionError { offset: offset(text, error.pos), message }
             }
@@ -181,13 +181,12 @@ impl Expression {
         &self.text
     }
 
-    /// The dotted paths of the attributes of `user` that the expression names, as far as it says them: an index that is
-    /// computed is not followed.
+    /// Returns the dotted paths of the attributes of `user` that the expression names. A computed index is not followed.
     pub(crate) fn attributes(&self) -> BTreeSet<String> {
         self.attributes.clone()
     }
 
-    /// The value for a user; `Null` if it has none.
+    /// Returns the value for a user; `Null` if it has none.
     pub(crate) fn evaluate(&self, user: &User) -> Result<Value, EvaluationError> {
         match self.run(user).map_err(|error| self.explain(&error))? {
             cel::Value::Null => Ok(Value::Null),
@@ -209,8 +208,8 @@ impl Expression {
         context.resolve(&self.metered)
     }
 
-    /// The error for `key`, which something of the user does not have. The interpreter does not say of what: the attributes
-    /// that the expression names do.
+    /// Returns the error for `key`, which the user lacks. The interpreter does not name the object without the key; the
+    /// attributes in the expression do.
     fn missing(&self, key: &str) -> EvaluationError {
         let up_to_key = |attribute: &String| {
             let names: Vec<&str> = attribute.split('.').collect();
@@ -224,7 +223,7 @@ impl Expression {
         }
     }
 
-    /// What went wrong, without values: most of the interpreter's errors quote them.
+    /// Returns an interpreter's error without values, which most of its messages quote.
     fn explain(&self, error: &ExecutionError) -> EvaluationError {
         match error {
             _ if bounds::is_exhausted(error) => EvaluationError::TooCostly,
@@ -260,7 +259,7 @@ impl fmt::Debug for Expression {
     }
 }
 
-/// The name of a type, unless it is a value instead: in some errors the interpreter puts one into the other's place.
+/// Returns the name of a type, or a general word if it is a value: in some errors the interpreter exchanges the two.
 fn type_name(name: &str) -> &str {
     let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.'));
     if plain { name } else { "something else" }
@@ -283,7 +282,7 @@ fn to_cel(value: &Value) -> cel::Value {
     }
 }
 
-/// The byte where a name stands by itself, and is not a part of another.
+/// Returns the byte at which a name stands as a whole word.
 fn find_word(text: &str, name: &str) -> Option<usize> {
     let part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let by_itself = |at: usize| {
@@ -294,7 +293,7 @@ fn find_word(text: &str, name: &str) -> Option<usize> {
     text.match_indices(name).map(|(at, _)| at).find(|at| by_itself(*at))
 }
 
-/// The byte at a line (from 1) and a column (in characters) as the parser counts them.
+/// Returns the byte at a line (from 1) and a column (in characters) of the parser.
 fn offset(text: &str, (line, column): (isize, isize)) -> Option<usize> {
     let line = usize::try_from(line).ok()?.checked_sub(1)?;
     let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
@@ -407,7 +406,7 @@ mod tests {
         check(&chain(120), Ok(json!("a".repeat(120))));
         refused(&chain(130), None, "nests too deep");
         refused(&format!("'{}'", "a".repeat(5000)), None, "longer than 4096 bytes");
-        // What the data make costly fails for the user who has them.
+        // An evaluation whose cost depends on the data fails for the user with such data.
         let user = User::new(&json!({ "list": vec!["x"; 1000], "name": "a".repeat(100_000) }));
         for text in [
             "user.list.exists(x, user.list.exists(y, user.list.exists(z, z == 'q')))",

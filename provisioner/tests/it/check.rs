@@ -1,4 +1,4 @@
-//! `provisioner check`: everything that is wrong with the configuration and the source, in one go.
+//! `provisioner check`: every problem of the configuration and the source, in one run.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-/// A configuration with these tables behind a sound connection.
+/// Returns a configuration with these tables and a valid connection.
 fn config(rest: &str) -> String {
     format!(
         "[connection]\nname = \"test\"\n[connection.authentication]\nscim-url = \"http://127.0.0.1:1/scim\"\n\
@@ -31,7 +31,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn mistakes_of_the_file_and_of_the_source_are_told_in_one_go() {
+fn problems_of_file_and_source_are_reported_together() {
     let folder = tempfile::tempdir().unwrap();
     let broken = "[connection]\nname = 7\nenabeld = true\n[connection.authentication]\nscim-url = \"http://aquera.example.com/scim\"\n\
         profile = \"bearer\"\n[connection.preferences]\nenable-users-creation = \"yes\"\n[connection.options]\nconcurrency = 0\n\
@@ -75,7 +75,7 @@ fn mistakes_of_the_file_and_of_the_source_are_told_in_one_go() {
 }
 
 #[test]
-fn mappings_are_tried_on_the_users_whom_they_are_for() {
+fn mapping_is_checked_on_the_users_of_its_rule() {
     let folder = tempfile::tempdir().unwrap();
     let rules = "[[rule]]\nname = \"staff\"\nfilter = 'type eq \"staff\"'\n\
         mapping = [{ source = \"username\", target = \"userName\" }, { source = \"name\", target = \"displayName\" },\n\

@@ -1,4 +1,5 @@
-//! What an administrator does at a terminal: makes a connection, turns it on and off, tries filters and mappings, stops a run.
+//! The work of an administrator at a terminal: creates a connection, turns it on and off, tests filters and mappings,
+//! stops a run.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the matrix does not show: targets that no profile plays, time, and many users beside each other.
+//! Cases that the matrix does not have: targets without a profile, time, and many users in parallel.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::scripted::{Answer, Asked, target};
 use crate::support::{ALL_DELETE, Bench, Settings, TOKEN, but, short, user};
 
-/// A bench over a target of a test's own making.
+/// Returns a bench over a target that the test defines.
 async fn scripted(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Bench {
     let url = target(script).await;
     Bench::with("aquera", Settings { scim_url: Some(url), ..Settings::default() }).await
@@ -335,9 +335,9 @@ async fn patch_that_is_ignored_is_sent_once_and_put_for_every_user() {
 struct CountingTarget {
     accounts: Mutex<Vec<Value>>,
     in_flight: AtomicUsize,
-    /// Creates that came before an account was read back.
+    /// The creates before an account was read back.
     before_read_back: AtomicUsize,
-    /// The most creates in flight after that.
+    /// The maximum number of creates in flight after that.
     most_in_flight: AtomicUsize,
     is_read_back: AtomicBool,
 }
@@ -462,7 +462,7 @@ async fn re_hire_whose_look_up_fails_removes_no_account() {
 }
 
 #[tokio::test]
-async fn conflict_without_a_look_up_is_told() {
+async fn conflict_without_a_look_up_is_reported() {
     static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
     let bench = scripted(|asked| match asked.method.as_str() {
         "POST" => Answer::error(409, "taken"),

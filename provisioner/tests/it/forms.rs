@@ -1,4 +1,4 @@
-//! Targets of a test's own making: what counts as having taken effect, and what is never judged.
+//! Targets that the tests define: effects that count as stored, and values that are never judged.
 
 use std::sync::Mutex;
 

@@ -1,4 +1,4 @@
-//! Targets that do not store what they take: what is learned of them, and what it must not cost anybody.
+//! Targets that do not store what they accept: the conclusions about them, and their limits.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ async fn bench(profile: &str, method: &str) -> Bench {
     Bench::with(profile, Settings { options, ..Settings::default() }).await
 }
 
-/// Exit code, and the lines in the order of the users.
+/// Returns the exit code, and the lines in the order of the users.
 pub(crate) async fn run(bench: &Bench, users: &[Value], full: bool) -> (u8, Vec<String>) {
     bench.users(users);
     bench.app.clear_journal();
@@ -47,17 +47,17 @@ fn at<'a>(user: &'a Value, pointer: &str) -> &'a Value {
     user.pointer(pointer).unwrap_or(&Value::Null)
 }
 
-/// Everybody's value at `pointer`, by user name.
+/// Returns the value of every user at `pointer`, by user name.
 fn values(bench: &Bench, pointer: &str) -> Vec<Value> {
     let mut users = bench.app.users();
     users.sort_by_key(|user| user["userName"].to_string());
     users.iter().map(|user| at(user, pointer).clone()).collect()
 }
 
-/// One attribute that the target does not store: what it costs the writes of that attribute, and nobody else.
+/// One attribute that the target does not store: the failures of its writes, and of no others.
 struct Lacks {
     profile: &'static str,
-    /// What the source changes of everybody.
+    /// The change of every user at the source.
     change: Value,
     /// Whether an update by this method is stored.
     stores: fn(&str) -> bool,

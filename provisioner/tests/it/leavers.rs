@@ -1,5 +1,5 @@
-//! Leavers whose Disable or removal must not hang on something else: an attribute that is refused, a mapping that fails, an
-//! account that moved at the target; and accounts that are not ours.
+//! Leavers whose Disable or removal must not depend on something else: a refused attribute, a failing mapping, an account
+//! that moved at the target; and accounts of others.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn bench(profile: &str, method: &str, preferences: &'static str, rules: &s
 
 const EVERYONE: &str = "[[rule]]\nname = \"everyone\"\n";
 
-/// How many accounts are active.
+/// Returns the number of active accounts.
 fn active(bench: &Bench) -> usize {
     bench.app.users().iter().filter(|user| user["active"] == true).count()
 }
@@ -27,7 +27,7 @@ fn untitled(id: &str, name: &str) -> Value {
     json!({ "id": id, "username": name, "enabled": true })
 }
 
-/// Ada is disabled and enabled again, each time with a title that is refused.
+/// Disables and enables ada, each time with a title that is refused.
 async fn check_refused_title(bench: &Bench, what: &str) {
     let people = [untitled("1", "ada"), untitled("2", "brook")];
     for (enabled, accounts, operation) in [(false, 1, "disable"), (true, 2, "enable")] {

@@ -1,4 +1,4 @@
-//! Rules and mappings, from a configuration to what the target should carry.
+//! Rules and mappings, from a configuration to the wanted values.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn rules(text: &str) -> Vec<Rule> {
     Config::parse(&format!("{head}{text}"), Path::new("aquera.toml")).unwrap().rules
 }
 
-/// A mapping of the user name and one more line.
+/// Returns a mapping of the user name and one more line.
 fn mapping(line: &str) -> Mapping {
     let text = format!(
         "[[rule]]\nname = \"r\"\n[[rule.mapping]]\nsource = \"username\"\ntarget = \"userName\"\n\
@@ -46,7 +46,7 @@ fn mara() -> SourceUser {
 }
 
 #[test]
-fn the_default_mappings() {
+fn default_mappings_match_the_snapshot() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identities/users.ndjson");
     let source = SourceConfig {
         kind: SourceKind::File,

@@ -103,7 +103,7 @@ fn write_rows(
 }
 
 #[test]
-fn the_whole_cross_product() {
+fn policy_cross_product_matches_the_snapshot() {
     let mut table = String::new();
     for change in owned_changes() {
         for account in accounts() {

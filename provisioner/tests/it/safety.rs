@@ -1,4 +1,4 @@
-//! What keeps a mistake from taking everybody's account: the delete guard, and sources that look wrong.
+//! Protection against mistakes that would remove every account: the delete guard, and sources that look wrong.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ fn people(count: usize) -> Vec<Value> {
     (0..count).map(|n| user(&n.to_string(), &format!("user{n:03}"))).collect()
 }
 
-/// `users` with the first `count` of them disabled.
+/// Returns `users` with the first `count` of them disabled.
 fn disabled(users: &[Value], count: usize) -> Vec<Value> {
     let change = |(at, user): (usize, &Value)| {
         if at < count { but(user.clone(), json!({ "enabled": false })) } else { user.clone() }
@@ -36,7 +36,7 @@ async fn linked(preferences: &'static str, options: &str, count: usize) -> (Benc
     (bench, users)
 }
 
-/// `gone` users are gone from `managed` and `off` are disabled in one run: whether the guard stops it.
+/// Asserts whether the guard stops a run in which `gone` users of `managed` are deleted and `off` are disabled.
 #[track_caller]
 fn expect(exit: u8, allowed: bool, at: &str) {
     assert_eq!(exit, if allowed { 0 } else { 4 }, "{at}");
@@ -303,7 +303,7 @@ async fn state_of_the_first_layout_is_brought_to_the_present_one() {
     assert!(message.contains("after 5 in the last 24 hours"), "{message}");
 }
 
-/// Everything on, Remove Action = Delete, for deleted rules too.
+/// All preferences on, Remove Action = Delete, for deleted rules too.
 const RULES_TOO: &str = "enable-users-creation = true\nenable-users-updation = true\nenable-users-disable = true\n\
     enable-users-deprovision = true\nremove-action = \"delete\"\ndeprovision-on-rule-deletion = true\n";
 

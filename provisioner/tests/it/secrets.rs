@@ -1,4 +1,4 @@
-//! A credential that also stands in user data: it is no echo there, and nothing that a comparison rests on is cleared.
+//! A credential that is also part of user data: it is no echo there, and values for comparisons are not cleared.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Targets that drop what a value is selected by (`type`): the value that was written here is found by itself.
+//! Targets that drop the sub-attribute that selects a value (`type`): the written value is found by itself.
 
 use mock_aquera::Profile;
 use serde_json::{Value, json};

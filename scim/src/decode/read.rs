@@ -114,7 +114,7 @@ impl GivenMembers {
     }
 }
 
-/// What a member held, to tell later whether it had a value.
+/// The content of a member, which tells later whether it had a value.
 #[derive(Clone, Copy)]
 struct Progress {
     members: usize,

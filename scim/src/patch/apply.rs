@@ -123,7 +123,7 @@ struct ResourceEditor<'a> {
 /// The member that holds an attribute: the URN of its extension, if any, and its name.
 type AttributeHolder = (Option<String>, String);
 
-/// Where the path of a change stands.
+/// The place of a change's path in the operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PathOrigin {
     /// In `path` of the operation.

@@ -24,11 +24,11 @@ pub struct UnknownWord {
     pub written: String,
     /// The defined words.
     pub known: &'static [&'static str],
-    /// What the word stands for.
+    /// The meaning of the word.
     pub role: WordRole,
 }
 
-/// What a word in a schema document stands for.
+/// The meaning of a word in a schema document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WordRole {
     /// It is the name of a member.

@@ -144,7 +144,7 @@ pub struct SchemaSetError {
     pub problem: SchemaSetProblem,
 }
 
-/// Why the schemas of a resource type cannot be combined.
+/// A problem with the schemas of a resource type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaSetProblem {
     /// No schema has the URN.

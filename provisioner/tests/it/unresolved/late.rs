@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ALL_DISABLE, Bench, Settings, but, short, user};
 
-/// A run that ends while its Disable of ada is at the target; the account's id.
+/// Runs a sync that ends while its Disable of ada is at the target; returns the account's id.
 async fn cut_off_disable(users: &[Value]) -> (Bench, String) {
     let options = "concurrency = 1\nmax-attempts = 1".to_owned();
     let bench = Bench::with("aquera", Settings { options, ..Settings::default() }).await;
