@@ -2,7 +2,7 @@
 //!
 //! The engine decides which of several matching rules owns a user, and handles rules that are deleted or off.
 
-use scim::filter::{AttrFacts, AttrInfo, Filter};
+use scim::filter::{AttrFacts, AttrInfo, Filter, TextKind};
 use scim::path::AttrPath;
 
 use crate::ids::RuleName;
@@ -48,10 +48,15 @@ impl AttrInfo for PingOneUser {
 
     fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
         let leaf = path.sub.as_ref().unwrap_or(&path.name).as_str();
+        let is_date_time = ["createdAt", "updatedAt"].iter().any(|name| leaf.eq_ignore_ascii_case(name));
+        let is_user_name = path.sub.is_none() && leaf.eq_ignore_ascii_case("username");
         Some(AttrFacts {
             case_exact: self.case_exact(path),
-            date_time: ["createdAt", "updatedAt"].iter().any(|name| leaf.eq_ignore_ascii_case(name)),
-            user_name: path.sub.is_none() && leaf.eq_ignore_ascii_case("username"),
+            text: match (is_date_time, is_user_name) {
+                (true, _) => TextKind::DateTime,
+                (false, true) => TextKind::UserName,
+                (false, false) => TextKind::Plain,
+            },
             extension: path.urn.as_ref(),
         })
     }
