@@ -347,26 +347,28 @@ mod tests {
         check(
             "user.name.given + user.name.family",
             Err(
-                "the user has no `name.family`; ask first, as in `has(user.name.family) ? user.name.family : null`",
+                "the user has no `name.family`; test it first, as in `has(user.name.family) ? user.name.family : null`",
             ),
         );
         check(
             "user.photo.href",
-            Err("the user has no `photo`; ask first, as in `has(user.photo) ? user.photo : null`"),
+            Err("the user has no `photo`; test it first, as in `has(user.photo) ? user.photo : null`"),
         );
         check("user['name']['middle']", Err("the user has no `name.middle`"));
         check(
             "user.address.type + user.name.type",
-            Err("the user has no `address.type` or no `name.type`; ask first, as in `has(user.address.type)"),
+            Err(
+                "the user has no `address.type` or no `name.type`; test it first, as in `has(user.address.type)",
+            ),
         );
         check(
             "[user].map(person, person.nickname)[0]",
             Err("the user has no `nickname`; test it with `has` first"),
         );
         check("user[user.email]", Err("the user has no such attribute"));
-        check("user.list", Err("its result is a list"));
-        check("user", Err("its result is a map"));
-        check("user.email + 1", Err("does not fit"));
+        check("user.list", Err("the result is a list"));
+        check("user", Err("the result is a map"));
+        check("user.email + 1", Err("does not support"));
         check("user.list[7]", Err(""));
         check("int(user.email)", Err(""));
         check("user.email.startsWith(user.name)", Err(""));
@@ -422,11 +424,11 @@ mod tests {
     #[test]
     fn compile_error_has_its_offset() {
         refused("user.email +", Some(12), "");
-        refused("usr.email", Some(0), "`usr` is neither");
-        refused("user.email + domain", Some(13), "`domain` is neither");
-        refused("lower(user.email)", Some(0), "`lower` is neither");
-        refused("user.email + em", Some(13), "`em` is neither");
-        refused("user.email.shout()", Some(11), "`shout` is neither");
+        refused("usr.email", Some(0), "unknown name `usr`");
+        refused("user.email + domain", Some(13), "unknown name `domain`");
+        refused("lower(user.email)", Some(0), "unknown name `lower`");
+        refused("user.email + em", Some(13), "unknown name `em`");
+        refused("user.email.shout()", Some(11), "unknown name `shout`");
         refused("", Some(0), "");
     }
 }

@@ -66,9 +66,9 @@ fn problems_of_file_and_source_are_reported_together() {
             .replace("/nobody", "nobody");
         assert!(found.contains(expected), "{expected:?} is not in {told}");
     }
-    // Nothing is said to be missing that is there and wrong.
+    // An invalid option is not reported as missing too.
     assert!(!told.contains("missing") && !told.contains("neither"), "{told}");
-    // A file that is no TOML still names its source.
+    // A file that is not valid TOML still names its source.
     fs::write(folder.path().join("aquera.toml"), broken.replace("name = 7", "name = = 7")).unwrap();
     let told = text(&check(folder.path(), &[]).stderr);
     assert!(told.contains("TOML format") && told.contains("line 3, column 2: invalid JSON"), "{told}");
@@ -160,7 +160,7 @@ fn check_notes(file: &str, text_of_source: &str, expected: &[&str]) {
 
 #[test]
 fn unknown_columns_and_members_are_named_with_the_nearest_attribute() {
-    // Empty or not: a column that nobody fills in is there by mistake as well.
+    // An empty column is a mistake too.
     let csv = "id;username;enabled;emial;name.givenName;badge;shoe size\n1;ada;TRUE;a@example.com;Ada;7;\n";
     check_notes(
         "users.csv",
@@ -171,7 +171,7 @@ fn unknown_columns_and_members_are_named_with_the_nearest_attribute() {
             "column `shoe size` is no attribute of a PingOne user, so nothing reads it; declare it with custom-attributes",
         ],
     );
-    // What PingOne's API adds for its own use is no mistake.
+    // Attributes that PingOne's API adds for its own use are no mistake.
     let pages = "{\"id\":\"1\",\"username\":\"ada\",\"emial\":\"x\",\"name\":{\"given\":\"Ada\",\"familly\":\"B\"},\"_links\":{}}\n\
          {\"id\":\"2\",\"username\":\"bo\",\"emial\":\"y\",\"badge\":7}\n";
     check_notes(

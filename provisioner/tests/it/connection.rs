@@ -33,7 +33,7 @@ async fn failure(bench: &mut Bench, url: String) -> (String, String) {
         provisioner.stored().connection.last_test.is_some_and(|test| !test.succeeded),
         "a failed test is kept"
     );
-    // It can be saved, but not provisioned with.
+    // The connection can be saved, but not used.
     bench.users(&[user("1", "ada")]);
     let run = provisioner.sync(provisioner::SyncOptions::default()).await;
     assert_eq!(run.exit.code(), 3);

@@ -144,7 +144,7 @@ async fn toggle_changes_one_value_of_the_file() {
 async fn filter_is_tried_on_one_user_or_all() {
     let bench = Bench::new("aquera").await;
     bench.users(&[user("1", "ada"), but(user("2", "brook"), json!({ "title": "Lead" }))]);
-    // No credential is needed to try.
+    // A test of a filter needs no credential.
     std::fs::write(bench.path("aquera.toml"), bench.config_text().replace(TOKEN, "")).unwrap();
     let folder = bench.folder.path();
     let all = run(&["filter", "try", "title eq \"lead\""], folder).await;
@@ -395,7 +395,7 @@ async fn invalid_argument_of_try_is_reported_with_its_location() {
             told.len()
         );
     }
-    // A long expression leaves room for what is wrong with it.
+    // A long expression leaves room for its error.
     let failing = format!("'{}' + user.nickname", "x".repeat(3000));
     let failed = run(&["mapping", "try", "ada", "--expression", &failing], folder).await;
     assert_eq!(failed.status.code(), Some(1));

@@ -63,7 +63,7 @@ async fn duplicate_names_are_reported_by_check_plan_and_sync() {
     assert_eq!(bench.accounts(), ["ada true", "brook true"]);
     assert_eq!(bench.writes(), ["POST 201", "POST 201"], "the other one is not even tried");
 
-    // Each further run tells the one without an account, and of whom it has the name.
+    // Each further run reports the user without an account, and the other user of the name.
     let report = bench.sync().await;
     assert_eq!(short(&report), ["ADA enters none failed account-linked-elsewhere"]);
     assert_eq!(details(&report), [Some(CLASH.to_owned())]);

@@ -382,7 +382,7 @@ async fn values_of_a_user_in_the_words_of_a_target_become_the_names_of_attribute
         assert!(!zoe.contains(value), "{value} is in {zoe}");
     }
     assert_eq!(lou, "the target answered 400: [userName]: [name.familyName]");
-    // A plan tells the same, and what is kept of the failure too.
+    // A plan reports the same, and so does the stored failure.
     let plan = bench.open().await.plan(provisioner::SyncOptions::default()).await.unwrap();
     let entry = plan.entries.iter().find(|entry| entry.user_name.as_str() == "lou").unwrap();
     assert!(entry.why.ends_with("[userName]: [name.familyName]"), "{}", entry.why);

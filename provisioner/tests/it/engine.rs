@@ -456,7 +456,7 @@ async fn re_hire_whose_look_up_fails_removes_no_account() {
     .await;
     bench.run(&[user("1", "ada")]).await;
     assert_eq!(bench.run(&[user("2", "ada")]).await, ["ada enters none failed rejected"]);
-    // Nor is the account lost to one who cannot be mapped.
+    // A user who cannot be mapped keeps the account too.
     let unmapped = but(user("2", "ada"), json!({ "title": { "no": "text" } }));
     assert_eq!(bench.run(&[unmapped]).await, ["ada enters none failed invalid-user"]);
 }
@@ -518,7 +518,7 @@ async fn cut_off_disable_that_deleted_costs_no_second_account() {
     bench.clock.advance(Duration::from_mins(5));
     let ada = [but(users[0].clone(), json!({ "enabled": false })), users[1].clone()];
     bench.users(&ada);
-    // The process ends when the disable has had its effect and nobody knows: the test (2), the read, the PATCH.
+    // The process ends after the effect of the disable and before its response: the test (2), the read, the PATCH.
     bench.sync_cut_off(4, Phase::AfterEffect).await;
     assert_eq!(bench.accounts(), ["brook true"]);
     let both = users.map(|user| but(user, json!({ "enabled": false })));

@@ -55,7 +55,7 @@ async fn refused_attribute_keeps_no_account_active() {
         );
         check_refused_title(&bench, &status.to_string()).await;
     }
-    // No answer is no reason either, as long as the account can be read.
+    // A missing response is no reason either, as long as the account can be read.
     for fault in ["reset", "empty-reply"] {
         let bench = bench("aquera", "patch", ALL_DISABLE, EVERYONE).await;
         bench.run(&[untitled("1", "ada"), untitled("2", "brook")]).await;
@@ -132,7 +132,7 @@ async fn repaired_target_gets_no_more_leavers_than_the_guard_allows() {
         }
         assert_eq!(active(&bench), 30);
         bench.app.remove_fault(fault);
-        // A fifth of thirty accounts goes, and the others are told what lets them through.
+        // A fifth of thirty accounts is removed, and the lines of the others have the number to approve.
         let report = bench.sync().await;
         assert_eq!(active(&bench), 24, "{preferences}");
         assert_eq!(report.summary.success, 6);
@@ -143,13 +143,13 @@ async fn repaired_target_gets_no_more_leavers_than_the_guard_allows() {
             })
         });
         assert_eq!(held.count(), 23, "{preferences}");
-        // On the same day no more go.
+        // No more are removed on the same day.
         bench.sync().await;
         assert_eq!(active(&bench), 24, "{preferences}");
         bench.clock.advance(Duration::from_hours(25));
         bench.sync().await;
         assert_eq!(active(&bench), 19, "{preferences}");
-        // A person may agree to all of them.
+        // A person may approve all of them.
         let approved = provisioner::SyncOptions { approve_removals: Some(18), ..Default::default() };
         let report = bench.sync_with(approved).await;
         assert_eq!(report.summary.success, 18, "{preferences}");

@@ -115,7 +115,7 @@ fn policy_cross_product_matches_the_snapshot() {
     }
     for leave in LEAVES {
         for account in accounts() {
-            // `enabled` plays no part in a leave.
+            // `enabled` does not affect a leave.
             for enabled in FLAGS {
                 let words = |preferences| leave_words(decide_leave(preferences, leave, account));
                 write_rows(&mut table, &format!("Leaves({leave:?})"), account, enabled, words);

@@ -67,7 +67,7 @@ fn check(name: &str, text: &str, line: Option<usize>, expected: &str) {
 #[test]
 fn malformed_ndjson_is_refused_with_its_line() {
     let good = r#"{"id":"1","username":"a"}"#;
-    check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"Okafor\","), Some(2), "ends half-way");
+    check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"Okafor\","), Some(2), "is incomplete");
     check(
         "u.ndjson",
         &format!("{good}\n\n{{\"id\" \"2\", \"x\":\"Okafor\"}}\n{good}"),
@@ -89,7 +89,7 @@ fn malformed_ndjson_is_refused_with_its_line() {
     }
     check("u.jsonl", &format!("{good}\n[\"Okafor\"]\n"), Some(2), "found an array");
     check("u.ndjson", "\"Okafor\"\n", Some(1), "found a text");
-    check("u.ndjson", "{\n \"id\":\"1\"\n}", Some(1), "ends half-way");
+    check("u.ndjson", "{\n \"id\":\"1\"\n}", Some(1), "is incomplete");
     check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"é Okafor\"]"), Some(2), "invalid JSON");
 }
 
@@ -98,7 +98,7 @@ fn malformed_arrays_are_refused_with_their_place() {
     let good = r#"{"id":"1","username":"a"}"#;
     check("u.json", &format!("[{good}\n"), Some(2), "the array is not closed");
     check("u.json", &format!("[{good},\n"), Some(2), "the array is not closed");
-    check("u.json", &format!("[{good},\n{{\"id\":"), Some(2), "ends half-way");
+    check("u.json", &format!("[{good},\n{{\"id\":"), Some(2), "is incomplete");
     check("u.json", &format!("[{good}\n{good}]"), Some(2), "a comma or the end");
     check("u.json", &format!("[{good}]\n, 1"), Some(2), "unexpected text after");
     check("u.json", good, Some(1), "not a JSON array");
@@ -239,7 +239,7 @@ fn page_of_the_api_is_read_where_it_is_the_only_one() {
     let error = read_text("u.json", &but("count", json!(5))).unwrap_err();
     assert!(error.way_out().contains("page by page"), "{}", error.way_out());
     check("u.json", &but("_embedded", json!({"groups": []})), Some(1), "not a JSON array");
-    check("u.json", "{\"_embedded\":{\"users\":[]}}", None, "it holds no user");
+    check("u.json", "{\"_embedded\":{\"users\":[]}}", None, "it has no users");
     let whole = page.to_string();
     for cut in 1..whole.len() {
         assert!(read_bytes("u.json", &whole.as_bytes()[..cut], true).is_err(), "{}", &whole[..cut]);
@@ -371,7 +371,7 @@ fn harmless_irregularities_are_tolerated() {
     let csv = "\u{feff}id, username ,enabled\r\n1,a,false\r\n2,A,true\r\n";
     let snapshot = read_text("u.csv", csv).unwrap();
     assert_eq!(snapshot.users[0].attributes, json!({"id": "1", "username": "a", "enabled": false}));
-    // Two users of one user name are for the correlation to judge.
+    // Two users of one user name are no error of the source.
     assert_eq!(snapshot.users.len(), 2);
 }
 

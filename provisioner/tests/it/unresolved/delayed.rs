@@ -142,7 +142,7 @@ async fn create_without_a_clear_answer_is_not_forgotten_before_it_can_show() {
             vec![user("2", "brook"), but(user("1", "ada"), json!({ "enabled": false }))],
             &["ada false", "brook true"],
         ),
-        // The name is known to be taken by then: nothing is made twice, and it is still looked for.
+        // The name is known to be taken by then: no second account is created, and the search goes on.
         ("nothing", vec![user("2", "brook"), user("1", "ada")], &["ada true", "brook true"]),
     ];
     for (change, users, accounts) in changes {

@@ -38,7 +38,7 @@ async fn disable_that_takes_effect_after_the_restart_is_undone() {
         assert!(lines.len() == 1 && lines[0].starts_with("ada "), "{what}: {lines:?}");
         assert!(lines[0].ends_with(" enable success done"), "{what}: {lines:?}");
         assert_eq!(bench.accounts(), ["ada true", "brook true"], "{what}");
-        // That is over: what somebody else does to the account is theirs again.
+        // The late Disable is over: a later change by another system is left alone.
         bench.run(&back).await;
         bench.app.edit_user(&id, |user| drop(user.insert("active".to_owned(), json!(false))));
         assert_eq!(bench.run(&back).await, [""; 0], "{what}");
