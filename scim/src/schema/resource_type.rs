@@ -225,7 +225,10 @@ mod tests {
         let message = format!("schemaExtensions[1]: extension {} is listed twice", EXTRA.to_uppercase());
         check(("schemaExtensions", twice), &message);
         let main = json!([{"schema": USER_URN, "required": true}]);
-        check(("schemaExtensions", main), "schemaExtensions[0]: `schema` is the main schema of the type");
+        check(
+            ("schemaExtensions", main),
+            "schemaExtensions[0]: `schema` must differ from the main schema of the type",
+        );
         let word = json!([{"schema": EXTRA, "required": "yes"}]);
         check(("schemaExtensions", word), "schemaExtensions[0]: `required` must be a boolean");
         check(("endpont", json!("/Users")), "unknown member `endpont`");
