@@ -1,5 +1,7 @@
-//! What the programs of this workspace share at the command line: usage errors in plain words, errors with their
-//! causes, the log filter from `RUST_LOG`, and suggestions for misspelt names. Depends on no other crate of the workspace.
+//! The parts that the command lines of this workspace share.
+//!
+//! Usage errors in plain words, errors with their causes, the log filter from `RUST_LOG`, and suggestions for misspelt names.
+//! The crate depends on no other crate of the workspace.
 
 mod chain;
 pub mod log_filter;

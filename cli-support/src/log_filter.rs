@@ -10,12 +10,12 @@ use crate::suggest::nearest;
 /// The levels that a filter can name.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Why `RUST_LOG` holds no filter.
+/// An invalid value of `RUST_LOG`.
 #[derive(Debug, thiserror::Error)]
 enum FilterError {
-    #[error("there is no level `{written}`; did you mean `{meant}`?")]
+    #[error("unknown level `{written}`; did you mean `{meant}`?")]
     MisspeltLevel { written: String, meant: &'static str },
-    #[error("the levels are {}", LEVELS.join(", "))]
+    #[error("unknown level; expected one of {}", LEVELS.join(", "))]
     UnknownLevel,
     #[error(transparent)]
     Directive(#[from] ParseError),
@@ -55,7 +55,7 @@ fn parse_filter(written: &str) -> Result<EnvFilter, FilterError> {
     }
 }
 
-/// Returns what is wrong with the level that a directive names.
+/// Returns the error of the level that a directive names.
 fn unknown_level(directive: &str) -> Option<FilterError> {
     let (level, is_bare) = match directive.rsplit_once('=') {
         Some((_, level)) => (level, false),
@@ -82,9 +82,9 @@ mod tests {
         for (written, part) in [
             ("dbug", "did you mean `debug`?"),
             ("info,mock_aquera=wran", "did you mean `warn`?"),
-            ("garbage==", "the levels are off, error"),
-            ("provisioner=xyz", "the levels are off, error"),
-            ("a=b=c", "the levels are off, error"),
+            ("garbage==", "expected one of off, error"),
+            ("provisioner=xyz", "expected one of off, error"),
+            ("a=b=c", "expected one of off, error"),
         ] {
             let error = parse_filter(written).map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(part), "{written}: {error}");

@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::mapping::TargetPath;
 use crate::source::fingerprint;
 
-/// What an account carries at mapped paths, as far as is known.
+/// The values of an account at mapped paths, as far as they are known.
 pub type AccountValues = BTreeMap<TargetPath, Value>;
 
-/// `value` as it is kept for comparison: of a password only a digest.
+/// Returns `value` as it is kept for comparison; of a password only a digest.
 pub(crate) fn comparable_value(path: &TargetPath, value: &Value) -> Value {
     if is_never_returned(path) {
         Value::String(fingerprint([value.to_string().as_str()]))
@@ -24,8 +24,8 @@ pub(crate) fn is_carried(carries: &AccountValues, path: &TargetPath, wanted: Opt
     carries.get(path) == wanted.map(|value| comparable_value(path, value)).as_ref()
 }
 
-/// Whether `shown` says the same as `written`, spelled as a target may spell it: in other case or blanks, a text for a number
-/// or a boolean, a telephone number by its digits, a language tag with `_`. What must be exact (`externalId`) must be exact.
+/// Whether `shown` equals `written` in a spelling of a target: other case or blanks, a text for a number or a boolean, a
+/// telephone number by its digits, a language tag with `_`. Exact values (`externalId`) must be equal.
 pub(crate) fn is_form_of(path: &TargetPath, shown: &Value, written: &Value) -> bool {
     if shown == written {
         return true;
@@ -46,7 +46,7 @@ pub(crate) fn is_form_of(path: &TargetPath, shown: &Value, written: &Value) -> b
     }
 }
 
-/// Whether a target never shows what it has there (RFC 7643 §4.1.1: `password`).
+/// Whether a target never returns the value (RFC 7643 §4.1.1: `password`).
 pub(crate) fn is_never_returned(path: &TargetPath) -> bool {
     path.urn().is_none() && path.attribute().eq_ignore_ascii_case("password")
 }
@@ -67,7 +67,7 @@ fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// A telephone number without what only groups its digits (RFC 3966 §3).
+/// Returns a telephone number without the characters that only group its digits (RFC 3966 §3).
 fn digits(text: &str) -> String {
     let text = text.trim().to_lowercase();
     let text = text.strip_prefix("tel:").unwrap_or(&text);

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// The text of `error`, and that of what caused it.
+/// Returns the message of an error and those of its sources in one line.
 pub fn with_cause(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),

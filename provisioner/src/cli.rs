@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod confirmation;
 mod explain;
 mod init;
 mod interrupt;
@@ -78,7 +79,7 @@ enum Command {
     },
 }
 
-/// What every subcommand takes.
+/// The arguments of every subcommand.
 #[derive(Debug, Args)]
 struct Common {
     /// The configuration file.
@@ -92,7 +93,7 @@ struct Common {
     json: bool,
 }
 
-/// What a run may be allowed.
+/// The exceptions that a person allows for one run.
 #[derive(Debug, Args)]
 struct Allow {
     /// Reevaluates every user, reads every linked account, and carries out removals that wait for a full run.
@@ -143,7 +144,7 @@ pub fn main() -> ExitCode {
     runtime.block_on(run(cli.command)).into()
 }
 
-/// Ends with what is wrong with the command line, which is repeated with everything written out that steers a terminal.
+/// Ends with a usage error; characters of the command line that would steer the terminal are escaped.
 fn usage(error: &clap::Error) -> ! {
     let arguments = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned());
     match Cli::try_parse_from(arguments) {
@@ -186,7 +187,7 @@ impl Common {
         self.state.clone().unwrap_or_else(|| self.config.parent().unwrap_or(Path::new("")).join("aquera.db"))
     }
 
-    /// The configuration; what is wrong with it goes to stderr.
+    /// Loads the configuration; its problems are printed to stderr.
     fn load(&self) -> Result<Config, Exit> {
         Config::load(&self.config).map_err(|error| {
             Output::config_error(error);
@@ -194,12 +195,12 @@ impl Common {
         })
     }
 
-    /// The connection with its state; what stands in the way goes to stderr.
+    /// Opens the connection with its state; an error is printed to stderr.
     async fn open(&self, access: Access) -> Result<Provisioner, Exit> {
         self.open_with(access, None).await
     }
 
-    /// [`Common::open`], with `concurrency` instead of the configured one.
+    /// Opens the connection as [`Common::open`] does, with `concurrency` in place of the configured number.
     async fn open_with(
         &self,
         access: Access,

@@ -1,4 +1,4 @@
-//! Time as an input: what the engine asks of a clock, the system's one, and one for tests whose sleeps take no time.
+//! Time as an input: the clock that the engine asks, the system's one, and one for tests whose sleeps take no time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,9 +10,9 @@ use jiff::Timestamp;
 /// A future that ends when a sleep is over.
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// Where the provisioner takes the time from, and how it waits.
+/// The source of time and of waits.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// Returns the present time.
     fn now(&self) -> SystemTime;
 
     /// Waits for `duration` of this clock's time.
@@ -40,7 +40,7 @@ pub struct InstantClock {
 }
 
 impl InstantClock {
-    /// A clock that shows `start`.
+    /// Creates a clock that shows `start`.
     pub fn new(start: SystemTime) -> Self {
         Self { now: Mutex::new(start) }
     }
@@ -63,12 +63,12 @@ impl Clock for InstantClock {
     }
 }
 
-/// `time` in whole seconds since the epoch.
+/// Returns `time` in whole seconds since the epoch.
 pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// `time` as an RFC 3339 timestamp in UTC, to the second.
+/// Returns `time` as an RFC 3339 timestamp in UTC, to the second.
 pub(crate) fn timestamp(time: SystemTime) -> String {
     Timestamp::try_from(time).map_or_else(
         |_| "1970-01-01T00:00:00Z".to_owned(),

@@ -1,8 +1,8 @@
 //! The configuration file: `[connection]`, `[source]` and `[[rule]]`, in TOML.
 //!
-//! A [`Config`] is complete and free of contradictions, its secrets looked up and its relative paths resolved.
-//! Everything that is wrong with what a file means is told at once, each with its place and a way out. Whether the
-//! source can be read and the connection works is not asked here.
+//! A [`Config`] is complete and free of contradictions, its secrets looked up and its relative paths resolved. Every
+//! problem of a file is reported at once, each with its place and a way out. Neither the source nor the target is read
+//! here.
 
 mod check;
 mod error;
@@ -37,19 +37,19 @@ pub struct Config {
     pub file: PathBuf,
     /// The connection's name.
     pub name: String,
-    /// What the connection is for.
+    /// The description of the connection.
     pub description: Option<String>,
     /// The toggle: off, and nothing is sent.
     pub enabled: bool,
     /// The SCIM URL and the credentials.
     pub authentication: Authentication,
-    /// What is done at all.
+    /// The connection preferences.
     pub preferences: Preferences,
-    /// How it is done.
+    /// The options beyond the preferences.
     pub options: Options,
-    /// Where the users come from.
+    /// The source of the users.
     pub source: SourceConfig,
-    /// Who is provisioned and how, in the order of the file; no two rules share a name.
+    /// The rules, in the order of the file; no two share a name.
     pub rules: Vec<Rule>,
 }
 
@@ -62,7 +62,7 @@ pub struct Authentication {
     pub credentials: Credentials,
 }
 
-/// The connection profile: what a request is authenticated with.
+/// The connection profile: the credentials of a request.
 #[derive(Clone)]
 pub enum Credentials {
     /// Basic Auth (RFC 7617).
@@ -91,7 +91,7 @@ impl fmt::Debug for Credentials {
 }
 
 impl Authentication {
-    /// 32 hex characters that change with the URL, the profile, the user or the secret.
+    /// Returns 32 hex characters that change with the URL, the profile, the user or the secret.
     ///
     /// Of the secret only 32 bits of a digest go in: enough to notice a change, too little to find the secret by.
     pub fn fingerprint(&self) -> String {
@@ -107,7 +107,7 @@ impl Authentication {
 /// The options beyond the preferences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// How an existing account is written.
+    /// The method by which an existing account is written.
     pub update_method: UpdateMethod,
     /// Whether an attribute that is gone at the source is cleared at the target.
     pub clear_missing_attributes: bool,
@@ -115,15 +115,15 @@ pub struct Options {
     pub external_id: bool,
     /// User names that are never touched.
     pub exclude: BTreeSet<UserName>,
-    /// How long one request may take.
+    /// The maximum duration of one request.
     pub request_timeout: Duration,
-    /// How many users are worked on at a time.
+    /// The number of users that are processed in parallel.
     pub concurrency: NonZeroUsize,
-    /// How many removals within 24 hours the delete guard lets pass.
+    /// The number of removals within 24 hours that the delete guard allows.
     pub max_removals: u32,
-    /// What share of the managed accounts, in percent, the delete guard lets pass within 24 hours.
+    /// The share of the managed accounts, in percent, whose removal within 24 hours the delete guard allows.
     pub max_removals_percent: u8,
-    /// How many times one request is tried in all.
+    /// The maximum number of attempts of one request.
     pub max_attempts: NonZeroU32,
     /// The longest wait that a Retry-After is granted.
     pub retry_after_cap: Duration,
@@ -152,7 +152,7 @@ impl Default for Options {
     }
 }
 
-/// How an existing account is written.
+/// The method by which an existing account is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateMethod {
@@ -183,7 +183,7 @@ impl Config {
         Self::parse_with(text, file, &|name| std::env::var(name).ok())
     }
 
-    /// As [`Config::parse`], with environment variables looked up by `env`.
+    /// Parses a configuration as [`Config::parse`] does, with environment variables looked up by `env`.
     ///
     /// # Errors
     ///
@@ -196,7 +196,8 @@ impl Config {
         Self::examine(text, file, env).0
     }
 
-    /// As [`Config::load`], with the source that the file names, which may be told though the rest is wrong.
+    /// Loads a configuration as [`Config::load`] does, with the source of the file, which may be valid although the rest
+    /// is not.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! From what is wanted and what the account carries to the body of a write, and back: what of it took effect.
+//! Bodies of writes, from the wanted values and those that the account carries, and the effects of writes.
 
 mod moved_values;
 mod path_effect;
@@ -14,7 +14,7 @@ use crate::account_values::{AccountValues, is_carried};
 use crate::mapping::{Desired, TargetPath};
 use crate::target::resource::{Account, clear, select_moved, set};
 
-/// The body of a POST: what is wanted, and `active: true`.
+/// Returns the body of a POST: the wanted values, and `active: true`.
 pub(crate) fn create_body(wanted: &Desired) -> Value {
     let mut resource = Map::new();
     resource.insert("schemas".to_owned(), json!([scim::schema::USER_URN]));
@@ -26,8 +26,8 @@ pub(crate) fn create_body(wanted: &Desired) -> Value {
     Value::Object(resource)
 }
 
-/// The body of a PUT: what was read, with `paths` as wanted and `active` as given; what is not mapped stays. `carries` is what was
-/// written here before.
+/// Returns the body of a PUT: the resource that was read, with `paths` as wanted and `active` as given. Attributes that
+/// are not mapped stay. `carries` are the values that were written before.
 pub(crate) fn merge(
     base: &Account,
     paths: &[TargetPath],
@@ -49,7 +49,7 @@ pub(crate) fn merge(
     resource
 }
 
-/// `resource` without what only the target writes (RFC 7643 §3.1, §4.1.2).
+/// Returns `resource` without the attributes that only the target writes (RFC 7643 §3.1, §4.1.2).
 pub(crate) fn writable(resource: &Map<String, Value>) -> Map<String, Value> {
     resource
         .iter()
@@ -87,8 +87,9 @@ fn name_extensions<'a>(resource: &mut Map<String, Value>, written: impl Iterator
     resource.insert(key, Value::Array(schemas));
 }
 
-/// The operations that bring an account from what it `carries` to what is `wanted` at `paths`, and `active` to its new value.
-/// Values that have lost what they were selected by are among `moved_values`, and not among what it carries.
+/// Returns the operations that bring an account from the values that it `carries` to the `wanted` ones at `paths`, and
+/// `active` to its new value. Values that lost the sub-attribute that selects them are among `moved_values`, and not
+/// among `carries`.
 pub(crate) fn patch_operations(
     paths: &[TargetPath],
     wanted: &Desired,

@@ -1,8 +1,8 @@
 //! The engine: from a source snapshot and what is stored to requests, lines and a new state.
 //!
-//! A run goes through fixed stages: read the source ([`crate::source`]), test the connection, find who has something to do (`scope`),
-//! look up what has to be known (`correlate`), decide for every user ([`crate::policy`]), ask the delete guard (`guard`), and only
-//! then write (`execute`).
+//! A run goes through fixed stages: read the source ([`crate::source`]), test the connection, find the users with
+//! something to do (`scope`), look up their accounts (`correlate`), decide for every user ([`crate::policy`]), ask the
+//! delete guard (`guard`), and only then write (`execute`).
 
 mod capabilities;
 mod context;
@@ -36,8 +36,8 @@ use crate::clock::{Clock, SystemClock, timestamp};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId, TargetId};
-use crate::report::{RunReport, Stopped};
-use crate::source;
+use crate::report::{Confirmation, RunReport, Stopped};
+use crate::source::{self, SourceProblem};
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
 use crate::state::{Learned, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
@@ -46,11 +46,11 @@ use crate::transport::{Transport, TransportError};
 use cli_support::suggest::nearest;
 
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
-pub(crate) use self::source_checks::{matches, refusals, without_users};
+pub(crate) use self::source_checks::{Refusal, matches, refusals, without_users};
 pub use self::worker_pool::Progress;
 use crate::interrupt::Interrupt;
 
-/// What a provisioner runs on: time, network, disk and chance.
+/// The environment of a provisioner: time, network, disk and randomness.
 #[derive(Clone)]
 pub struct Environment {
     /// The clock.
@@ -59,16 +59,16 @@ pub struct Environment {
     pub transport: Transport,
     /// The state file.
     pub state: PathBuf,
-    /// How much a finished write survives.
+    /// The durability of a finished write.
     pub durability: Durability,
     /// The seed of the jitter between retries.
     pub seed: u64,
-    /// Who is told how far a run is.
+    /// The listener for the progress of a run.
     pub progress: Arc<dyn Progress>,
 }
 
 impl Environment {
-    /// The system's clock and network, for `config`, with the state at `state`.
+    /// Returns the system's clock and network for `config`, with the state at `state`.
     ///
     /// # Errors
     /// No HTTP client can be made, for instance because there are no certificates to verify an `https` target with.
@@ -84,7 +84,7 @@ impl Environment {
     }
 }
 
-/// What a person asks of one run.
+/// The options of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncOptions {
     /// Reevaluates every user, reads every linked account, and carries out removals that wait for a full run.
@@ -168,22 +168,22 @@ impl Provisioner {
         })
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What ends a run before its time.
+    /// Returns a handle that ends a run early.
     pub fn interrupter(&self) -> Interrupt {
         self.interrupt.clone()
     }
 
-    /// A copy of all that is stored for this connection's SCIM URL.
+    /// Returns a copy of everything that is stored for the SCIM URL of this connection.
     pub fn stored(&self) -> Loaded {
         self.store.loaded()
     }
 
-    /// Tests the connection as a person does: what was learned of the target's writes is forgotten.
+    /// Tests the connection for a person, and forgets what was learned of the target's writes.
     ///
     /// # Errors
     /// The state cannot be written.
@@ -197,7 +197,7 @@ impl Provisioner {
         Ok(report)
     }
 
-    /// One run: reads the source, tests the connection, decides, writes, and says what it did.
+    /// Carries out one run: reads the source, tests the connection, decides, writes, and reports.
     pub async fn sync(&self, options: SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
         let prepared = self.prepare(&options, None).await;
@@ -228,7 +228,7 @@ impl Provisioner {
         TestRecord { at: self.now(), succeeded: report.succeeded(), message: report.to_string() }
     }
 
-    /// Everything up to the decisions; writes nothing to the target.
+    /// Prepares a run up to the decisions; writes nothing to the target.
     ///
     /// `only` restricts the run to one user.
     pub(crate) async fn prepare(
@@ -237,16 +237,11 @@ impl Provisioner {
         only: Option<&SourceId>,
     ) -> Result<PreparedRun, EndedRun> {
         let mut loaded = self.store.loaded();
-        let ended = |exit, code, message| EndedRun {
-            exit,
-            stopped: Stopped { code, message },
-            users: 0,
-            requests: 0,
-        };
+        let ended = |exit, stopped| EndedRun { exit, stopped, users: 0, requests: 0 };
         if !self.config.enabled {
             let message = "the connection is off: turn it on with `provisioner enable`, which sets `enabled = true` under \
                            [connection]";
-            return Err(ended(Exit::ConnectionUnusable, "connection-off", message.to_owned()));
+            return Err(ended(Exit::ConnectionUnusable, Stopped::new("connection-off", message.to_owned())));
         }
         if let Some(unknown) = options
             .allow_empty_scope
@@ -256,36 +251,35 @@ impl Provisioner {
             let names = self.config.rules.iter().map(|rule| rule.name.as_str());
             let meant = nearest(unknown.as_str(), names)
                 .map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
-            let message = format!("unknown rule {:?} in --allow-empty-scope{meant}", unknown.as_str());
-            return Err(ended(Exit::Usage, "unknown-rule", message));
+            let message =
+                format!("unknown rule {:?} among the rules that may match no user{meant}", unknown.as_str());
+            return Err(ended(Exit::Usage, Stopped::new("unknown-rule", message)));
         }
         let identity = &self.config.source.identity;
         if let Some(last) = loaded.source.as_ref().filter(|last| *last != identity)
             && !options.accept_new_source
         {
-            return Err(ended(
-                Exit::Usage,
-                "source-changed",
-                source_checks::other_source_words(last, identity),
-            ));
+            return Err(ended(Exit::Usage, source_checks::other_source(last, identity).into()));
         }
         let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
-            let message = format!("{error}; {}", error.way_out());
-            ended(Exit::SourceUnreadable, "source-unreadable", message)
+            let stopped = Stopped::new("source-unreadable", format!("{error}; {}", error.way_out()));
+            let is_empty = *error.problem() == SourceProblem::Empty;
+            let confirmation = is_empty.then_some(Confirmation::EmptySource);
+            ended(Exit::SourceUnreadable, Stopped { confirmation, ..stopped })
         })?;
         let users = snapshot.users.len() as u64;
-        let refused = |exit, code, message| EndedRun { users, ..ended(exit, code, message) };
+        let refused = |exit, refusal: Refusal| EndedRun { users, ..ended(exit, refusal.into()) };
         if !options.accept_new_source
-            && let Some(message) = source_checks::other_users(&snapshot.users, &loaded.records)
+            && let Some(refusal) = source_checks::other_users(&snapshot.users, &loaded.records)
         {
-            return Err(refused(Exit::Usage, "source-changed", message));
+            return Err(refused(Exit::Usage, refusal));
         }
         let allowed = &options.allow_empty_scope;
         let empty = source_checks::match_nobody(&self.config, &snapshot.users);
         let doubtful =
             source_checks::empty_rules(&self.config, &snapshot.users, &loaded.records, &empty, allowed);
-        if let Some(message) = doubtful {
-            return Err(refused(Exit::SourceUnreadable, "rule-matches-nobody", message));
+        if let Some(refusal) = doubtful {
+            return Err(refused(Exit::SourceUnreadable, refusal));
         }
         let duplicate_names = duplicate_names(&self.config, &snapshot.users);
         let client = self.client();
@@ -294,7 +288,7 @@ impl Provisioner {
         self.store.amend_connection(|connection| connection.last_test = Some(self.test_record(&report)));
         let stopped = |exit, stopped| EndedRun { exit, stopped, users, requests };
         if !report.succeeded() {
-            let failed = Stopped { code: "connection-test-failed", message: report.to_string() };
+            let failed = Stopped::new("connection-test-failed", report.to_string());
             return Err(stopped(Exit::ConnectionUnusable, failed));
         }
         let mut changes = Vec::new();
@@ -349,7 +343,7 @@ impl Provisioner {
         Ok(prepared)
     }
 
-    /// The guard, the writes, and the report.
+    /// Asks the delete guard, writes, and returns the report.
     pub(crate) async fn carry_out(
         &self,
         prepared: Result<PreparedRun, EndedRun>,
@@ -363,8 +357,9 @@ impl Provisioner {
                 let now = self.environment.clock.now();
                 match delete_guard::check(&self.config.options, &prepared, now, options.approve_removals) {
                     Err(error) => {
-                        let message = error.to_string();
-                        let stopped = Some((Exit::DeleteGuard, Stopped { code: "delete-guard", message }));
+                        let stopped = Stopped::new("delete-guard", error.to_string())
+                            .confirmed_by(Confirmation::Removals(error.planned()));
+                        let stopped = Some((Exit::DeleteGuard, stopped));
                         RunReport::new(
                             Vec::new(),
                             prepared.users,
@@ -400,7 +395,8 @@ impl Provisioner {
     }
 }
 
-/// What the connection's lessons depend on, besides its URL: other credentials or another method, and they are forgotten.
+/// Returns the settings that what was learned depends on, besides the URL: other credentials or another method invalidate
+/// it.
 fn learned_under(config: &Config) -> String {
     format!("{} {:?}", config.authentication.fingerprint(), config.options.update_method)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Exit {
@@ -18,12 +18,12 @@ pub enum Exit {
     DeleteGuard = 4,
     /// The source could not be read whole.
     SourceUnreadable = 5,
-    /// The run was ended by a signal; what was done is stored, and the next run goes on.
+    /// The run was ended by a signal. Finished work is stored, and the next run resumes.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// The number that the process ends with.
+    /// Returns the exit code of the process.
     pub const fn code(self) -> u8 {
         self as u8
     }

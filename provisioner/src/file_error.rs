@@ -1,8 +1,8 @@
-//! Why a file cannot be read, in words.
+//! Plain words for errors of files.
 
 use std::io::ErrorKind;
 
-/// What a person has to know of `kind`. The standard library calls a file that is missing an entity.
+/// Returns `kind` in plain words: the standard library calls a missing file an entity.
 pub(crate) fn words(kind: ErrorKind) -> String {
     match kind {
         ErrorKind::NotFound => "there is no such file".to_owned(),

@@ -12,24 +12,24 @@ use scim::precis::user_name_key;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::{Host, Url};
 
-/// Why a text is no identifier of the kind that was asked for.
+/// A text that is not an identifier of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
-    /// Nothing, or nothing but blanks.
+    /// The text is empty or blank.
     #[error("the {0} is empty")]
     Empty(&'static str),
     /// A target id that cannot be a segment of a URL path.
-    #[error("the target id cannot stand in a URL path: it is `.` or `..`, or has control characters")]
+    #[error("the target id has no place in a URL path: it is `.` or `..`, or has control characters")]
     NotASegment,
     /// A URL that does not parse.
-    #[error("it is not an absolute URL: {0}")]
+    #[error("expected an absolute URL: {0}")]
     NotAUrl(url::ParseError),
     /// A URL of another scheme than http and https.
     #[error("unsupported URL scheme `{0}`; use https or http")]
     Scheme(String),
     /// A URL with a user name or a password in it.
-    #[error("the URL carries a user name or a password")]
+    #[error("the URL must not have a user name or a password")]
     UserInfo,
     /// A URL with something after the path.
     #[error("the URL has a {0}: only scheme, host, port and path are allowed")]
@@ -40,7 +40,7 @@ pub enum IdError {
 macro_rules! textual {
     ($($name:ident),+) => {$(
         impl $name {
-            /// The text as it was written.
+            /// Returns the text as it was written.
             pub fn as_str(&self) -> &str {
                 &self.text
             }
@@ -150,7 +150,7 @@ impl UserName {
         Ok(Self { folded: user_name_key(&text).into_owned(), text })
     }
 
-    /// The key that two user names share when a target takes them for the same ([`scim::precis`]).
+    /// Returns the key that two user names share if a target treats them as the same ([`scim::precis`]).
     pub fn folded(&self) -> &str {
         &self.folded
     }
@@ -223,12 +223,12 @@ impl ScimUrl {
         Ok(Self { url, text })
     }
 
-    /// The canonical text: the key under which state is kept.
+    /// Returns the canonical text, the key of the stored state.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The URL of a resource below the base, each segment percent-encoded.
+    /// Returns the URL of a resource below the base, with each segment percent-encoded.
     ///
     /// A segment is a word of the protocol or a [`TargetId`], which is never `.` or `..`.
     pub fn resource(&self, segments: &[&str]) -> Url {
@@ -303,9 +303,9 @@ mod tests {
         check_url("http://127.0.0.1:8080/scim", Ok("http://127.0.0.1:8080/scim"));
         check_url("HTTPS://Api.Example.com:443//", Ok("https://api.example.com"));
         check_url("https://api.example.com", Ok("https://api.example.com"));
-        check_url("scim", Err("it is not an absolute URL: relative URL without a base"));
+        check_url("scim", Err("expected an absolute URL: relative URL without a base"));
         check_url("ftp://h/scim", Err("unsupported URL scheme `ftp`; use https or http"));
-        check_url("https://u:p@h/scim", Err("the URL carries a user name or a password"));
+        check_url("https://u:p@h/scim", Err("the URL must not have a user name or a password"));
         let rest = "only scheme, host, port and path are allowed";
         check_url("https://h/scim?a=b", Err(&format!("the URL has a query: {rest}")));
         check_url("https://h/scim#a", Err(&format!("the URL has a fragment: {rest}")));
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_could_address_something_else_are_refused() {
+    fn target_id_that_is_no_path_segment_is_refused() {
         for text in ["", " ", ".", "..", "a\tb", "\n"] {
             assert!(text.parse::<TargetId>().is_err(), "{text:?}");
         }

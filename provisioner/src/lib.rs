@@ -1,7 +1,8 @@
 //! An outbound SCIM provisioner for a PingOne-to-Aquera connection.
 //!
-//! [`Config`] says what is wanted, [`Environment`] what it runs on, and [`Provisioner`] does it. The core (rules, mapping, policy,
-//! differences) is synchronous and free of I/O; async lives in the HTTP client and the state.
+//! [`Config`] is the configuration, [`Environment`] has time, network and disk, and [`Provisioner`] carries out runs. The
+//! core (rules, mapping, policy, differences) is synchronous and free of I/O; async lives in the HTTP client and the
+//! state.
 
 pub mod account_values;
 pub mod causes;

@@ -1,7 +1,7 @@
-//! The mapping: what a target user is made of, from a PingOne user.
+//! The mapping: the wanted values of a target user, from a PingOne user.
 //!
-//! A mapping is a table of target paths, each with where its value comes from: a source attribute, or an expression.
-//! It knows nothing of what the target has already; comparing and writing are the engine's.
+//! A mapping is a table of target paths, each with the origin of its value: a source attribute, or an expression. It does
+//! not know the target; comparing and writing are the engine's tasks.
 
 mod desired;
 mod expression;
@@ -53,24 +53,22 @@ const DEFAULTS: [(&str, &str); 22] = [
 /// Characters of an expression that an error repeats.
 const EXPRESSION: usize = 200;
 
-/// Why a user cannot be mapped. Names attributes and expressions, never values.
+/// A user that cannot be mapped. The error names attributes and expressions, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MappingError {
     /// The source attribute is an object or an array.
-    #[error(
-        "failed to map `{from}` to `{target}`: it is {found}, and only a text, a number or a boolean can be mapped"
-    )]
+    #[error("failed to map `{from}` to `{target}`: expected a text, a number or a boolean, found {found}")]
     NotScalar {
         /// The source attribute.
         from: String,
         /// The target.
         target: String,
-        /// What it is.
+        /// The type of the value.
         found: &'static str,
     },
     /// The value cannot be read as true or false.
-    #[error("failed to map `{from}` to `{target}`: the target takes true or false only")]
+    #[error("failed to map `{from}` to `{target}`: expected true or false")]
     NotBoolean {
         /// The source attribute or the expression.
         from: String,
@@ -84,11 +82,11 @@ pub enum MappingError {
         target: String,
         /// The expression.
         expression: String,
-        /// What went wrong.
+        /// The error of the expression.
         why: EvaluationError,
     },
     /// There is no user name.
-    #[error("failed to make a user name: what is mapped to `userName` is absent or empty")]
+    #[error("failed to map `userName`: its value is absent or empty")]
     NoUserName,
 }
 
@@ -101,14 +99,14 @@ pub struct Mapping {
     fingerprint: String,
 }
 
-/// Where `externalId` comes from.
+/// The origin of `externalId`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ExternalId {
-    /// It is the source id.
+    /// The source id.
     SourceId,
-    /// A line of the mapping says.
+    /// A line of the mapping.
     Mapped,
-    /// It is not written.
+    /// None: it is not written.
     Off,
 }
 
@@ -120,7 +118,7 @@ pub(crate) struct Entry {
     pub(crate) origin: Origin,
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Debug, Clone)]
 pub(crate) enum Origin {
     /// A source attribute, by its dotted path.
@@ -130,7 +128,7 @@ pub(crate) enum Origin {
 }
 
 impl Default for Mapping {
-    /// The default mappings.
+    /// Returns the default mappings.
     fn default() -> Self {
         static DEFAULT: LazyLock<Mapping> = LazyLock::new(Mapping::of_defaults);
         DEFAULT.clone()
@@ -148,7 +146,7 @@ impl Mapping {
         Self::explicit(DEFAULTS.into_iter().filter_map(entry).collect())
     }
 
-    /// A mapping of these lines only; their targets are different ones, and `userName` is among them.
+    /// Creates a mapping of these lines only; their targets differ, and `userName` is among them.
     pub(crate) fn explicit(mut entries: Vec<Entry>) -> Self {
         entries.sort_by(|one, other| one.target.cmp(&other.target));
         let external_id = TargetPath::external_id();
@@ -169,7 +167,7 @@ impl Mapping {
         self.external_id == ExternalId::Mapped
     }
 
-    /// The same without an `externalId` that no line maps.
+    /// Returns the mapping without an `externalId` that no line maps.
     pub(crate) fn without_external_id(self) -> Self {
         if self.external_id != ExternalId::SourceId {
             return self;
@@ -180,8 +178,8 @@ impl Mapping {
         Self { external_id: ExternalId::Off, targets, fingerprint, ..self }
     }
 
-    /// What the target should carry for a user. An absent, null or empty value is an absent attribute; `externalId`
-    /// is the source id unless it is mapped, or left out by the options.
+    /// Returns the values that the target should carry for a user. An absent, null or empty value is an absent attribute;
+    /// `externalId` is the source id unless it is mapped or the options omit it.
     ///
     /// # Errors
     ///
@@ -200,7 +198,8 @@ impl Mapping {
         Desired::new(values).ok_or(MappingError::NoUserName)
     }
 
-    /// Everything that keeps a user from being mapped, in the order of the targets; empty where [`Mapping::apply`] succeeds.
+    /// Returns every problem that keeps a user from being mapped, in the order of the targets; none if [`Mapping::apply`]
+    /// succeeds.
     pub fn problems(&self, user: &SourceUser) -> Vec<MappingError> {
         let mut problems = Vec::new();
         // Problems are gathered here, so nothing ends the walk.
@@ -240,7 +239,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// The user name that [`Mapping::apply`] would come to; `None` if it would fail for want of one.
+    /// Returns the user name of [`Mapping::apply`], or `None` if the mapping has none for the user.
     pub(crate) fn user_name(&self, user: &SourceUser) -> Option<UserName> {
         let path = TargetPath::user_name();
         let entry = self.entries.iter().find(|entry| entry.target == path)?;
@@ -251,17 +250,17 @@ impl Mapping {
         entry.fit(value).ok()??.as_str()?.parse().ok()
     }
 
-    /// 32 hex characters that stand for the mapping, the same from run to run and for the same lines in any order.
+    /// Returns 32 hex characters that identify the mapping, the same in every run and for the same lines in any order.
     pub fn fingerprint(&self) -> String {
         self.fingerprint.clone()
     }
 
-    /// Every target with where its value comes from, as a person wrote it, in the order of the targets.
+    /// Returns every target with the origin of its value as written in the file, in the order of the targets.
     pub fn lines(&self) -> impl Iterator<Item = (&TargetPath, &str)> {
         self.entries.iter().map(|entry| (&entry.target, entry.origin.text()))
     }
 
-    /// Every target that the mapping may write, `externalId` included.
+    /// Returns every target that the mapping may write, including `externalId`.
     pub fn targets(&self) -> Arc<[TargetPath]> {
         Arc::clone(&self.targets)
     }
@@ -277,8 +276,8 @@ fn fingerprint_of(entries: &[Entry]) -> String {
 }
 
 impl Entry {
-    /// The value as the target takes it: a number that goes into a text becomes one, a text that goes into a boolean
-    /// must be `true` or `false`, as it is in CSV. `None` for no value.
+    /// Returns the value in the type of the target, or `None` for no value. A number becomes a text if the target is one;
+    /// a text becomes a boolean if it is `true` or `false`, as in CSV.
     fn fit(&self, value: Value) -> Result<Option<Value>, MappingError> {
         match (self.kind, value) {
             (_, Value::Null) => Ok(None),
@@ -307,7 +306,7 @@ impl Origin {
     }
 }
 
-/// The scalar at a dotted path, null where there is none; else what stands there.
+/// Returns the scalar at a dotted path, or null if there is none. The error is the type of any other value.
 fn attribute(user: &Value, path: &str) -> Result<Value, &'static str> {
     let mut value = user;
     for name in path.split('.') {

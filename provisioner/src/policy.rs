@@ -1,14 +1,14 @@
-//! The policy: what the preferences make of a change, as two pure functions. [`decide_owned`] decides for users that a rule
-//! owns, [`decide_leave`] for users that have left.
+//! The policy: the effect of the preferences on a change, as two pure functions. [`decide_owned`] decides for users that
+//! a rule owns, [`decide_leave`] for users that have left.
 //!
-//! The policy knows no HTTP, no state and no attributes; what a target does with a decision is the engine's concern.
-//! A snapshot holds the whole cross product (`tests/it/policy.rs`).
+//! The policy knows no HTTP, no state and no attributes; the engine carries out its decisions. A snapshot holds the whole
+//! cross product (`tests/it/policy.rs`).
 
 use serde::{Deserialize, Serialize};
 
 use crate::preferences::{Preferences, RemoveAction};
 
-/// Why a linked user is no longer owned by a rule.
+/// The reason for which a linked user is no longer owned by a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Leave {
@@ -20,7 +20,7 @@ pub enum Leave {
     RuleDeleted,
 }
 
-/// What happened at the source since the last run to a user that a rule owns.
+/// The change at the source since the last run of a user that a rule owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnedChange {
     /// The user is not linked.
@@ -40,7 +40,7 @@ pub enum OwnedChange {
     },
 }
 
-/// What is known about the account at the target.
+/// The known state of the account at the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountState {
     /// No account of that user name.
@@ -66,14 +66,14 @@ pub enum AccountState {
         /// Whether a removal was finished here (by Disable).
         deprovisioned_here: bool,
     },
-    /// Linked, and found gone at the target.
+    /// Linked, and found to be gone at the target.
     LinkedGone,
 }
 
-/// How the account of an owned user is changed.
+/// The change of the account of an owned user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountChange {
-    /// Nothing is written.
+    /// The account is not written.
     Unwritten {
         /// The attributes are out of date and stay so: updation is off.
         attributes_withheld: bool,
@@ -104,7 +104,7 @@ impl AccountChange {
         }
     }
 
-    /// The value of `active` that is written, if any.
+    /// Returns the value of `active` that is written, if any.
     pub const fn active(self) -> Option<bool> {
         match self {
             Self::Unwritten { .. } | Self::Attributes { .. } => None,
@@ -128,7 +128,7 @@ impl AccountChange {
         }
     }
 
-    /// The same change without a write of `active`.
+    /// Returns the change without a write of `active`.
     pub(crate) const fn without_active(self) -> Self {
         match self {
             Self::Active { attributes: true, .. } => Self::Attributes { active_withheld: false },
@@ -139,7 +139,7 @@ impl AccountChange {
         }
     }
 
-    /// The same change as far as it concerns `active`.
+    /// Returns the part of the change that concerns `active`.
     pub(crate) const fn without_attributes(self) -> Self {
         match self {
             Self::Active { active, .. } => Self::Active { active, attributes: false },
@@ -150,7 +150,7 @@ impl AccountChange {
     }
 }
 
-/// Why a user without an account is given none.
+/// The reason for which no account is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotCreated {
     /// Creation is off.
@@ -159,7 +159,7 @@ pub enum NotCreated {
     DisabledAtSource,
 }
 
-/// Why no account can be assigned to a user.
+/// The reason for which no account can be assigned to a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAccount {
     /// Several accounts match.
@@ -168,7 +168,7 @@ pub enum NoAccount {
     AccountLinkedElsewhere,
 }
 
-/// What to do about a user that a rule owns.
+/// The decision about a user that a rule owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnedDecision {
     /// A new account is created, active.
@@ -178,7 +178,7 @@ pub enum OwnedDecision {
     },
     /// No account is created: the user is unsynced.
     NotCreated {
-        /// Why.
+        /// The reason.
         reason: NotCreated,
         /// Whether the link to an account that is gone is dropped.
         drops_link: bool,
@@ -192,7 +192,7 @@ pub enum OwnedDecision {
 }
 
 impl OwnedDecision {
-    /// How an account that exists is changed; `None` if there is no account yet.
+    /// Returns the change of an existing account, or `None` if there is no account yet.
     pub const fn change(self) -> Option<AccountChange> {
         match self {
             Self::Adopt(change) | Self::Linked(change) => Some(change),
@@ -200,7 +200,7 @@ impl OwnedDecision {
         }
     }
 
-    /// The same decision with another change of the account, if it has one.
+    /// Returns the decision with another change of the account, if it has one.
     pub(crate) fn map_change(self, map: impl FnOnce(AccountChange) -> AccountChange) -> Self {
         match self {
             Self::Adopt(change) => Self::Adopt(map(change)),
@@ -219,7 +219,7 @@ impl OwnedDecision {
     }
 }
 
-/// What to do about a user that has left.
+/// The decision about a user that has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaveDecision {
     /// Nothing: the user has no account, or its removal was finished before.

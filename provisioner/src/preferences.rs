@@ -1,11 +1,11 @@
 //! The connection preferences: sixty-four settings can be written down, twenty-two mean something.
 //!
-//! [`Preferences`] can hold those twenty-two only. [`RawPreferences`] is what a person writes; turning one into the
-//! other names every contradiction at once. What each setting causes is the policy's business, not this module's.
+//! [`Preferences`] can hold those twenty-two only. [`RawPreferences`] is the form in a file; its conversion names every
+//! contradiction at once. The policy defines the effect of each setting.
 
 use serde::{Deserialize, Serialize};
 
-/// What happens to an account whose user is gone: the *Remove Action*.
+/// The *Remove Action*: the change of an account whose user is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RemoveAction {
@@ -27,7 +27,7 @@ pub struct Preferences {
 /// *Enable users updation* with its child *Enable users disable*; each with the deprovisioning that it leaves possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Updation {
-    /// Nothing is updated.
+    /// No account is updated.
     Off(Option<DeleteOnly>),
     /// Attributes are updated, `active` is not.
     Attributes(Option<DeleteOnly>),
@@ -51,7 +51,7 @@ pub struct Deprovision {
     pub on_rule_deletion: bool,
 }
 
-/// The six preferences as a person writes them; what is not written is `false`.
+/// The six preferences as a person writes them; a missing one is `false`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RawPreferences {
@@ -82,7 +82,7 @@ pub enum Contradiction {
     #[error("`remove-action` is \"disable\" while `enable-users-disable` is off")]
     RemoveActionWithoutDisable,
     /// Both Remove Actions are possible and none was chosen.
-    #[error("`remove-action` is not written, though delete and disable are both possible")]
+    #[error("`remove-action` is missing, and both delete and disable are possible")]
     RemoveActionMissing,
     /// Deprovision on rule deletion is on, deprovisioning is off.
     #[error("`deprovision-on-rule-deletion` is on while `enable-users-deprovision` is off")]
@@ -90,7 +90,7 @@ pub enum Contradiction {
 }
 
 impl Contradiction {
-    /// The option at fault.
+    /// Returns the option at fault.
     pub fn option(self) -> &'static str {
         match self {
             Self::DisableWithoutUpdation => "enable-users-disable",
@@ -101,7 +101,7 @@ impl Contradiction {
         }
     }
 
-    /// What to do about it.
+    /// Returns the way out.
     pub fn help(self) -> &'static str {
         match self {
             Self::DisableWithoutUpdation => {
@@ -142,7 +142,7 @@ impl Preferences {
         matches!(self.updation, Updation::AttributesAndDisable(_))
     }
 
-    /// How users are deprovisioned, if they are.
+    /// Returns how users are deprovisioned, if they are.
     pub fn deprovisions(self) -> Option<Deprovision> {
         match self.updation {
             Updation::Off(delete) | Updation::Attributes(delete) => {
@@ -155,14 +155,14 @@ impl Preferences {
         }
     }
 
-    /// The twenty-two valid settings, in the order of [`RawPreferences::all`].
+    /// Returns the twenty-two valid settings, in the order of [`RawPreferences::all`].
     pub fn all() -> impl Iterator<Item = Self> {
         RawPreferences::all().filter_map(|raw| Self::try_from(raw).ok())
     }
 }
 
 impl RawPreferences {
-    /// The sixty-four settings that can be written with an explicit Remove Action.
+    /// Returns the sixty-four settings that can be written with an explicit Remove Action.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..64_u8).map(|bits| Self {
             enable_users_creation: bits & 32 != 0,
@@ -174,7 +174,7 @@ impl RawPreferences {
         })
     }
 
-    /// Every contradiction in the setting, judged by what is written.
+    /// Returns every contradiction in the written setting.
     pub fn contradictions(self) -> Vec<Contradiction> {
         let disable_chosen = self.remove_action == Some(RemoveAction::Disable);
         let mut found = Vec::new();

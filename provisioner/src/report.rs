@@ -1,16 +1,16 @@
-//! What a run says: one line a user, and a summary. The JSON of these types is part of the outer face.
+//! The report of a run: one line per user, and a summary. The JSON of these types is a public interface.
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::exit::Exit;
-use crate::ids::{SourceId, TargetId, UserName};
+use crate::ids::{RuleName, SourceId, TargetId, UserName};
 use crate::policy::Leave;
 
-/// What was done, weakest first: a line names the strongest.
+/// The operation on an account, weakest first: a line names the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
-    /// Nothing.
+    /// No operation.
     None,
     /// An existing account was linked.
     Link,
@@ -26,7 +26,7 @@ pub enum Operation {
     Delete,
 }
 
-/// How it ended, best first: a line names the worst.
+/// The outcome, best first: a line names the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -40,7 +40,7 @@ pub enum Outcome {
     Failed,
 }
 
-/// Why.
+/// The reason of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "`explain` says each in words")]
@@ -75,7 +75,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// What it means and what to do, for a person.
+    /// Returns the meaning and the way out, for a person.
     pub const fn explain(self) -> &'static str {
         match self {
             Self::Done => "carried out",
@@ -132,7 +132,7 @@ impl Reason {
         }
     }
 
-    /// [`Reason::explain`], where `operation` is known: what helps an update does not help a disable.
+    /// Returns the text of [`Reason::explain`] for a known `operation`: advice for an update does not help a Disable.
     pub const fn explain_for(self, operation: Operation) -> &'static str {
         match (self, operation) {
             (Self::IgnoredByTarget, Operation::Disable) => {
@@ -146,7 +146,7 @@ impl Reason {
     }
 }
 
-/// What happened at the source.
+/// The change at the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words of the outer face, explained in the README")]
@@ -174,7 +174,7 @@ impl From<Leave> for ChangeLabel {
     }
 }
 
-/// The word of an enum of the outer face, as its JSON spells it.
+/// Returns the word of an enum variant, as JSON spells it.
 pub(crate) fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
@@ -196,13 +196,13 @@ pub struct UserLine {
     pub user_name: UserName,
     /// Its account's id at the target, while it has one.
     pub target_id: Option<TargetId>,
-    /// What happened at the source.
+    /// The change at the source.
     pub change: ChangeLabel,
     /// The strongest operation that was decided.
     pub operation: Operation,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// More for a person: status, the target's own words, attribute names. Never values or credentials.
     pub detail: Option<String>,
@@ -211,14 +211,40 @@ pub struct UserLine {
     pub failed_deprovision: bool,
 }
 
-/// Why a run ended before its time.
+/// The reason of an early end of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stopped {
     /// A stable word: `connection-off`, `connection-test-failed`, `unauthorized`, `delete-guard`, `source-unreadable`, `state`, `interrupted`.
     pub code: &'static str,
-    /// What happened and what to do.
+    /// The problem and the way out.
     pub message: String,
+    /// The confirmation with which the run would have gone on.
+    #[serde(skip)]
+    pub confirmation: Option<Confirmation>,
+}
+
+impl Stopped {
+    pub(crate) const fn new(code: &'static str, message: String) -> Self {
+        Self { code, message, confirmation: None }
+    }
+
+    pub(crate) fn confirmed_by(self, confirmation: Confirmation) -> Self {
+        Self { confirmation: Some(confirmation), ..self }
+    }
+}
+
+/// A confirmation by a person, which lets a run go on that is stopped otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// The users come from another source than in the last run.
+    NewSource,
+    /// The source has no users.
+    EmptySource,
+    /// These rules match no user.
+    EmptyScope(Vec<RuleName>),
+    /// This number of removals and disables is carried out.
+    Removals(u64),
 }
 
 /// The figures of one run.
@@ -235,7 +261,7 @@ pub struct Summary {
     pub partial: u64,
     /// Of these: failed.
     pub failed: u64,
-    /// Of the failed: those that were to be removed.
+    /// Of the failed: the users that were to be removed.
     pub failed_deprovisions: u64,
     /// Users in the source.
     pub users: u64,
@@ -263,19 +289,19 @@ fn exit_code<S: Serializer>(exit: &ExitField, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_u8(exit.0.code())
 }
 
-/// All that a run has to say.
+/// The report of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunReport {
-    /// One line a user that had something to do: those in the source in its order, then those that are gone.
+    /// One line for each user that had something to do: those in the source in its order, then the deleted ones.
     pub lines: Vec<UserLine>,
     /// The figures.
     pub summary: Summary,
-    /// How the run ended.
+    /// The end of the run.
     pub exit: Exit,
 }
 
 impl RunReport {
-    /// A report over `lines`; `stopped` says why the run ended early, with the exit code that belongs to it.
+    /// Creates the report of `lines`; `stopped` is the reason of an early end, with its exit code.
     pub(crate) fn new(
         lines: Vec<UserLine>,
         users: u64,

@@ -1,8 +1,8 @@
 //! A rule: which users are in scope, and by which mapping.
 //!
-//! Which of several rules owns a user, and what a rule that is gone or turned off means, is the engine's business.
+//! The engine decides which of several matching rules owns a user, and handles rules that are deleted or off.
 
-use scim::filter::{AttrFacts, AttrInfo, Filter};
+use scim::filter::{AttrFacts, AttrInfo, Filter, TextKind};
 use scim::path::AttrPath;
 
 use crate::ids::RuleName;
@@ -16,9 +16,9 @@ pub struct Rule {
     pub name: RuleName,
     /// Off: the rule's users are left alone.
     pub enabled: bool,
-    /// Who is in scope; everyone where there is none.
+    /// The filter that selects the users; `None` selects all.
     pub filter: Option<Filter>,
-    /// What is written for them.
+    /// The mapping of the selected users.
     pub mapping: Mapping,
 }
 
@@ -28,7 +28,7 @@ impl Rule {
         self.filter.as_ref().is_none_or(|filter| filter.matches(&user.attributes, &PingOneUser))
     }
 
-    /// 32 hex characters that stand for name and filter, the same from run to run.
+    /// Returns 32 hex characters that identify name and filter, the same in every run.
     pub fn fingerprint(&self) -> String {
         match &self.filter {
             Some(filter) => fingerprint([self.name.as_str(), &filter.to_string()]),
@@ -37,8 +37,8 @@ impl Rule {
     }
 }
 
-/// How PingOne attributes compare: ids exactly, dates by instant, user names by their key ([`scim::precis`]), other strings
-/// without case.
+/// The comparison of PingOne attributes: ids exactly, dates by instant, user names by their key ([`scim::precis`]), other
+/// strings without case.
 struct PingOneUser;
 
 impl AttrInfo for PingOneUser {
@@ -48,10 +48,15 @@ impl AttrInfo for PingOneUser {
 
     fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
         let leaf = path.sub.as_ref().unwrap_or(&path.name).as_str();
+        let is_date_time = ["createdAt", "updatedAt"].iter().any(|name| leaf.eq_ignore_ascii_case(name));
+        let is_user_name = path.sub.is_none() && leaf.eq_ignore_ascii_case("username");
         Some(AttrFacts {
             case_exact: self.case_exact(path),
-            date_time: ["createdAt", "updatedAt"].iter().any(|name| leaf.eq_ignore_ascii_case(name)),
-            user_name: path.sub.is_none() && leaf.eq_ignore_ascii_case("username"),
+            text: match (is_date_time, is_user_name) {
+                (true, _) => TextKind::DateTime,
+                (false, true) => TextKind::UserName,
+                (false, false) => TextKind::Plain,
+            },
             extension: path.urn.as_ref(),
         })
     }

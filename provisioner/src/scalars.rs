@@ -1,4 +1,4 @@
-//! What visitors of JSON that differ in arrays and objects have in common.
+//! The common part of visitors of JSON that differ in arrays and objects.
 
 /// The methods of a `Visitor` whose value is a JSON value, for everything that is neither an array nor an object.
 macro_rules! visit_scalars {

@@ -1,4 +1,4 @@
-//! Signals that ask a program to end: Ctrl-C, and what a supervisor or a closed terminal sends.
+//! Signals that ask a program to end: Ctrl-C, and those of a supervisor or a closed terminal.
 
 /// The signals that ask a program to end.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next signal, and returns what happened, in words.
+    /// Waits for the next signal, and returns its description.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupted",
@@ -62,7 +62,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next signal, and returns what happened, in words.
+    /// Waits for the next signal, and returns its description.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupted",
@@ -89,7 +89,7 @@ impl Signals {
         Ok(Self)
     }
 
-    /// Waits for the next signal, and returns what happened, in words.
+    /// Waits for the next signal, and returns its description.
     pub async fn next(&mut self) -> &'static str {
         drop(tokio::signal::ctrl_c().await);
         "interrupted"

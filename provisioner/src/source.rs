@@ -1,7 +1,7 @@
 //! The identity source: PingOne users, read completely from a file and validated before the run acts on them.
 //!
 //! A user that is missing from a snapshot is a deleted user, so a snapshot is either complete or an error: no line is
-//! skipped, nothing is guessed. Who of the users is in scope, and what of them is written, is decided elsewhere.
+//! skipped, nothing is guessed. Rules and mappings are applied elsewhere.
 
 mod attributes;
 mod csv;
@@ -41,7 +41,7 @@ pub struct SourceUser {
 }
 
 impl SourceUser {
-    /// The hex SHA-256 of the user object, the same for the same content whatever the order of its members.
+    /// Returns the hex SHA-256 of the user object, the same for the same content in any order of its members.
     pub fn digest(&self) -> String {
         fingerprint::digest([&self.attributes])
     }
@@ -56,16 +56,16 @@ pub struct Snapshot {
     pub digest: String,
 }
 
-/// Where the users are read from.
+/// The source of the users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceConfig {
-    /// What sort of source it is.
+    /// The kind of the source.
     pub kind: SourceKind,
     /// The file, relative paths resolved against the folder of the configuration.
     pub path: PathBuf,
     /// Kind and path as they were written: another identity than that of the last run is another source.
     pub identity: String,
-    /// What filters and mappings may name.
+    /// The attributes that filters and mappings may name.
     pub attributes: Attributes,
 }
 
@@ -77,7 +77,7 @@ pub enum SourceKind {
     File,
 }
 
-/// The formats of a source file, told apart by the extension.
+/// The formats of a source file, by its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Ndjson,
@@ -86,7 +86,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The format that the extension of `path` stands for.
+    /// Returns the format for the extension of `path`.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "ndjson" | "jsonl" => Some(Self::Ndjson),
@@ -97,14 +97,14 @@ impl Format {
     }
 }
 
-/// Reads the whole source, or says why it cannot be read whole.
+/// Reads the whole source, or fails if any part is invalid.
 ///
 /// `allow_empty` accepts a source without a single user, which otherwise is taken for a mistake.
 ///
 /// # Errors
 ///
-/// The file cannot be read, is cut off or malformed anywhere, holds a user without an id or a user name, holds one id
-/// or one key of an object twice, is one page of many, or is empty. The first of several problems is told.
+/// The file cannot be read, is cut off or malformed anywhere, holds a user without an id or a user name, holds one id or
+/// one key of an object twice, is one page of many, or is empty. The first of several problems is returned.
 pub fn read(source: &SourceConfig, allow_empty: bool) -> Result<Snapshot, SourceError> {
     let Inspection { users, mut problems, count, .. } = inspect(source, allow_empty);
     if !problems.is_empty() {
@@ -114,7 +114,7 @@ pub fn read(source: &SourceConfig, allow_empty: bool) -> Result<Snapshot, Source
     Ok(Snapshot { users, digest })
 }
 
-/// What is in a source, whole or not.
+/// The content of a source, complete or not.
 #[derive(Debug)]
 pub(crate) struct Inspection {
     /// The users that can be read.
@@ -123,7 +123,7 @@ pub(crate) struct Inspection {
     pub(crate) columns: Vec<String>,
     /// The first of the problems, in the order of the file.
     pub(crate) problems: Vec<SourceError>,
-    /// How many problems there are.
+    /// The number of problems.
     pub(crate) count: usize,
 }
 
@@ -172,7 +172,7 @@ const MOST: usize = 100;
 /// A problem, and the byte it was met at where it has a place.
 type LocatedProblem = (Option<usize>, SourceProblem);
 
-/// What is wrong with a source: a start, and how much more.
+/// The problems of a source: the first few, and the number of the others.
 #[derive(Default)]
 struct Problems {
     first: Vec<LocatedProblem>,
@@ -184,7 +184,7 @@ impl Problems {
         self.push_with(|| problem);
     }
 
-    /// Keeps a problem that takes work to be told.
+    /// Adds a problem whose description takes work.
     fn push_with(&mut self, problem: impl FnOnce() -> LocatedProblem) {
         self.count += 1;
         if self.first.len() < MOST {
@@ -193,7 +193,7 @@ impl Problems {
     }
 }
 
-/// The users, and the names of the columns in which they stand.
+/// Parses the users, and the names of the columns in which they are.
 fn parse(
     text: &str,
     format: Format,

@@ -1,4 +1,4 @@
-//! Durable state: what the provisioner knows of each user and of the connection, kept over runs and crashes.
+//! Durable state: the knowledge of each user and of the connection, kept over runs and crashes.
 //!
 //! The records here are plain data; [`store`] keeps them in SQLite. Links belong to a SCIM URL: everything but the
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
@@ -20,10 +20,10 @@ use crate::ids::{RuleName, SourceId, UserName};
 use crate::report::{Operation, Outcome, Reason};
 use crate::target::lookup::SearchKeys;
 
-/// How the detail of a write begins that was not sent, since others of its kind were ignored.
+/// The beginning of the detail of a write that was not sent because others of its kind were ignored.
 pub(crate) const NOT_SENT: &str = "not sent";
 
-/// All that is known of one source user at one target.
+/// The state of one source user at one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Record {
@@ -35,13 +35,13 @@ pub struct Record {
     pub link: Option<Link>,
     /// A write that was about to be sent and whose outcome is not known.
     pub intent: Option<Intent>,
-    /// What the POST behind an unresolved [`Intent::Create`] carried.
+    /// The keys in the POST of an unresolved [`Intent::Create`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posted: Option<Posted>,
     /// User names that were sent to its account by writes whose outcome is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub renamed_to: Vec<UserName>,
-    /// How the user stood after the last run that had something to say of it.
+    /// The user's status after the last run that reported it.
     #[serde(rename = "situation")]
     pub last_reported: Option<LastReported>,
     /// Digest of all that the last evaluation depended on; equal means that nothing has to be looked at again.
@@ -49,7 +49,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of a user of whom nothing is known yet.
+    /// Creates the record of a user of whom nothing is known yet.
     pub fn new(user_name: UserName) -> Self {
         Self {
             user_name,
@@ -63,10 +63,10 @@ impl Record {
         }
     }
 
-    /// What identifies the account that an unresolved create may have made; `None` if no create is unresolved.
+    /// Returns the keys of the account that an unresolved create may have made, or `None` if no create is unresolved.
     ///
-    /// A record of an earlier version does not say what was sent: its user name is the one that was sent, as long as
-    /// the source's present name has not replaced it.
+    /// A record of an earlier version lacks the sent user name. It is the record's user name, as long as the source's
+    /// present name has not replaced that.
     pub(crate) fn unresolved_create(&self, id: &SourceId) -> Option<Posted> {
         if self.link.is_some() || self.intent != Some(Intent::Create) {
             return None;
@@ -76,7 +76,7 @@ impl Record {
         Some(self.posted.clone().unwrap_or_else(legacy))
     }
 
-    /// Every user name that its account may have.
+    /// Returns every user name that its account may have.
     pub(crate) fn names(&self) -> impl Iterator<Item = UserName> {
         let carried = self.link.as_ref().and_then(Link::user_name);
         let posted = self.posted.as_ref().map(|posted| posted.user_name.clone());
@@ -86,7 +86,7 @@ impl Record {
             .chain(self.renamed_to.iter().cloned())
     }
 
-    /// Notes, before it is sent, that its account may bear `name` from now on.
+    /// Notes, before a request is sent, that the account may have this `name` from now on.
     pub(crate) fn note_rename(&mut self, name: UserName) {
         if !self.renamed_to.contains(&name) {
             self.renamed_to.push(name);
@@ -99,18 +99,18 @@ impl Record {
         self.renamed_to.clear();
     }
 
-    /// The user name under which a look-up finds the account of `link`, as far as is known.
+    /// Returns the user name under which a look-up finds the account of `link`, as far as is known.
     pub(crate) fn name_at(&self, link: &Link) -> UserName {
         link.user_name().unwrap_or_else(|| self.user_name.clone())
     }
 
-    /// All by which a look-up may find the account of `link`: the name that it carries as far as is known, those that were sent
+    /// Returns every key by which a look-up may find the account of `link`: its known name, the names that were sent
     /// since, and its `externalId`.
     pub(crate) fn keys_at(&self, link: &Link) -> SearchKeys {
         SearchKeys::new(std::iter::once(self.name_at(link)).chain(self.names()), link.external_id())
     }
 
-    /// Whether its account is gone and another one may be it, as was told last.
+    /// Whether the last report was that the account is gone and another one may be it.
     pub(crate) fn is_perhaps_elsewhere(&self) -> bool {
         self.link.is_some()
             && self
@@ -119,14 +119,14 @@ impl Record {
                 .is_some_and(|told| told.outcome == Outcome::Failed && told.reason == Reason::AmbiguousMatch)
     }
 
-    /// Whether the last that was told of it is that the target ignored something.
+    /// Whether the last report was that the target ignored a write.
     pub(crate) fn was_ignored(&self) -> bool {
         self.last_reported
             .as_ref()
             .is_some_and(|told| told.outcome == Outcome::Failed && told.reason == Reason::IgnoredByTarget)
     }
 
-    /// Whether the last that was sent for it was ignored: others are more likely to show what a target does by now.
+    /// Whether the last write was ignored: other users are more likely to show the present behaviour of a target.
     pub(crate) fn was_sent_in_vain(&self) -> bool {
         let unsent = self.last_reported.as_ref().and_then(|told| told.detail.as_deref()).unwrap_or_default();
         self.was_ignored() && !unsent.starts_with(NOT_SENT)
@@ -152,7 +152,7 @@ pub enum Intent {
     Delete,
 }
 
-/// What a POST carried that tells its account from others.
+/// The values of a POST that identify its account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Posted {
@@ -165,15 +165,15 @@ pub struct Posted {
     pub at: Option<u64>,
 }
 
-/// How a user stands: two equal situations in a row are told once.
+/// The status of a user: two equal ones in a row are reported once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LastReported {
     /// The operation that is still to be done, or that failed; `none` once it was carried out.
     pub operation: Operation,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// More for a person, without personal data.
     pub detail: Option<String>,
@@ -188,18 +188,18 @@ pub struct LastReported {
 }
 
 impl LastReported {
-    /// Whether `other` says the same, whenever it came about.
+    /// Whether `other` is the same status, at any time.
     pub fn same_as(&self, other: &Self) -> bool {
         (self.operation, self.outcome, self.reason, &self.to_write, self.wanted_active)
             == (other.operation, other.outcome, other.reason, &other.to_write, other.wanted_active)
     }
 }
 
-/// What is known of a connection's target as a whole.
+/// The knowledge of a connection's target as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConnectionRecord {
-    /// What was learned of its writes.
+    /// The knowledge of its writes.
     pub learned: Learned,
     /// The authentication and update method under which that was learned.
     pub learned_under: Option<String>,
@@ -219,7 +219,7 @@ pub struct TestRecord {
     pub at: String,
     /// Whether the connection can be used.
     pub succeeded: bool,
-    /// What was found.
+    /// The result in words.
     pub message: String,
 }
 
@@ -245,7 +245,7 @@ pub struct RunRecord {
 pub struct Withdrawal {
     /// When, in seconds since the epoch.
     pub at: i64,
-    /// How.
+    /// The kind of withdrawal.
     pub kind: WithdrawalKind,
 }
 
@@ -258,14 +258,14 @@ pub enum WithdrawalKind {
     Disable,
 }
 
-/// One change to what is stored.
+/// One change of the state.
 #[derive(Clone, Debug)]
 pub enum StateChange {
     /// Writes the record of a user.
     Put(SourceId, Arc<Record>),
     /// Forgets a user.
     Remove(SourceId),
-    /// Writes what is known of the connection.
+    /// Writes the record of the connection.
     Connection(Box<ConnectionRecord>),
     /// Notes a finished removal or disable for the delete guard.
     Withdrawal(Withdrawal),

@@ -1,4 +1,4 @@
-//! The SCIM endpoint as the engine sees it: requests with retries, look-ups, reads, and what an answer means.
+//! The SCIM endpoint for the engine: requests with retries, look-ups, reads, and the meaning of responses.
 
 pub(crate) mod client;
 pub(crate) mod connection_test;
@@ -13,7 +13,7 @@ mod text_pattern;
 
 use crate::report::Reason;
 
-/// Why one user cannot be brought further in this run.
+/// The reason for which one user is not processed further in this run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub(crate) reason: Reason,
@@ -28,7 +28,7 @@ impl Trouble {
     }
 }
 
-/// An answer in which the target repeats the connection's credentials where an id or a user name has to be.
+/// Returns the trouble of a response that repeats the connection's credentials in place of an id or a user name.
 pub(crate) fn echoed() -> Trouble {
     Trouble::new(
         Reason::Rejected,
@@ -37,7 +37,7 @@ pub(crate) fn echoed() -> Trouble {
     )
 }
 
-/// Why an operation ended early.
+/// The reason of an early end of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Halt {
     /// The whole run stops; nothing is said of this user.

@@ -1,4 +1,4 @@
-//! Which servers are trusted: those with a certificate of an authority that the system knows, or that a file names.
+//! The trusted servers: those with a certificate of an authority that the system knows, or that a file names.
 //!
 //! A file may also name the certificate of the server itself, as it is common for self-signed ones. The host name and
 //! the dates of a certificate count in every case.
@@ -18,7 +18,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-/// Why it cannot be told which servers are trusted.
+/// An error of the trusted certificates.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -30,24 +30,24 @@ pub enum TlsError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// What stands in the way.
+        /// The kind of the error.
         why: std::io::ErrorKind,
     },
     /// The file has no certificate in it.
-    #[error("no certificate in {0}: PEM is expected, with -----BEGIN CERTIFICATE-----")]
+    #[error("invalid certificate file {0}: expected PEM, with -----BEGIN CERTIFICATE-----")]
     NoCertificate(PathBuf),
     /// A certificate in the file is malformed.
-    #[error("certificate {number} in {file} is malformed")]
+    #[error("invalid certificate {number} in {file}: expected X.509 in DER")]
     Malformed {
         /// The file.
         file: PathBuf,
-        /// Which one, counted from 1.
+        /// The number of the certificate, from 1.
         number: usize,
     },
 }
 
 impl TlsError {
-    /// What to do about it.
+    /// Returns the way out.
     pub const fn way_out(&self) -> &'static str {
         match self {
             Self::NoAuthorities(_) => {
@@ -81,7 +81,7 @@ pub fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Tl
     Ok(certificates)
 }
 
-/// The settings of a client that trusts the system's authorities, and the certificates in `ca_file`.
+/// Returns the settings of a client that trusts the system's authorities and the certificates in `ca_file`.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
         .with_no_client_auth())
 }
 
-/// The settings of a client that trusts no server, for `http`.
+/// Returns the settings of a client that trusts no server, for `http`.
 pub(crate) fn without_certificates() -> Result<ClientConfig, TlsError> {
     let roots = rustls::RootCertStore::empty();
     Ok(builder(Arc::new(ring::default_provider()))?.with_root_certificates(roots).with_no_client_auth())
@@ -111,7 +111,7 @@ fn builder(
         .map_err(TlsError::NoAuthorities)
 }
 
-/// Trusts what the system trusts, and a server whose own certificate was named.
+/// A verifier that trusts the system's authorities, and a server whose own certificate was named.
 #[derive(Debug)]
 struct Named {
     system: Verifier,
@@ -167,7 +167,7 @@ impl ServerCertVerifier for Named {
     }
 }
 
-/// What a person has to do about a failure of TLS.
+/// The way out of a failure of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advice {
     /// Name the certificate, or its authority, in `ca-file`.
@@ -176,12 +176,12 @@ pub enum Advice {
     Name,
     /// Have the server's certificate renewed or replaced.
     Replace,
-    /// See what the port speaks.
+    /// Find out which protocol the port uses.
     Protocol,
 }
 
 impl Advice {
-    /// What to do next.
+    /// Returns the way out.
     pub const fn next(self) -> &'static str {
         match self {
             Self::Trust => {
@@ -200,7 +200,7 @@ impl Advice {
     }
 }
 
-/// Describes a TLS error for an operator, with what to do about it.
+/// Describes a TLS error for an operator, with the way out.
 pub fn words(error: &Error) -> (String, Advice) {
     let words = match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
@@ -258,7 +258,8 @@ fn certificate_words(refused: &CertificateError) -> (String, Advice) {
 
 const NOT_FOR_SERVERS: &str = "its certificate is not one for servers (extendedKeyUsage lacks serverAuth)";
 
-/// A name as a certificate has it, out of the form in which the library shows it: `DnsName("host")`, `IpAddress(10.0.0.1)`.
+/// Returns a name of a certificate without the form in which the library shows it: `DnsName("host")`,
+/// `IpAddress(10.0.0.1)`.
 fn bare_name(shown: &str) -> String {
     let inner = shown.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(shown);
     inner.trim_matches('"').to_owned()
@@ -288,7 +289,7 @@ fn is_about_issuer(error: &Error) -> bool {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
         // Another certificate that is trusted has the issuer's name, and not its key.
         Error::InvalidCertificate(CertificateError::BadSignature) => true,
-        // What `openssl req -x509` makes is a certificate of an authority, and is refused as one of a server.
+        // `openssl req -x509` creates a certificate of an authority, which is refused as one of a server.
         Error::InvalidCertificate(CertificateError::Other(other)) => {
             format!("{other:?}").contains("CaUsedAsEndEntity")
         }

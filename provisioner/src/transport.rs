@@ -1,6 +1,7 @@
 //! The HTTP client underneath: TLS, proxies, redirects, and what went wrong below HTTP.
 //!
-//! An `http` target works on a machine without system certificates; an `https` one says there what to install.
+//! An `http` target works on a machine without system certificates; for an `https` one the error names the package to
+//! install.
 
 use std::error::Error as _;
 use std::io;
@@ -17,10 +18,10 @@ pub struct Transport {
     pub(crate) http: reqwest::Client,
 }
 
-/// Why no client can be made.
+/// A client that cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// It cannot be told which servers are trusted.
+    /// The trusted servers are unknown.
     #[error(transparent)]
     Certificates(#[from] TlsError),
     /// The client library refused its settings.
@@ -29,7 +30,7 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// What to do about it.
+    /// Returns the way out.
     pub const fn way_out(&self) -> &'static str {
         match self {
             Self::Certificates(error) => error.way_out(),
@@ -39,7 +40,8 @@ impl TransportError {
 }
 
 impl Transport {
-    /// A transport that fits the target of `config`: `https` is verified against the system's certificates and its `ca-file`.
+    /// Creates a transport for the target of `config`: `https` is verified against the system's certificates and its
+    /// `ca-file`.
     ///
     /// # Errors
     /// The system has no certificates, `ca-file` cannot be used, or the client library refuses its settings.
@@ -51,7 +53,7 @@ impl Transport {
         Self::build(tls::client_config(config.options.ca_file.as_deref())?, url.is_loopback())
     }
 
-    /// A transport for `http` targets only, which needs no certificates; `loopback` bypasses proxies.
+    /// Creates a transport for `http` targets only, which needs no certificates; `loopback` bypasses proxies.
     pub fn for_http(loopback: bool) -> Result<Self, TransportError> {
         Self::build(tls::without_certificates()?, loopback)
     }
@@ -67,23 +69,23 @@ impl Transport {
     }
 }
 
-/// The longest URL of a request: what the HTTP library takes.
+/// The maximum length of a request's URL in the HTTP library.
 pub(crate) const LONGEST_URL: usize = 65_534;
 
-/// What went wrong below HTTP.
+/// A failure below HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NetworkError {
     /// The host name is unknown.
     NameResolution(String),
-    /// Nobody listens there.
+    /// No process listens at the address.
     Refused,
     /// TLS failed.
     Tls(String, Advice),
-    /// No answer in time.
+    /// There was no response in time.
     TimedOut,
     /// The connection broke.
     Broken(String),
-    /// The request cannot be sent at all: its URL has so many characters.
+    /// The request cannot be sent: its URL has this number of characters.
     TooLong(usize),
     /// The request cannot be built.
     Unbuildable(String),
@@ -142,7 +144,7 @@ impl From<&reqwest::Error> for NetworkError {
     }
 }
 
-/// The TLS error in `error`, however many times it was wrapped.
+/// Returns the TLS error in the chain of `error`.
 fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return Some(tls);

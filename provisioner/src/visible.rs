@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthChar as _;
 
-/// `text` with everything that is no visible sign written out as in Rust: `\0`, `\n`, `\u{202e}`.
+/// Returns `text` with every invisible character escaped as in Rust: `\0`, `\n`, `\u{202e}`.
 ///
 /// Control characters, line breaks and bidirectional controls of a source or a target could move the cursor, colour the screen or
 /// turn a name around.
@@ -47,7 +47,8 @@ pub(crate) const fn is_steering(sign: char) -> bool {
     matches!(sign, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}') || is_format(sign)
 }
 
-/// `text` with a question mark for each byte of what would steer a terminal, line breaks and tabs aside: places stay the same.
+/// Returns `text` with a question mark for each byte of a character that would steer a terminal, except line breaks and
+/// tabs: places stay the same.
 pub(crate) fn placeheld(text: &str) -> Cow<'_, str> {
     let steers = |sign: char| is_steering(sign) && !matches!(sign, '\n' | '\r' | '\t');
     if !text.contains(steers) {
@@ -60,7 +61,7 @@ pub(crate) fn placeheld(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// `text` in at most `longest` characters, with an ellipsis in its middle where it has more.
+/// Returns `text` in at most `longest` characters, with an ellipsis in the middle of a longer one.
 pub(crate) fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
     let characters = text.chars().count();
     if characters <= longest {

@@ -223,7 +223,7 @@ mod tests {
     fn instant_of_four_digit_year_equals_jiff() {
         use jiff::tz::TimeZone;
         let days = |from: i64, step: i64| (0..4000).map(move |nth| from + nth * step);
-        // Each day of some leap years, and days throughout.
+        // Each day of some leap years, and single days of other years.
         for day in days(-3700, 1).chain(days(10_000, 1)).chain(days(-4_000_000, 1700)) {
             let expected = Timestamp::from_second(day * 86_400).unwrap();
             let date = TimeZone::UTC.to_datetime(expected).date();

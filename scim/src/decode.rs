@@ -16,7 +16,7 @@ use crate::rules::{Problem, SchemaUrns};
 use crate::schema::{Schema, SchemaSet};
 use decode_plan::{ExtensionPlan, ObjectPlan};
 
-/// How strict a [`ResourceDecoder`] is.
+/// The strictness of a [`ResourceDecoder`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DecodeOptions {
     /// Whether a member that no schema defines is a problem; otherwise it is left out.
@@ -60,7 +60,7 @@ pub struct DecodedResource {
     pub dialects: Vec<Dialect>,
     /// The places of members that no schema defines, at most [`MAX_DROPPED`].
     pub dropped: Vec<String>,
-    /// How many more members no schema defines.
+    /// The number of further members that no schema defines.
     pub dropped_more: usize,
     /// The places, below the top of the resource, of values that only the server writes, at most [`MAX_DROPPED`].
     pub read_only: Vec<String>,
@@ -69,7 +69,7 @@ pub struct DecodedResource {
 /// The maximum number of places of unknown members that are collected.
 pub const MAX_DROPPED: usize = 20;
 
-/// Why a body cannot be decoded.
+/// A body that cannot be decoded: the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// The body is not JSON, or gives a member twice.
@@ -90,7 +90,7 @@ pub struct Rejection {
     pub error: DecodeError,
     /// The places of members that no schema defines, at most [`MAX_DROPPED`].
     pub dropped: Vec<String>,
-    /// How many more members no schema defines.
+    /// The number of further members that no schema defines.
     pub dropped_more: usize,
 }
 

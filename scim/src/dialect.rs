@@ -196,7 +196,7 @@ impl DialectUse {
     }
 }
 
-/// What is wrong with the `schemas` of a message. The text follows the name of the message.
+/// A problem with the `schemas` of a message. The text follows the name of the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
     /// The schema of the message is not listed.

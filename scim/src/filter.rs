@@ -230,8 +230,7 @@ pub trait AttrInfo {
     fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
         Some(AttrFacts {
             case_exact: self.case_exact(path),
-            date_time: false,
-            user_name: false,
+            text: TextKind::Plain,
             extension: path.urn.as_ref(),
         })
     }
@@ -242,13 +241,22 @@ pub trait AttrInfo {
 pub struct AttrFacts<'a> {
     /// Whether text is compared with case.
     pub case_exact: bool,
-    /// Whether text is a date and time, compared by instant.
-    pub date_time: bool,
-    /// Whether text is a user name, compared by [its key](crate::precis::user_name_key), or with case by
-    /// [another](crate::precis::user_name_key_with_case).
-    pub user_name: bool,
+    /// The kind of text in the attribute.
+    pub text: TextKind,
     /// The extension that defines the attribute, if one does.
     pub extension: Option<&'a Urn>,
+}
+
+/// The kind of text in an attribute, which determines its comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// Any text.
+    Plain,
+    /// A date and time, compared by instant.
+    DateTime,
+    /// A user name, compared by [its key](crate::precis::user_name_key), or with case by
+    /// [another](crate::precis::user_name_key_with_case).
+    UserName,
 }
 
 /// Returns the equalities of a filter that consists of equalities only.

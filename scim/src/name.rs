@@ -15,10 +15,10 @@ use std::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The text is not an attribute name.
-    #[error("{:?} is not an attribute name: a letter, then letters, digits, `-`, `_` or `$`", shown(.0))]
+    #[error("invalid attribute name `{}`: expected a letter, `$` or `_`, then letters, digits, `-`, `_` or `$`", shown(.0))]
     Attribute(String),
     /// The text is not a URN.
-    #[error("{:?} is not a URN of the form urn:namespace:name", shown(.0))]
+    #[error("invalid URN `{}`: expected urn:namespace:name", shown(.0))]
     Urn(String),
 }
 

@@ -69,13 +69,83 @@ impl PatchKind {
 
 /// One operation of a PATCH request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PatchOp {
-    /// The kind of the operation.
-    pub op: PatchKind,
-    /// The target; the resource if there is none.
-    pub path: Option<PatchPath>,
-    /// The value.
-    pub value: Option<Value>,
+pub enum PatchOp {
+    /// Adds a value, or replaces a single one.
+    Add {
+        /// The target; the resource if it is `None`.
+        path: Option<PatchPath>,
+        /// The value; without a path, an object whose members are paths.
+        value: Value,
+    },
+    /// Removes values.
+    Remove {
+        /// The target.
+        path: PatchPath,
+        /// The values to remove ([`Dialect::RemoveByValue`]); all that the path selects if it is `None`.
+        value: Option<Value>,
+    },
+    /// Replaces values.
+    Replace {
+        /// The target; the resource if it is `None`.
+        path: Option<PatchPath>,
+        /// The value; without a path, an object whose members are paths.
+        value: Value,
+    },
+}
+
+impl PatchOp {
+    /// Returns the kind of the operation.
+    pub const fn kind(&self) -> PatchKind {
+        match self {
+            Self::Add { .. } => PatchKind::Add,
+            Self::Remove { .. } => PatchKind::Remove,
+            Self::Replace { .. } => PatchKind::Replace,
+        }
+    }
+
+    /// Returns the target, or `None` if it is the resource.
+    pub const fn path(&self) -> Option<&PatchPath> {
+        match self {
+            Self::Add { path, .. } | Self::Replace { path, .. } => path.as_ref(),
+            Self::Remove { path, .. } => Some(path),
+        }
+    }
+
+    /// Returns the value, if the operation has one.
+    pub const fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Add { value, .. } | Self::Replace { value, .. } => Some(value),
+            Self::Remove { value, .. } => value.as_ref(),
+        }
+    }
+
+    /// Returns the operation with another value.
+    #[must_use]
+    pub fn with_value(&self, value: Value) -> Self {
+        match self {
+            Self::Add { path, .. } => Self::Add { path: path.clone(), value },
+            Self::Remove { path, .. } => Self::Remove { path: path.clone(), value: Some(value) },
+            Self::Replace { path, .. } => Self::Replace { path: path.clone(), value },
+        }
+    }
+
+    /// Returns the operation at another path.
+    #[must_use]
+    pub fn at(self, path: PatchPath) -> Self {
+        match self {
+            Self::Add { value, .. } => Self::Add { path: Some(path), value },
+            Self::Remove { value, .. } => Self::Remove { path, value },
+            Self::Replace { value, .. } => Self::Replace { path: Some(path), value },
+        }
+    }
+
+    /// Returns the path and the value for a change of the value.
+    pub const fn parts_mut(&mut self) -> (Option<&PatchPath>, Option<&mut Value>) {
+        match self {
+            Self::Add { path, value } | Self::Replace { path, value } => (path.as_ref(), Some(value)),
+            Self::Remove { path, value } => (Some(path), value.as_mut()),
+        }
+    }
 }
 
 /// A PATCH request.
@@ -85,7 +155,7 @@ pub struct PatchRequest {
     pub operations: Vec<PatchOp>,
 }
 
-/// Why a request is not a PATCH request, or cannot be applied. It never contains a value.
+/// A request that is not a PATCH request, or cannot be applied. The error never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{place} {problem}", .operation.map_or_else(String::new, |n| format!("operation {n}: ")))]
 pub struct PatchError {
@@ -101,7 +171,7 @@ pub struct PatchError {
 enum Mistake {
     /// The path or member that no schema defines.
     UnknownAttribute(String),
-    /// A word or a member without a meaning, and those that have one.
+    /// A word or a member without a meaning, and the known ones.
     Misspelt { word: String, known: &'static [&'static str] },
 }
 
@@ -115,7 +185,7 @@ impl PatchError {
         Self::new(ScimType::InvalidPath, "the path", format!("does not parse: {error}"))
     }
 
-    /// The first of the problems with a value.
+    /// Returns the error for the first of the problems with a value.
     fn values(problems: Vec<Problem>) -> Self {
         let first = problems.into_iter().next();
         let (place, problem) = first.map_or_else(Default::default, |p| (p.place, p.kind.to_string()));
@@ -134,7 +204,7 @@ impl PatchError {
         Self { mistake: Some(Mistake::Misspelt { word: word.to_owned(), known }), ..self }
     }
 
-    /// Returns the word or name of a member that is probably misspelt, and those that it may stand for.
+    /// Returns the word or member name that is probably misspelt, and the known ones.
     pub fn misspelt_word(&self) -> Option<(&str, &'static [&'static str])> {
         match &self.mistake {
             Some(Mistake::Misspelt { word, known }) => Some((word, known)),

@@ -19,11 +19,11 @@ use crate::{
     schema::{Attribute, Returned, Schema, SchemaSet},
 };
 
-/// Why the parameters of a projection are invalid.
+/// Invalid parameters of a projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProjectionError {
     /// Both parameters are given.
-    #[error("`attributes` and `excludedAttributes` cannot both be given; leave one of them out")]
+    #[error("`attributes` and `excludedAttributes` exclude each other; give one of them")]
     Both,
 }
 

@@ -39,7 +39,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What is wrong with an attribute. The text follows the path of the attribute.
+/// A problem with an attribute. The text follows the path of the attribute.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProblemKind {
     /// No schema defines the attribute.

@@ -1,6 +1,6 @@
-//! Schemas as data: attributes with every characteristic of RFC 7643 §7, and their JSON form as
-//! `/Schemas` shows it. The built-in schemas are in submodules; `meta` of a schema document is
-//! left to the server, which knows its own address.
+//! Schemas as data: attributes with every characteristic of RFC 7643 §7, and their JSON form as `/Schemas` shows it.
+//!
+//! The built-in schemas are in submodules. The server adds `meta` to a schema document, because it knows its address.
 
 mod common;
 mod discovery;
@@ -14,7 +14,7 @@ mod user;
 use std::fmt;
 
 use hashbrown::HashMap;
-pub use json::{SchemaError, UnknownWord};
+pub use json::{SchemaError, UnknownWord, WordRole};
 pub use resource_type::{ResourceType, SchemaSetError, SchemaSetProblem};
 pub use set::{AttributeLocation, SchemaSet};
 
@@ -32,7 +32,7 @@ pub const SPC_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProvider
 pub const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 /// Schemas themselves (RFC 7643 §7).
 pub const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
-/// The answer to a query (RFC 7644 §3.4.2).
+/// The response to a query (RFC 7644 §3.4.2).
 pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 /// A query sent by POST (RFC 7644 §3.4.3).
 pub const SEARCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
@@ -40,15 +40,15 @@ pub const SEARCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:SearchReques
 pub const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 /// A bulk request (RFC 7644 §3.7).
 pub const BULK_REQUEST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
-/// The answer to a bulk request (RFC 7644 §3.7).
+/// The response to a bulk request (RFC 7644 §3.7).
 pub const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
 /// One of a fixed set of words in a schema document.
 trait Keyword: Sized {
-    /// All of them.
+    /// Every word.
     const WORDS: &'static [&'static str];
 
-    /// The variant that a word stands for.
+    /// Returns the variant that a word stands for.
     fn from_keyword(word: &str) -> Option<Self>;
 }
 
@@ -59,7 +59,7 @@ macro_rules! keywords {
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
-            /// The keyword in a schema document.
+            /// Returns the keyword in a schema document.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -96,7 +96,7 @@ keywords!(
         DateTime = "dateTime",
         /// Base64 text.
         Binary = "binary",
-        /// A URI of something.
+        /// A URI.
         Reference = "reference",
         /// An object of sub-attributes.
         Complex = "complex",
@@ -104,41 +104,41 @@ keywords!(
 );
 
 keywords!(
-    /// When an attribute may be written.
+    /// When a client may write an attribute.
     Mutability {
-        /// Never by a client.
+        /// Never.
         ReadOnly = "readOnly",
         /// At any time.
         ReadWrite = "readWrite",
         /// Once.
         Immutable = "immutable",
-        /// At any time, and it is never shown.
+        /// At any time, but the value is never returned.
         WriteOnly = "writeOnly",
     }
 );
 
 keywords!(
-    /// When an attribute is in an answer.
+    /// When a response contains an attribute.
     Returned {
-        /// Whatever was asked for.
+        /// In every response.
         Always = "always",
-        /// Not at all.
+        /// In no response.
         Never = "never",
-        /// Unless it was asked to be left out.
+        /// Unless the request excludes it.
         Default = "default",
-        /// Only when asked for by name.
+        /// Only if the request names it.
         Request = "request",
     }
 );
 
 keywords!(
-    /// Among what a value must be unique.
+    /// The resources among which a value must be unique.
     Uniqueness {
-        /// Nothing.
+        /// None: values may repeat.
         None = "none",
-        /// The resources of this server.
+        /// The resources of the server.
         Server = "server",
-        /// Everything.
+        /// All resources everywhere.
         Global = "global",
     }
 );
@@ -152,28 +152,28 @@ pub struct Attribute {
     pub kind: AttributeType,
     /// Whether it holds an array of values.
     pub multi_valued: bool,
-    /// What it is for.
+    /// The description.
     pub description: String,
     /// Whether a resource must have it.
     pub required: bool,
-    /// Values that are suggested for it.
+    /// The suggested values.
     pub canonical_values: Vec<String>,
     /// Whether its text is compared with case.
     pub case_exact: bool,
-    /// When it may be written.
+    /// When a client may write it.
     pub mutability: Mutability,
-    /// When it is returned.
+    /// When a response contains it.
     pub returned: Returned,
-    /// Among what its value must be unique.
+    /// The resources among which its value must be unique.
     pub uniqueness: Uniqueness,
-    /// What a reference points at.
+    /// The types of the resources that a reference may point at.
     pub reference_types: Vec<String>,
-    /// The parts of a complex attribute.
+    /// The sub-attributes of a complex attribute.
     pub sub_attributes: Vec<Attribute>,
 }
 
 impl Attribute {
-    /// The sub-attribute of a name, without case.
+    /// Returns the sub-attribute with a name, without case.
     pub fn sub(&self, name: &str) -> Option<&Self> {
         self.sub_attributes.iter().find(|sub| sub.name == *name)
     }
@@ -183,7 +183,7 @@ impl Attribute {
         self.kind == AttributeType::String && !self.multi_valued && self.name == *"userName"
     }
 
-    /// Whether it is a manager, whom some clients send by id alone.
+    /// Whether it is a manager, which some clients send as an id alone.
     pub(crate) fn is_manager(&self) -> bool {
         self.is_complex() && !self.multi_valued && self.name == *"manager" && self.sub("value").is_some()
     }
@@ -201,14 +201,14 @@ pub struct Schema {
     name: String,
     description: String,
     attributes: Vec<Attribute>,
-    /// Positions by the exact spelling, which is what nearly every resource uses.
+    /// Positions by the exact spelling, which nearly every resource uses.
     by_spelling: HashMap<Box<str>, usize>,
     /// Positions in the order of the names without case, for every other spelling.
     by_name: Vec<usize>,
 }
 
 impl Schema {
-    /// A schema of these attributes.
+    /// Creates a schema of these attributes.
     pub fn new(id: Urn, name: &str, description: &str, attributes: Vec<Attribute>) -> Self {
         let mut by_name: Vec<usize> = (0..attributes.len()).collect();
         by_name.sort_by(|a, b| attributes[*a].name.cmp(&attributes[*b].name));
@@ -218,33 +218,33 @@ impl Schema {
         Self { id, name, description, attributes, by_spelling, by_name }
     }
 
-    /// The URN.
+    /// Returns the URN.
     pub fn id(&self) -> &Urn {
         &self.id
     }
 
-    /// The name for people.
+    /// Returns the name for people.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What the schema is for.
+    /// Returns the description.
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// The attributes, in the order of the schema.
+    /// Returns the attributes, in the order of the schema.
     pub fn attributes(&self) -> &[Attribute] {
         &self.attributes
     }
 
-    /// The attribute of a name, without case and without allocating. The schema's own spelling is
-    /// found fastest.
+    /// Returns the attribute with a name, without case and without an allocation. The spelling of the schema is found
+    /// fastest.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.spelled(name).or_else(|| self.caseless(name))
     }
 
-    /// The attribute that is spelled just so.
+    /// Returns the attribute with this exact spelling.
     pub(crate) fn spelled(&self, name: &str) -> Option<&Attribute> {
         self.attributes.get(*self.by_spelling.get(name)?)
     }
@@ -256,7 +256,7 @@ impl Schema {
     }
 }
 
-/// How the built-in schemas are written: a plain attribute, then what is not the default.
+/// Builders of the built-in schemas: a plain attribute, then its characteristics that differ from the default.
 mod build {
     use super::{AttrName, Attribute, AttributeType, Mutability, Returned, Uniqueness};
 
@@ -323,7 +323,7 @@ mod build {
             Self { mutability: Mutability::WriteOnly, ..self }
         }
 
-        /// Read-only, with everything below it.
+        /// Returns the attribute as read-only, with its sub-attributes.
         pub(super) fn read_only(self) -> Self {
             let sub_attributes = self.sub_attributes.into_iter().map(Self::read_only).collect();
             Self { mutability: Mutability::ReadOnly, sub_attributes, ..self }

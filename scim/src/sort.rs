@@ -69,17 +69,17 @@ impl fmt::Display for SortOrder {
     }
 }
 
-/// Why a query cannot be sorted.
+/// An invalid order of a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SortError {
     /// `sortBy` is not an attribute path.
-    #[error("`sortBy` is not an attribute: {0}")]
+    #[error("invalid `sortBy`: {0}")]
     Path(ParseError),
     /// No schema defines the attribute.
-    #[error("`sortBy` names {0}, which is not an attribute of the schema")]
+    #[error("unknown attribute `{0}` in `sortBy`")]
     Unknown(AttrPath),
     /// A complex attribute without a `value` has no order.
-    #[error("`sortBy` names {path}, which has parts; name one of them, such as {path}.{example}")]
+    #[error("invalid `sortBy` `{path}`: expected a sub-attribute, such as {path}.{example}")]
     Complex {
         /// The attribute.
         path: AttrPath,
@@ -87,10 +87,10 @@ pub enum SortError {
         example: AttrName,
     },
     /// The attribute is never returned, so the order must not reveal it.
-    #[error("`sortBy` names {0}, which is never returned")]
+    #[error("invalid `sortBy` `{0}`: expected an attribute that is returned")]
     Hidden(AttrPath),
     /// `sortOrder` is invalid.
-    #[error("`sortOrder` is neither ascending nor descending")]
+    #[error("invalid `sortOrder`: expected ascending or descending")]
     Order,
 }
 
@@ -316,7 +316,7 @@ mod tests {
     use super::*;
     use crate::schema::{ENTERPRISE_URN, Schema};
 
-    /// Sorts both ways; each resource tells its place in the ascending order in `n`.
+    /// Sorts in both directions; `n` of each resource is its position in ascending order.
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
     fn check_in(by: &str, resources: Value, schemas: &SchemaSet) {
@@ -441,17 +441,17 @@ mod tests {
             let error = SortBy::parse(by, SchemaSet::user()).unwrap_err();
             assert_eq!((error.scim_type(), error.to_string().as_str()), (ScimType::InvalidValue, message));
         }
-        check("shoe", "`sortBy` names shoe, which is not an attribute of the schema");
-        check("name", "`sortBy` names name, which has parts; name one of them, such as name.formatted");
-        check("password", "`sortBy` names password, which is never returned");
+        check("shoe", "unknown attribute `shoe` in `sortBy`");
+        check("name", "invalid `sortBy` `name`: expected a sub-attribute, such as name.formatted");
+        check("password", "invalid `sortBy` `password`: expected an attribute that is returned");
         check(
             "",
-            "`sortBy` is not an attribute: \"\" is not an attribute name: a letter, then letters, digits, `-`, `_` or `$` (at byte 0)",
+            "invalid `sortBy`: invalid attribute name ``: expected a letter, `$` or `_`, then letters, digits, `-`, `_` or `$` (at byte 0)",
         );
         assert_eq!(SortOrder::parse("Descending"), Ok(SortOrder::Descending));
         assert_eq!(
             SortOrder::parse("up").unwrap_err().to_string(),
-            "`sortOrder` is neither ascending nor descending"
+            "invalid `sortOrder`: expected ascending or descending"
         );
     }
 }

@@ -17,7 +17,7 @@ use crate::rules;
 use crate::rules::{ListedSchemas, SchemaUrns};
 use crate::schema::{Attribute, SchemaSet};
 
-/// How strict [`validate_with`] is; the default is what [`validate`] does.
+/// The strictness of [`validate_with`]; the default is that of [`validate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ValidateOptions {
     /// Whether a value must be one of the `canonicalValues`, where an attribute has any.
@@ -71,7 +71,7 @@ pub(crate) fn check_single(attribute: &Attribute, value: &Value, place: &str) ->
     validation.finish()
 }
 
-/// A walk over a resource. Its functions return whether what they were given has a value without a problem.
+/// A walk over a resource. Its functions return whether their argument has a value without a problem.
 struct Validation {
     problems: Vec<Problem>,
     options: ValidateOptions,
@@ -189,7 +189,7 @@ impl Validation {
         has_value
     }
 
-    /// Checks the name of a member, and adds its attribute to those that are given.
+    /// Checks the name of a member, and adds its attribute to the given ones.
     fn member_name<'a>(
         &mut self,
         prefix: &str,
@@ -389,7 +389,7 @@ mod tests {
         check("summer", ValidateOptions::default(), &[]);
         check("home", options, &[]);
         check("summer", options, &["emails[1].type must be one of work, home, other"]);
-        // Entitlements have no suggestions, so anything goes.
+        // Entitlements have no suggested values, so every text is valid.
         let user =
             json!({"schemas": [USER_URN], "userName": "a", "entitlements": [{"type": "x", "value": "y"}]});
         assert_eq!(validate_with(&user, SchemaSet::user(), options), Ok(()));

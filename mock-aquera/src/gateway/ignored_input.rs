@@ -229,8 +229,8 @@ pub(super) fn read_only_parts(kind: &Kind, request: &PatchRequest) -> Vec<Note> 
     };
     let member = |urn: &str, name: &str| format!("{urn}:{name}").parse::<AttrPath>().ok();
     for operation in &request.operations {
-        let Some(value) = &operation.value else { continue };
-        let whole = operation.path.as_ref().map(PatchPath::attr_path);
+        let Some(value) = operation.value() else { continue };
+        let whole = operation.path().map(PatchPath::attr_path);
         let schema = whole.as_ref().and_then(|path| kind.schemas.schema_at(path));
         match (whole, schema, value) {
             (Some(path), None, value) => look(&path, value),

@@ -210,20 +210,19 @@ pub(super) fn split(
     let mut rest = Vec::new();
     for (at, operation) in request.operations.iter().enumerate() {
         let number = at + 1;
-        match &operation.path {
+        match operation.path() {
             Some(path) if is_members(scene, group, path) => {
                 taken.operation(operation, path, number).map_err(|problem| numbered(problem, number))?;
             }
-            None if operation.value.as_ref().is_some_and(has_members) => {
-                let mut others =
-                    operation.value.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+            None if operation.value().is_some_and(has_members) => {
+                let mut others = operation.value().and_then(Value::as_object).cloned().unwrap_or_default();
                 if let Some(key) = scim::json::key_ci(&others, "members").map(str::to_owned) {
-                    let value = others.remove(&key);
+                    let value = others.remove(&key).unwrap_or_default();
                     let path: PatchPath = members_path();
-                    let inner = PatchOp { op: operation.op, path: Some(path.clone()), value };
+                    let inner = operation.with_value(value).at(path.clone());
                     taken.operation(&inner, &path, number).map_err(|problem| numbered(problem, number))?;
                 }
-                rest.push(PatchOp { value: Some(Value::Object(others)), ..operation.clone() });
+                rest.push(operation.with_value(Value::Object(others)));
             }
             _ => rest.push(operation.clone()),
         }
@@ -286,9 +285,9 @@ struct Taken<'a, 's> {
 
 impl Taken<'_, '_> {
     fn operation(&mut self, operation: &PatchOp, path: &PatchPath, number: usize) -> Result<(), Problem> {
-        let value = operation.value.as_ref().filter(|value| !is_nothing(value));
-        if operation.op == PatchKind::Remove
-            && operation.value.as_ref().is_some_and(Value::is_array)
+        let value = operation.value().filter(|value| !is_nothing(value));
+        if operation.kind() == PatchKind::Remove
+            && operation.value().is_some_and(Value::is_array)
             && value.is_none()
         {
             // It names those who are meant, and names nobody.
@@ -297,7 +296,7 @@ impl Taken<'_, '_> {
         if !self.late.is_empty() {
             return self.put_off(operation, path, number);
         }
-        match (&path.filter, &path.sub, operation.op, value) {
+        match (&path.filter, &path.sub, operation.kind(), value) {
             (None, None, PatchKind::Add, Some(members)) => {
                 let Joining { refs, mut names } = self.resolved(members)?;
                 self.check_changes(refs.len())?;
@@ -336,13 +335,13 @@ impl Taken<'_, '_> {
     /// Leaves an operation for the end, where the members are written out once for all that need it.
     fn put_off(&mut self, operation: &PatchOp, path: &PatchPath, number: usize) -> Result<(), Problem> {
         let all = path.filter.is_none() && path.sub.is_none();
-        match (all, operation.op, operation.value.as_ref().filter(|value| !is_nothing(value))) {
+        match (all, operation.kind(), operation.value().filter(|value| !is_nothing(value))) {
             (true, PatchKind::Replace, _) | (true, PatchKind::Remove, None) => self.may_replace_all()?,
             _ => {}
         }
         if all
-            && operation.op != PatchKind::Remove
-            && let Some(members) = operation.value.as_ref().filter(|value| !is_nothing(value))
+            && operation.kind() != PatchKind::Remove
+            && let Some(members) = operation.value().filter(|value| !is_nothing(value))
         {
             // Told of this operation, and not of the last one.
             self.resolved(members)?;

@@ -57,7 +57,7 @@ pub(super) fn named(request: &PatchRequest) -> Vec<String> {
         }
     };
     for operation in &request.operations {
-        match (&operation.path, &operation.value) {
+        match (operation.path(), operation.value()) {
             (Some(path), _) => add(path.to_string()),
             (None, Some(serde_json::Value::Object(members))) => members.keys().cloned().for_each(&mut add),
             (None, _) => {}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use scim::filter::Filter;
-use scim::patch::{Dialect, PatchRequest};
+use scim::patch::{Dialect, PatchOp, PatchRequest};
 use scim::path::AttrPath;
 use serde_json::{Map, Value};
 
@@ -170,7 +170,7 @@ fn patch_by(
 
 /// Notes on the value filters of paths that select nothing, whatever there is.
 fn filters_that_never_match(kind: &Kind, request: &PatchRequest) -> Vec<Note> {
-    let paths = request.operations.iter().filter_map(|operation| operation.path.as_ref());
+    let paths = request.operations.iter().filter_map(PatchOp::path);
     let filters = paths.filter_map(|path| {
         let filter = Box::new(path.filter.clone()?);
         Some(Filter::ValuePath { path: AttrPath { sub: None, ..path.attr_path() }, filter })
@@ -254,7 +254,7 @@ fn check(gateway: &GatewayRules, request: &PatchRequest) -> Result<(), Problem> 
         return Err(Problem::by_profile(400, Some(ScimType::TooMany), why));
     }
     for (at, operation) in operations.iter().enumerate() {
-        let Some(path) = &operation.path else { continue };
+        let Some(path) = operation.path() else { continue };
         if gateway.patch_paths == Support::Answers400 {
             let why = format!("operation {}: paths are not supported by this application", at + 1);
             return Err(Problem::by_profile(400, Some(ScimType::InvalidPath), why));

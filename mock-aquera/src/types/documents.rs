@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use scim::schema::{ResourceType, Schema, SchemaError, SchemaSet, UnknownWord};
+use scim::schema::{ResourceType, Schema, SchemaError, SchemaSet, UnknownWord, WordRole};
 use serde_json::Value;
 
 use super::{Kind, Types, standard};
@@ -94,9 +94,9 @@ fn read_schemas(documents: &[Value]) -> Result<Vec<Schema>, DocumentError> {
 
 /// What is wrong with a document, with the word that was probably meant.
 fn told(error: &SchemaError) -> String {
-    let Some(UnknownWord { written, known, is_keyword }) = error.unknown() else { return error.to_string() };
+    let Some(UnknownWord { written, known, role }) = error.unknown() else { return error.to_string() };
     match nearest(written, known.iter().copied()) {
-        meant @ Some(_) if !is_keyword => format!("{error}{}", did_you_mean(meant)),
+        meant @ Some(_) if *role == WordRole::MemberName => format!("{error}{}", did_you_mean(meant)),
         _ => format!("{error}; expected one of {}", known.join(", ")),
     }
 }
@@ -216,19 +216,19 @@ mod tests {
         check(&[other, own.clone()], &types, Schema, 0, "no resource type uses the schema urn:example:other");
         check(&[own.clone(), own.clone()], &types, Schema, 1, "there twice");
         let typo = json!({"id": "urn:example:Device", "attributes": [{"name": "a", "type": "text"}]});
-        let place = "schema document, attribute a (attributes[0])";
+        let place = "invalid schema document: attribute a (attributes[0])";
         let said = format!("{place}: `type` cannot be \"text\"; expected one of string, boolean, decimal, ");
         check(&[typo], &types, Schema, 0, &said);
         let mut typo = own.clone();
         typo["attributes"][0]["mutabilty"] = json!("readOnly");
-        let place = "schema document, attribute serial (attributes[0])";
+        let place = "invalid schema document: attribute serial (attributes[0])";
         let said = format!("{place}: unknown member `mutabilty`; did you mean `mutability`?");
         check(&[own.clone(), typo], &types, Schema, 1, &said);
         let mut typo = device("/Devices");
         typo["schemaExtension"] = json!([]);
-        let said = "resource type document, the document: unknown member `schemaExtension`; did you mean `schemaExtensions`?";
+        let said = "invalid resource type document: unknown member `schemaExtension`; did you mean `schemaExtensions`?";
         check(one, &[typo], ResourceType, 0, said);
-        check(&[], &types, ResourceType, 0, "there is no schema urn:example:Device");
+        check(&[], &types, ResourceType, 0, "unknown schema urn:example:Device");
         check(one, &[device("/Devices"), device("/Other")], ResourceType, 1, "there twice");
         for (endpoint, part) in
             [("/a/b", "one step"), ("/me", "protocol itself"), ("/users", "have one endpoint")]

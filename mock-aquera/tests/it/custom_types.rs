@@ -425,7 +425,7 @@ async fn documents_of_no_use_are_refused() {
     assert!(error.to_string().starts_with(&said), "{error}");
     let error = start(&[], &[device_type()]).await;
     assert!(matches!(error, StartError::ResourceType { index: 0, .. }));
-    assert!(error.to_string().contains(&format!("there is no schema {DEVICE}")), "{error}");
+    assert!(error.to_string().contains(&format!("unknown schema {DEVICE}")), "{error}");
 }
 
 #[tokio::test]
@@ -498,27 +498,27 @@ async fn the_program_takes_them_from_files() {
         (
             vec!["--schema", &typo],
             format!(
-                "take {typo}: schema document, attribute a (attributes[0]): `returned` cannot be \"often\""
+                "take {typo}: invalid schema document: attribute a (attributes[0]): `returned` cannot be \"often\""
             ),
         ),
         (
             vec!["--schema", &misspelled],
             format!(
-                "take {misspelled}: schema document, attribute a.b (attributes[0].subAttributes[0]): unknown member \
+                "take {misspelled}: invalid schema document: attribute a.b (attributes[0].subAttributes[0]): unknown member \
                  `mutabilty`; did you mean `mutability`?"
             ),
         ),
         (
             vec!["--schema", &badge, "--resource-type", &extension],
             format!(
-                "take {extension}: resource type document, schemaExtensions[0]: unknown member `requird`; did you mean \
+                "take {extension}: invalid resource type document: schemaExtensions[0]: unknown member `requird`; did you mean \
                  `required`?"
             ),
         ),
         (vec!["--schema", &schema], format!("take {schema}: no resource type uses the schema {DEVICE}")),
         (
             vec!["--resource-type", &kind],
-            format!("take {kind}: resource type Device: there is no schema {DEVICE}"),
+            format!("take {kind}: invalid resource type `Device`: unknown schema {DEVICE}"),
         ),
         (
             vec!["--schema", &schema, "--resource-type", &kind, "--resource-type", &kind],

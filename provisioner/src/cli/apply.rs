@@ -72,12 +72,12 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
     }
 }
 
-/// Why a file cannot be read as a plan.
+/// A file that cannot be read as a plan.
 #[derive(Debug, thiserror::Error)]
 enum PlanError {
     #[error("failed to read the plan {}", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
-    #[error("the file {} is not a plan", .0.display())]
+    #[error("failed to parse the plan {}", .0.display())]
     Invalid(PathBuf, #[source] serde_json::Error),
 }
 

@@ -1,11 +1,12 @@
-//! `provisioner check`: the configuration and the source, without sending anything. Everything that is wrong with either is
-//! told at once, and every mapping is tried on the users whom it is for.
+//! `provisioner check`: checks the configuration and the source without a request. Every problem of both is reported at
+//! once, and each mapping is tried on the users of its rule.
 
 mod findings;
 
 use serde::Serialize;
 
 use super::Common;
+use super::confirmation::way_out;
 use super::output::Output;
 use crate::config::Config;
 use crate::engine::{duplicate_names, matches, without_users};
@@ -39,7 +40,7 @@ pub(super) async fn run(common: &Common) -> Exit {
         Ok(config) => config,
         Err(error) => {
             Output::config_error(error);
-            // What is wrong with the source is told in the same go.
+            // Problems of the source are reported together with those of the configuration.
             if let Some(source) = source {
                 findings::show(&findings::of_source(&source::inspect(&source, false)), &source);
             }
@@ -76,7 +77,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     };
     if common.output().json {
         clashes.iter().for_each(Output::object);
-        let source_error = inspection.problems.first().map(|error| format!("{error}; {}", error.way_out()));
+        let source_error = inspection.problems.first().map(|error| format!("{error}; {}", way_out(error)));
         Output::object(&Summary {
             connection: &config.name,
             description: config.description.as_deref(),
@@ -137,7 +138,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     exit
 }
 
-/// What earlier runs stored; empty if there is no state file or it cannot be read.
+/// Returns the stored state, or an empty one if there is no state file or it cannot be read.
 async fn stored(common: &Common, config: &Config) -> Loaded {
     let url = &config.authentication.scim_url;
     match Store::open(&common.state(), url, Durability::Full, Access::Read).await {

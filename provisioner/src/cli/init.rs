@@ -31,13 +31,13 @@ pub(super) struct InitArgs {
     force: bool,
 }
 
-/// How the connection authenticates, and where the secret stands.
+/// The authentication of the connection, and the place of its secret.
 enum Authentication {
     Bearer { token: Secret },
     Basic { user: String, password: Secret },
 }
 
-/// Where a secret stands.
+/// The place of a secret.
 enum Secret {
     /// In this environment variable.
     Env(String),
@@ -175,7 +175,7 @@ fn secret<R: BufRead>(
     Ok(Secret::File { name: format!("{stem}.secret"), secret })
 }
 
-/// Asks until the settings do not contradict each other; questions that have one answer only are left out.
+/// Asks until the settings do not contradict each other. Questions with only one valid answer are skipped.
 fn preferences<R: BufRead>(prompt: &mut Prompt<R>) -> Result<RawPreferences, PromptError> {
     loop {
         let enable_users_creation = prompt.yes("Enable users creation?", true)?;
@@ -205,7 +205,7 @@ fn preferences<R: BufRead>(prompt: &mut Prompt<R>) -> Result<RawPreferences, Pro
 }
 
 impl Answers {
-    /// The configuration as TOML.
+    /// Returns the configuration as TOML.
     fn text(&self) -> String {
         let quoted = |text: &str| Value::from(text).to_string();
         let secret = |secret: &Secret| match secret {
@@ -286,16 +286,16 @@ impl Answers {
     }
 }
 
-/// Why the new connection is not known to work.
+/// A failed test of the new connection.
 #[derive(Debug, thiserror::Error)]
 enum TestError {
-    #[error("the connection was not tested: {}", problems(.0))]
+    #[error("failed to test the connection: {}", problems(.0))]
     Config(ConfigError),
-    #[error("the connection was not tested")]
+    #[error("failed to test the connection")]
     Folder(#[from] io::Error),
-    #[error("the connection was not tested: {}; {}", with_cause(.0), .0.way_out())]
+    #[error("failed to test the connection: {}; {}", with_cause(.0), .0.way_out())]
     Transport(TransportError),
-    #[error("the connection was not tested: {}; {}", with_cause(.0), .0.way_out())]
+    #[error("failed to test the connection: {}; {}", with_cause(.0), .0.way_out())]
     Store(StoreError),
     #[error("Test Connection Failed ({}): {}", .0.code, .0.message)]
     Failed(TestFailure),
@@ -314,7 +314,7 @@ fn problems(error: &ConfigError) -> String {
     told.join("; ")
 }
 
-/// Tests the connection with a temporary state file; returns what was found.
+/// Tests the connection with a temporary state file, and returns the result in words.
 async fn test(config: Config) -> Result<String, TestError> {
     let folder = tempfile::tempdir()?;
     let environment =
@@ -327,7 +327,7 @@ async fn test(config: Config) -> Result<String, TestError> {
     report.failure.map_or(Ok(told), |failure| Err(TestError::Failed(failure)))
 }
 
-/// Writes a secret to a file that nobody else can read.
+/// Writes a secret to a file that only its owner can read.
 fn write_secret(file: &Path, secret: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

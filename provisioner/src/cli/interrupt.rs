@@ -38,7 +38,7 @@ async fn stop_on_signal(interrupt: &Interrupt) -> std::io::Result<()> {
 /// Carries out `work`, which writes nothing: a signal ends it at once.
 ///
 /// # Errors
-/// It was interrupted, which is told.
+/// The command was interrupted, which is printed.
 pub(super) async fn not_interrupted<W: Future>(work: W) -> Result<W::Output, Exit> {
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
@@ -56,5 +56,5 @@ pub(super) async fn not_interrupted<W: Future>(work: W) -> Result<W::Output, Exi
     }
 }
 
-/// What is told of a command that was interrupted, and only reads.
+/// The message of an interrupted command that only reads.
 pub(super) const NOTHING_WRITTEN: &str = "interrupted; nothing was written";

@@ -9,10 +9,11 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
+use super::confirmation;
 use super::terminal::{cell, hanging, padded, width, wrapped};
 use crate::causes::with_cause;
 use crate::config::ConfigError;
-use crate::report::{Outcome, Reason, RunReport, UserLine, word};
+use crate::report::{Outcome, Reason, RunReport, Summary, UserLine, word};
 use crate::state::store::StoreError;
 use crate::visible::is_steering;
 
@@ -23,7 +24,7 @@ pub(super) const OUTCOME: usize = 9;
 /// Columns of the operation.
 pub(super) const OPERATION: usize = 8;
 
-/// Where a subcommand's results go.
+/// The destination of a subcommand's results.
 pub(super) struct Output {
     pub(super) json: bool,
 }
@@ -33,13 +34,14 @@ impl Output {
         Self { json }
     }
 
-    /// One line, for people, or several where it is wider than the output; what would steer the terminal is written out, line
-    /// breaks too: most texts have words of the source or the target in them.
+    /// Prints a line for people, wrapped to the width of the output. Characters that would steer the terminal are
+    /// escaped, line breaks too, because most texts quote the source or the target.
     pub(super) fn line(text: &str) {
         Self::raw(&(hanging(text, width(), 2) + "\n"));
     }
 
-    /// Text as it is. A reader that has gone away is no failure. Colours are left out where stdout is no terminal, or `NO_COLOR` is set.
+    /// Prints text unchanged. A closed stdout is no failure. Colours are omitted if stdout is no terminal or `NO_COLOR`
+    /// is set.
     pub(super) fn raw(text: &str) {
         let mut stdout = anstream::stdout().lock();
         if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
@@ -47,14 +49,14 @@ impl Output {
         }
     }
 
-    /// Something to know meanwhile, on stderr.
+    /// Prints a notice to stderr.
     pub(super) fn notice(message: &str) {
         if writeln!(anstream::stderr().lock(), "{}", hanging(message, width(), 2)).is_err() {
             tracing::debug!("stderr is closed");
         }
     }
 
-    /// An error, on stderr.
+    /// Prints an error to stderr.
     pub(super) fn error(message: &str) {
         let mut stderr = anstream::stderr().lock();
         let style = AnsiColor::Red.on_default();
@@ -65,7 +67,7 @@ impl Output {
         }
     }
 
-    /// One object, for programs.
+    /// Prints one JSON object, for programs.
     pub(super) fn object<T: Serialize>(value: &T) {
         Self::raw(&json_line(value));
     }
@@ -83,16 +85,17 @@ impl Output {
         }
     }
 
-    /// A run's lines and its summary.
+    /// Prints the lines and the summary of a run.
     pub(super) fn report(&self, report: &RunReport) {
         if self.json {
             Self::raw(&report.lines.iter().map(json_line).collect::<String>());
-            Self::object(&report.summary);
+            let stopped = report.summary.stopped.as_ref().map(confirmation::stopped);
+            Self::object(&Summary { stopped, ..report.summary.clone() });
             return;
         }
         Self::raw(&user_lines(&report.lines, width()));
         if let Some(stopped) = &report.summary.stopped {
-            Self::error(&stopped.message);
+            Self::error(&confirmation::stopped(stopped).message);
         }
         let summary = &report.summary;
         Self::line(&format!(
@@ -114,7 +117,7 @@ impl Output {
     }
 }
 
-/// `value` as a line of JSON; nothing if it cannot be written, which is logged.
+/// Returns `value` as a line of JSON, or an empty text if it cannot be written, which is logged.
 fn json_line<T: Serialize>(value: &T) -> String {
     match serde_json::to_string(value) {
         Ok(text) => escaped(&text).into_owned() + "\n",
@@ -125,7 +128,7 @@ fn json_line<T: Serialize>(value: &T) -> String {
     }
 }
 
-/// JSON with everything escaped that could steer a terminal: serde_json escapes line breaks and the like only.
+/// Escapes the characters of a JSON text that could steer a terminal; serde_json escapes line breaks and the like only.
 fn escaped(json: &str) -> Cow<'_, str> {
     if !json.contains(is_steering) {
         return Cow::Borrowed(json);
@@ -144,7 +147,7 @@ fn escaped(json: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The colour of an outcome: failed red, partial and unsynced yellow.
+/// Returns the colour of an outcome: red for failed, yellow for partial and unsynced.
 pub(super) const fn colour(outcome: Outcome) -> Style {
     match outcome {
         Outcome::Failed => AnsiColor::Red.on_default(),
@@ -155,18 +158,18 @@ pub(super) const fn colour(outcome: Outcome) -> Style {
 
 /// One user in a list: user and result on the first line, why on those below it.
 pub(super) struct Row<'a> {
-    /// What stands before the user, each with its columns; the first one in [`colour`].
+    /// The cells before the user, each with its columns; the first one in [`colour`].
     pub(super) lead: &'a [(String, usize)],
     pub(super) outcome: Outcome,
     pub(super) user: &'a str,
-    /// What happened at the source; may be empty.
+    /// The change at the source; may be empty.
     pub(super) change: String,
     /// Below the first line, each piece on lines of its own.
     pub(super) below: Vec<String>,
 }
 
 impl Row<'_> {
-    /// The row as lines that end with a line break; none is wider than `width`.
+    /// Returns the row as lines that end with a line break; none is wider than `width`.
     pub(super) fn render(&self, width: usize) -> String {
         let mut style = colour(self.outcome);
         let mut text = String::new();
@@ -175,7 +178,7 @@ impl Row<'_> {
             style = Style::new();
         }
         let room = width.saturating_sub(self.lead.iter().map(|(_, columns)| columns).sum());
-        // The name goes first: who it is matters more than what happened.
+        // The name comes first, because it matters more than the change.
         let user = cell(self.user, room);
         let change = format!("  ({})", self.change);
         text.push_str(&user);
@@ -192,7 +195,8 @@ impl Row<'_> {
     }
 }
 
-/// The worst first; what is too much to read is counted. What each reason means stands once, at the end.
+/// Returns the lines of the users, the worst outcome first. Lines beyond the limit are counted, and each reason is
+/// explained once, at the end.
 fn user_lines(lines: &[UserLine], width: usize) -> String {
     let mut text = String::new();
     let mut left_out = 0;
@@ -231,7 +235,7 @@ fn user_lines(lines: &[UserLine], width: usize) -> String {
     text
 }
 
-/// What each of `reasons` means, a paragraph each.
+/// Returns a paragraph for each of `reasons`, with its meaning.
 fn legend(reasons: BTreeSet<(Reason, &str)>, width: usize) -> String {
     let mut text = String::new();
     for (reason, explained) in reasons {
@@ -298,14 +302,14 @@ mod tests {
     }
 
     #[test]
-    fn failed_is_red() {
+    fn failed_outcome_is_red() {
         let failed = user_lines(&[line("ada", Outcome::Failed, Reason::Rejected, None)], 80);
         assert!(failed.starts_with("\u{1b}[31mfailed"), "{failed:?}");
         let done = user_lines(&[line("ada", Outcome::Success, Reason::Done, None)], 80);
         assert!(done.starts_with("success"), "{done:?}");
     }
 
-    /// Work is bounded by what is shown, not by what a source holds: counted, not timed.
+    /// The work is bounded by the text that is shown, not by the text of the source: counted, not timed.
     #[test]
     fn huge_name_and_detail_cost_what_is_shown_of_them() {
         let huge =

@@ -1,4 +1,4 @@
-//! `provisioner plan`: what a sync would send, and why.
+//! `provisioner plan`: shows the requests of a sync with their reasons.
 
 use std::fs;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
         Err(exit) => {
             if args.common.json {
                 let message = NOTHING_WRITTEN.to_owned();
-                let stopped = Some((exit, Stopped { code: "interrupted", message }));
+                let stopped = Some((exit, Stopped::new("interrupted", message)));
                 Output::object(&RunReport::new(Vec::new(), 0, 0, stopped).summary);
             }
             return exit;
@@ -69,11 +69,13 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
 }
 
 fn print_json(plan: &Plan) {
-    let tagged = |kind: &str, value: serde_json::Result<serde_json::Value>| {
-        if let Ok(serde_json::Value::Object(mut object)) = value {
+    let tagged = |kind: &str, value: serde_json::Result<Value>| match value {
+        Ok(Value::Object(mut object)) => {
             object.insert("type".to_owned(), kind.into());
             Output::object(&object);
         }
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, kind, "failed to write a result as JSON"),
     };
     for entry in &plan.entries {
         tagged("plan", serde_json::to_value(entry));
@@ -81,12 +83,17 @@ fn print_json(plan: &Plan) {
     let mut summary = serde_json::to_value(&plan.summary);
     if let Ok(Value::Object(members)) = &mut summary {
         let stopped =
-            plan.guard.as_ref().map(|message| json!({ "code": "delete-guard", "message": message }));
+            guard_message(plan).map(|message| json!({ "code": "delete-guard", "message": message }));
         members.insert("stopped".to_owned(), stopped.into());
         let exit = if plan.guard.is_some() { Exit::DeleteGuard } else { Exit::Done };
         members.insert("exitCode".to_owned(), exit.code().into());
     }
     tagged("summary", summary);
+}
+
+/// Returns the message of the delete guard with the option that approves the removals.
+fn guard_message(plan: &Plan) -> Option<String> {
+    plan.guard.as_ref().map(|message| format!("{message}; --approve-removals approves them"))
 }
 
 fn print(plan: &Plan) {
@@ -125,7 +132,7 @@ fn print(plan: &Plan) {
         summary.removals,
         summary.failed,
     ));
-    if let Some(message) = &plan.guard {
+    if let Some(message) = guard_message(plan) {
         Output::line(&format!("the delete guard would stop this run: {message}"));
     }
 }

@@ -39,7 +39,7 @@ impl Progress for Bar {
     }
 }
 
-/// The progress bar; hidden if stderr is not a terminal.
+/// Returns the progress bar; it is hidden if stderr is not a terminal.
 pub(super) fn on_terminal() -> Arc<dyn Progress> {
     if io::stderr().is_terminal() { Arc::new(Bar::default()) } else { Arc::new(()) }
 }

@@ -1,4 +1,4 @@
-//! What a terminal needs: its width, text that cannot steer it, and cells cut to fit.
+//! Text for a terminal: its width, text that cannot steer it, and cells cut to fit.
 
 use std::io::{self, IsTerminal as _};
 
@@ -12,7 +12,7 @@ const WIDTH: usize = 80;
 /// The narrowest width of a table; anything narrower is wrapped by the terminal.
 const NARROWEST: usize = 40;
 
-/// The columns that output may take: `COLUMNS`, else the terminal's width, else 80.
+/// Returns the number of columns for output: `COLUMNS`, or else the terminal's width, or else 80.
 pub(super) fn width() -> usize {
     let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let measured = || {
@@ -25,7 +25,7 @@ pub(super) fn width() -> usize {
     said.or_else(measured).unwrap_or(WIDTH).max(NARROWEST)
 }
 
-/// [`visible`] text, cut to `columns` with an ellipsis. Looks at no more of `text` than is shown.
+/// Returns [`visible`] text, cut to `columns` with an ellipsis. Examines no more of `text` than is shown.
 pub(crate) fn cell(text: &str, columns: usize) -> String {
     // Each sign that is shown takes at least one byte; what combines is bounded too.
     let (head, is_cut) = match text.char_indices().nth(columns.saturating_mul(4)) {
@@ -54,7 +54,7 @@ pub(crate) fn cell(text: &str, columns: usize) -> String {
 /// Combining marks that one letter may have: no script needs more, and hundreds of them cover the lines around.
 const MARKS: usize = 8;
 
-/// `text` filled up to `columns` with blanks; longer text is cut.
+/// Returns `text` filled up to `columns` with blanks; longer text is cut.
 pub(super) fn padded(text: &str, columns: usize) -> String {
     let mut text = cell(text, columns);
     let used: usize = text.chars().map(|sign| sign.width().unwrap_or(0)).sum();
@@ -62,12 +62,12 @@ pub(super) fn padded(text: &str, columns: usize) -> String {
     text
 }
 
-/// [`visible`] `text` on lines of at most `width` columns, each `indent` columns in.
+/// Returns [`visible`] `text` on lines of at most `width` columns, each indented by `indent` columns.
 pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
     fill(text, width, indent, indent)
 }
 
-/// As [`wrapped`], with the first line at the margin.
+/// Returns lines as [`wrapped`] does, with the first one at the margin.
 pub(super) fn hanging(text: &str, width: usize, indent: usize) -> String {
     fill(text, width, 0, indent)
 }
@@ -80,7 +80,7 @@ fn fill(text: &str, width: usize, first: usize, others: usize) -> String {
         // An option is copied whole.
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
-    // The bound keeps the layout linear, whatever a target says.
+    // The bound keeps the layout linear for every text of a target.
     textwrap::fill(&cell(text, width.saturating_mul(LINES)), options)
 }
 

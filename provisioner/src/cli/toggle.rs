@@ -63,17 +63,17 @@ struct Toggle {
     /// The connection's name.
     name: String,
     place: ToggleLocation,
-    /// What it is; absent means on, and something else is neither.
+    /// The value; absent means on, and any value but a boolean is neither on nor off.
     before: Option<bool>,
 }
 
-/// Why a text has no toggle.
+/// A text without a toggle.
 enum ToggleError {
     NoToml,
     NoConnection,
 }
 
-/// Where the toggle is written. All other bytes of the file stay as they are: comments, line breaks, a mark at the start.
+/// The place of the toggle. All other bytes of the file stay as they are: comments, line breaks, a byte order mark.
 enum ToggleLocation {
     /// The value that stands there.
     Value(Range<usize>),
@@ -84,7 +84,7 @@ enum ToggleLocation {
 }
 
 impl Toggle {
-    /// The toggle of `text`.
+    /// Finds the toggle in `text`.
     fn find(text: &str) -> Result<Self, ToggleError> {
         let mark = text.len() - text.trim_start_matches('\u{feff}').len();
         let content = text.get(mark..).unwrap_or_default();
@@ -117,7 +117,7 @@ impl Toggle {
 }
 
 impl ToggleLocation {
-    /// `text` with the toggle at this place.
+    /// Returns `text` with the toggle at this place.
     fn with(&self, text: &str, enabled: bool) -> Result<String, TomlError> {
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let insert = |place: Range<usize>, new: &str| {

@@ -1,6 +1,7 @@
-//! `provisioner filter try` and `provisioner mapping try`: a filter or a mapping on users of the source, before it goes into the file.
+//! `provisioner filter try` and `provisioner mapping try`: test a filter or a mapping on users of the source before it is
+//! written to the file.
 //!
-//! What is tried is checked exactly as in the file, against the attributes of the file's `[source]`. No credential has to be there.
+//! The argument is checked exactly as in the file, against the attributes of its `[source]`. No credential is needed.
 
 use std::fs;
 
@@ -143,7 +144,7 @@ pub(super) fn mapping(command: &MappingCommand) -> Exit {
     }
 }
 
-/// What a mapping is tried with.
+/// The rules under test.
 struct Tried {
     source: SourceConfig,
     rules: Vec<Rule>,
@@ -151,7 +152,7 @@ struct Tried {
     only: Option<String>,
 }
 
-/// The rules of the file, or one with the mapping that is tried.
+/// Returns the rules of the file, or one rule with the mapping under test.
 fn tried(args: &MappingArgs) -> Result<Tried, Exit> {
     let target = Argument { name: "--target", text: &args.target };
     let argument = |name, text| Argument { name, text };
@@ -233,18 +234,18 @@ fn show(args: &MappingArgs, user: &SourceUser, rule: &Rule, only: Option<&str>) 
     true
 }
 
-/// The rule that an argument is tried as.
+/// Returns the name of the rule that holds an argument under test.
 fn rule_name() -> Result<RuleName, Exit> {
     "try".parse().map_err(|_| Exit::Usage)
 }
 
-/// The source of the file, whatever is wrong with the rest of it.
+/// Returns the source of the file, even if the rest of the file is invalid.
 fn source_of(common: &Common) -> Result<SourceConfig, Exit> {
     let (config, source) = Config::load_with_source(&common.config);
     source.ok_or_else(|| config.err().map_or(Exit::Usage, wrong))
 }
 
-/// The configuration with the file's source and rules, without what a connection needs.
+/// Returns the configuration with the file's source and rules; credentials may be missing.
 fn rules_of(common: &Common) -> Result<Config, Exit> {
     let text = fs::read_to_string(&common.config).map_err(|_| unusable(common))?;
     let mut document: DocumentMut = text.parse().map_err(|_| unusable(common))?;
@@ -257,17 +258,17 @@ fn rules_of(common: &Common) -> Result<Config, Exit> {
     if let Some(connection) = placeholder.remove("connection") {
         document["connection"] = connection;
     }
-    // What is wrong is told with its places in the file.
+    // Problems are printed with their places in the file.
     Config::parse(&document.to_string(), &common.config).map_err(|_| unusable(common))
 }
 
-/// Says what is wrong with an argument or the file.
+/// Prints the problems of an argument or of the file.
 fn wrong(error: ConfigError) -> Exit {
     Output::config_error(error);
     Exit::Usage
 }
 
-/// Says what is wrong with the file.
+/// Prints the problems of the file.
 fn unusable(common: &Common) -> Exit {
     common.load().err().unwrap_or(Exit::Usage)
 }
@@ -279,7 +280,7 @@ fn users(source: &SourceConfig) -> Result<Vec<SourceUser>, Exit> {
     })
 }
 
-/// The users with the id or the user name `user`.
+/// Returns the users with the id or the user name `user`.
 fn named(users: Vec<SourceUser>, user: &str) -> Result<Vec<SourceUser>, Exit> {
     let name: Option<UserName> = user.parse().ok();
     let found: Vec<SourceUser> = users

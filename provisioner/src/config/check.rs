@@ -1,4 +1,4 @@
-//! What a file means: every contradiction is found before the first is told.
+//! The checks of a file: every contradiction is found before the first is reported.
 
 mod argument;
 mod attributes;
@@ -18,17 +18,17 @@ use super::tolerant::{LeftOut, Tolerant};
 use super::{Config, Problem};
 use crate::source::{Attributes, SourceConfig, SourceKind};
 
-/// What the checks share: the text, and what was found so far.
+/// The state that the checks share: the text, and the problems so far.
 struct Checker<'a> {
     text: &'a str,
-    /// Whether what is checked is an argument of the command line, which stands for itself.
+    /// Whether the text is an argument of the command line, and not a file.
     is_argument: bool,
     folder: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
-    /// What filters and mappings may name.
+    /// The attributes that filters and mappings may name.
     attributes: Attributes,
     problems: Vec<Problem>,
-    /// What is written and could not be read: it is not missing, and nothing is concluded from its absence.
+    /// The options that are present and invalid: they are not missing, and nothing is concluded from their absence.
     left_out: Vec<LeftOut>,
 }
 
@@ -42,7 +42,7 @@ impl Checker<'_> {
         self.left_out.iter().any(|left_out| left_out.key == key && within(&left_out.span))
     }
 
-    /// The byte where the table at `span` ends: with its braces, or before the next header.
+    /// Returns the byte at which the table at `span` ends: after its braces, or before the next header.
     fn table_end(&self, span: &Range<usize>) -> usize {
         let rest = self.text.get(span.end..).unwrap_or_default();
         if self.text.get(span.clone()).is_some_and(|table| table.starts_with('{')) {
@@ -71,7 +71,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The place in the file of `inner`, a place in the value of the text `raw`.
+    /// Returns the place in the file of `inner`, a place in the value of the text `raw`.
     fn place(&self, raw: &Spanned<String>, inner: Range<usize>) -> Range<usize> {
         if self.is_argument { inner } else { inside(self.text, &raw.span(), &inner) }
     }
@@ -80,7 +80,7 @@ impl Checker<'_> {
         self.problems.push(Problem::new(message, help, span));
     }
 
-    /// A required text with something in it.
+    /// Reads a required text that is not blank.
     fn text(
         &mut self,
         name: &str,
@@ -102,7 +102,7 @@ impl Checker<'_> {
     }
 }
 
-/// The source of a file that is no TOML otherwise, where it is named.
+/// Returns the source of a file that is not valid TOML, if the file names one.
 pub(super) fn source(raw: RawSource, file: &Path) -> Option<SourceConfig> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let (problems, left_out) = (Vec::new(), Vec::new());
@@ -113,7 +113,7 @@ pub(super) fn source(raw: RawSource, file: &Path) -> Option<SourceConfig> {
     checker.source(Some(Spanned::new(0..0, raw)))
 }
 
-/// The configuration that a file means, or everything that is wrong with it; and its source, where that can be read.
+/// Returns the configuration of a file, or every problem with it, and its source, if that is valid.
 pub(super) fn config(
     tolerant: Tolerant,
     text: &str,

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, shown with file, line and place, and never with a secret.
+//! Problems of a configuration, shown with file, line and place, and never with a secret.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -41,23 +41,23 @@ impl Problem {
         Self { message: shown(message.into()), help: shown(help.into()), span, line: 0, option: None }
     }
 
-    /// A contradiction of preferences, by the option at fault.
+    /// Returns the problem as a contradiction of preferences, by the option at fault.
     pub(super) fn of_option(mut self, option: &'static str) -> Self {
         self.option = Some(option);
         self
     }
 
-    /// What is wrong.
+    /// Returns the problem in words.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do about it.
+    /// Returns the way out.
     pub fn way_out(&self) -> &str {
         &self.help
     }
 
-    /// The line, counted from 1, where the problem has a place.
+    /// Returns the line, counted from 1, if the problem has a place.
     pub fn line(&self) -> Option<usize> {
         self.span.as_ref().map(|_| self.line)
     }
@@ -68,9 +68,9 @@ impl ConfigError {
         let (message, help) = match error.kind() {
             ErrorKind::NotFound => (
                 "there is no such file".to_owned(),
-                "name the file with -c FILE, or make one with `provisioner init`",
+                "correct the path, or make a configuration with `provisioner init`",
             ),
-            ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name the file in it with -c FILE"),
+            ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name the file in it"),
             kind => (file_error::words(kind), "make the file readable for the user that runs this program"),
         };
         let problems = vec![Problem::new(message, help, None)];
@@ -93,7 +93,7 @@ impl ConfigError {
         Self { file: file.to_owned(), argument: None, source: Some(Box::new(source)), problems }
     }
 
-    /// What is wrong with `text`, the argument `name` of the command line.
+    /// Creates the error of `text`, the argument `name` of the command line.
     pub(super) fn of_argument(name: &'static str, text: &str, mut problems: Vec<Problem>) -> Self {
         let first = problems.iter().filter_map(|problem| problem.span.clone()).min_by_key(|span| span.start);
         let (shown, moved) = around(text, &first.unwrap_or(0..0));
@@ -107,17 +107,17 @@ impl ConfigError {
         Self { file: PathBuf::from(name), argument: Some(name), source: Some(Box::new(source)), problems }
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Everything that is wrong, in the order of the file.
+    /// Returns every problem, in the order of the file.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// The preferences that contradict others, by option name.
+    /// Returns the preferences that contradict others, by option name.
     pub fn contradictions(&self) -> Vec<String> {
         self.problems.iter().filter_map(|problem| problem.option).map(str::to_owned).collect()
     }
@@ -128,7 +128,7 @@ const AROUND: usize = 50;
 /// Characters of a message about an argument.
 const MESSAGE: usize = 300;
 
-/// The part of `text` around `place`, on one line, and where a place of `text` stands in it.
+/// Returns the part of `text` around `place` in one line, and a function that moves places into that part.
 fn around(
     text: &str,
     place: &Range<usize>,
@@ -152,13 +152,13 @@ fn around(
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = self.argument {
-            write!(f, "read {name}: ")?;
+            write!(f, "failed to read {name}: ")?;
             return match self.problems.as_slice() {
                 [only] => f.write_str(&only.message),
                 several => write!(f, "{} problems", several.len()),
             };
         }
-        write!(f, "load the configuration {}: ", visible(&self.file.display().to_string()))?;
+        write!(f, "failed to load the configuration {}: ", visible(&self.file.display().to_string()))?;
         match self.problems.as_slice() {
             [Problem { message, span: Some(_), line, .. }] => write!(f, "line {line}: {message}"),
             [Problem { message, .. }] => f.write_str(message),

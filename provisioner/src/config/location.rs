@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-/// Where `inner`, a range of the value of the TOML string that `literal` spans in `text`, stands in `text`.
+/// Returns the place in `text` of `inner`, a range of the value of the TOML string that `literal` spans.
 ///
-/// Escapes make a value shorter than what is written; where the walk does not work out, the whole string is the place.
+/// Escapes make a value shorter than its literal. If the walk fails, the whole string is the place.
 pub(super) fn inside(text: &str, literal: &Range<usize>, inner: &Range<usize>) -> Range<usize> {
     let find = || {
         let raw = text.get(literal.clone())?;
@@ -30,7 +30,7 @@ pub(super) fn inside(text: &str, literal: &Range<usize>, inner: &Range<usize>) -
     find().unwrap_or_else(|| literal.clone())
 }
 
-/// The byte of `content` at which the byte `wanted` of its value is written.
+/// Returns the byte of `content` at which byte `wanted` of its value is written.
 fn written(content: &str, escapes: bool, wanted: usize) -> Option<usize> {
     if !escapes {
         return (wanted <= content.len()).then_some(wanted);
@@ -63,7 +63,7 @@ fn written(content: &str, escapes: bool, wanted: usize) -> Option<usize> {
     Some(at)
 }
 
-/// The length of the backslash and the blanks by which a line is continued, 0 where none is.
+/// Returns the length of the backslash and the blanks that continue a line, or 0.
 fn continuation(rest: &str) -> usize {
     const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
     match rest.strip_prefix('\\') {

@@ -1,5 +1,5 @@
-//! The file as it is written: keys and types. What it means is checked afterwards, all at once, which is why nearly
-//! everything here may be absent.
+//! The file as it is written: keys and types. Their meaning is checked afterwards, all at once, so nearly everything here
+//! is optional.
 
 use std::fmt;
 use std::time::Duration;

@@ -7,7 +7,7 @@ const HARMLESS: [&str; 6] = ["scim-url", "profile", "basic-auth-user", "env", "f
 /// Keys whose values are secrets wherever they stand.
 const SECRET: [&str; 6] = ["token", "password", "secret", "credential", "bearer", "api-key"];
 
-/// The text with each secret byte replaced by an asterisk.
+/// Returns the text with each secret byte replaced by an asterisk.
 pub(super) fn redacted(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let mut in_authentication = false;
@@ -38,7 +38,7 @@ pub(super) fn redacted(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Covers the values of one line; says whether a string over several lines begins in it.
+/// Covers the values of one line, and returns whether a string over several lines begins in it.
 fn redact_line(
     line: &str,
     start: usize,
@@ -102,7 +102,7 @@ fn redact_line(
     None
 }
 
-/// The byte of the quotes that close a string.
+/// Returns the byte of the quotes that close a string.
 fn closing(content: &str, quotes: &str) -> Option<usize> {
     let mut at = 0;
     loop {

@@ -1,4 +1,4 @@
-//! Secrets: a string, or where to find it. Nothing here can print one.
+//! Secrets: a string, or a reference to one. No type here prints it.
 
 use std::fmt;
 use std::fs;
@@ -70,7 +70,7 @@ impl<'de> Visitor<'de> for SecretVisitor {
         visit_i128: i128 = "a number", visit_u128: u128 = "a number", visit_f64: f64 = "a number");
 }
 
-/// Looks a secret up, or says what is wrong and what to do; `option` is its name.
+/// Looks a secret up, or reports the problem and the way out; `option` is its name.
 pub(super) fn look_up(
     raw: RawSecret,
     option: &str,

@@ -1,4 +1,4 @@
-//! Reading a file with mistakes in it: each wrong key, type or value is told and left out, and the rest is read.
+//! Reading of a file with mistakes: each wrong key, type or value is reported and left out, and the rest is read.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use super::Problem;
 /// Maximum number of reported mistakes: more mean that this is another kind of file.
 const MOST: usize = 100;
 
-/// What could be read, and what could not.
+/// The valid part of a file, and its problems.
 pub(super) struct Tolerant {
     pub(super) file: RawFile,
     pub(super) problems: Vec<Problem>,
@@ -28,7 +28,7 @@ pub(super) struct LeftOut {
     pub(super) span: Range<usize>,
 }
 
-/// Parses the text: either every error of syntax, or what the file says beside every wrong key, type and value.
+/// Parses the text: either every error of syntax, or the valid part beside every wrong key, type and value.
 pub(super) fn parse(text: &str) -> Result<Tolerant, Vec<Problem>> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -52,7 +52,7 @@ pub(super) fn parse(text: &str) -> Result<Tolerant, Vec<Problem>> {
     }
 }
 
-/// The source alone, as far as it can be read in a file that is no TOML.
+/// Reads the source alone from a file that is not valid TOML.
 pub(super) fn source_of(text: &str) -> Option<super::raw::RawSource> {
     let (mut table, _) = DeTable::parse_recoverable(text);
     let source = table.get_mut().remove("source")?;
@@ -99,10 +99,10 @@ fn syntax(error: &Error) -> Problem {
     Problem::new(error.message().replace('\n', "; "), help, error.span())
 }
 
-/// A wrong key, value or type, in better words than the deserializer's, and the key that was probably meant.
+/// Returns a wrong key, value or type in plainer words than the deserializer's, and the key that was probably meant.
 fn wrong(error: &Error) -> (Problem, Option<String>) {
     let message = error.message();
-    // Serde's messages quote what was found, then what is valid, in backticks.
+    // Serde's messages quote the found word, then the valid ones, in backticks.
     let mut quoted = message.split('`').skip(1).step_by(2);
     let found = quoted.next().unwrap_or_default();
     let valid: Vec<&str> = quoted.collect();

@@ -8,11 +8,11 @@ use crate::account_values::AccountValues;
 use crate::mapping::TargetPath;
 use crate::target::resource::Account;
 
-/// Where the values stand that an account has under another selector than they were written under.
+/// The locations of values that an account has under another selector than they were written under.
 #[derive(Debug, Default)]
 pub(crate) struct MovedValues(BTreeMap<TargetPath, ValueLocation>);
 
-/// Where one of them stands.
+/// The location of one of them.
 #[derive(Debug)]
 pub(crate) struct ValueLocation {
     /// The path that leads there: `emails[value eq "ada@example.org"].value`.
@@ -22,7 +22,7 @@ pub(crate) struct ValueLocation {
 }
 
 impl MovedValues {
-    /// Those among `paths` whose values `account` has so; `carries` is what was written there.
+    /// Finds those of `paths` whose values `account` has at another place; `carries` are the values that were written.
     pub(crate) fn find(account: &Account, paths: &[TargetPath], carries: &AccountValues) -> Self {
         let location = |path: &TargetPath| {
             let by = account.moved_value(path, carries)?;
@@ -33,7 +33,7 @@ impl MovedValues {
         Self(paths.iter().filter_map(location).collect())
     }
 
-    /// Where the value of `path` stands, if it is one of them.
+    /// Returns the location of the value of `path`, if that has moved.
     pub(crate) fn location_of(&self, path: &TargetPath) -> Option<&ValueLocation> {
         self.0.get(path)
     }

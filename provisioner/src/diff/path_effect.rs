@@ -1,4 +1,4 @@
-//! The effect of a write on each path, from what the account showed before and shows now.
+//! The effect of a write on each path, by the values before and after it.
 
 use serde_json::Value;
 
@@ -9,17 +9,17 @@ use crate::target::resource::Account;
 /// The effect of a write on one path.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum PathEffect {
-    /// The account shows what was written.
+    /// The account shows the written value.
     Stored,
-    /// The account shows something else than before, and than what was written: the target's own form of it.
+    /// The account shows neither the former nor the written value: the target has its own form of it.
     StoredAs(Value),
-    /// Nobody can tell: the value is never returned.
+    /// The effect is unknown: the value is never returned.
     Unverifiable,
-    /// Nobody can tell: the account shows what it showed before, and that is a form of what was written too.
+    /// The effect is unknown: the account shows the former value, which is a form of the written one too.
     SameForm(Value),
-    /// It was believed: the answer carried no resource, and the path is known to be stored. The account carried this before.
+    /// The effect is assumed: the response had no resource, and the path is known to be stored. This is the former value.
     Assumed(Option<Value>),
-    /// The account shows what it showed before, or nothing: the value was not stored.
+    /// The account shows the former value, or none: the value was not stored.
     NotStored(Option<Value>),
 }
 
@@ -37,7 +37,7 @@ impl PathEffect {
     }
 }
 
-/// What became of each of `paths`, which were to be as `wanted`; `before` is what the account carried.
+/// Returns the effect of a write on each of `paths`; `before` are the values that the account carried.
 pub(crate) fn path_effects(
     paths: &[TargetPath],
     wanted: &Desired,

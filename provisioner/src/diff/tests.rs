@@ -1,4 +1,4 @@
-//! What a PATCH and a PUT make of an account, checked against the protocol's own PATCH.
+//! The effects of a PATCH and a PUT on an account, checked against the protocol's own PATCH.
 
 use proptest::prelude::*;
 use scim::patch::{PatchRequest, apply};
@@ -9,7 +9,7 @@ use crate::account_values::{comparable_value, is_form_of};
 use crate::mapping::Mapping;
 use crate::state::{Link, LinkState};
 
-/// The default mapping's targets, and of each other kind of path one or two.
+/// Returns the targets of the default mapping, and one or two paths of each other kind.
 fn paths() -> Vec<TargetPath> {
     let others = [
         format!("{ENTERPRISE_URN}:department"),
@@ -49,7 +49,7 @@ fn carried(wanted: &Desired) -> AccountValues {
     wanted.iter().map(|(path, value)| (path.clone(), comparable_value(path, value))).collect()
 }
 
-/// Of each path nothing or one of two values; a user name always.
+/// Generates no value or one of two for each path; a user name always.
 fn values() -> impl Strategy<Value = Desired> {
     let paths = paths();
     prop::collection::vec(prop::option::of(0..2_u8), paths.len()).prop_map(move |picks| {
@@ -61,7 +61,7 @@ fn values() -> impl Strategy<Value = Desired> {
     })
 }
 
-/// An account that carries `values`, and more that nobody maps.
+/// Returns an account that carries `values`, and attributes that are not mapped.
 fn account(values: &Desired, active: bool) -> Map<String, Value> {
     let Value::Object(mut resource) = create_body(values) else { panic!("an object") };
     resource.insert("active".to_owned(), json!(active));
@@ -78,7 +78,7 @@ fn account(values: &Desired, active: bool) -> Map<String, Value> {
     resource
 }
 
-/// `value` with the names of all members in capitals.
+/// Returns `value` with the names of all members in capitals.
 fn shout(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -108,7 +108,7 @@ fn keeps_the_unmapped(before: &Account, after: &Account) {
 #[track_caller]
 fn carries_what_is_wanted(after: &Account, wanted: &Desired, carries: &AccountValues, clear_missing: bool) {
     for path in paths() {
-        // What is compared is what is kept: of a password the digest.
+        // The kept forms are compared: of a password the digest.
         let carried = carries.get(&path).filter(|_| !clear_missing).cloned();
         let expected = wanted.get(&path).map(|value| comparable_value(&path, value)).or(carried);
         let found = after.read(&path).map(|value| comparable_value(&path, value));
@@ -208,7 +208,7 @@ proptest! {
     }
 }
 
-/// The operations from `carries` to `wanted`, both besides the user name, clearing what is missing.
+/// Asserts the operations from `carries` to `wanted`, both without the user name; missing attributes are cleared.
 #[track_caller]
 fn check(carries: &Value, wanted: &Value, expected: &Value) {
     let full = |values: &Value| {
@@ -341,9 +341,9 @@ fn unchanged_or_missing_values_are_not_stored_and_other_values_are_stored_in_ano
         &[Stored, Unverifiable, NotStored(Some(json!("N")))],
     );
     check_path_effects(&json!({}), &json!({}), &[NotStored(None), Unverifiable, Stored]);
-    // What was there goes, and what was written does not come: that is no form of it.
+    // The former value is gone, and the written one is missing: that is no form of it.
     check_path_effects(&old, &json!({}), &[NotStored(None), Unverifiable, Stored]);
-    // The target keeps titles in capitals, and has kept this one so before: nobody can tell.
+    // The target stores titles in capitals, and stored this one so before: the effect is unknown.
     check_path_effects(
         &json!({ "title": "NEW" }),
         &json!({ "title": "NEW" }),
@@ -393,7 +393,7 @@ fn form_of_a_value_differs_in_spelling_only() {
 }
 
 #[test]
-fn one_element_in_two_spellings_is_one_element() {
+fn element_in_two_spellings_is_one_element() {
     let (value, display) = (r#"emails[type eq "work"].value"#, r#"emails[type eq "Work"].display"#);
     check(
         &json!({}),
@@ -412,7 +412,8 @@ fn one_element_in_two_spellings_is_one_element() {
     );
 }
 
-/// The operations, and the e-mail addresses of a PUT, from an account with these ones where `mine@` was written as the one for work.
+/// Asserts the operations and the e-mail addresses of a PUT, from an account with `emails` where `mine@` was written as
+/// the work address.
 #[track_caller]
 fn check_strays(emails: &Value, wanted: Option<&str>, operations: &Value, merged: &Value) {
     let work: TargetPath = r#"emails[type eq "work"].value"#.parse().unwrap();
@@ -449,7 +450,7 @@ fn value_that_lost_its_type_is_found_by_itself() {
         &json!([{ "op": "remove", "path": r#"emails[value eq "mine@example.org"]"# }]),
         &json!([other]),
     );
-    // A type of its own, the same value twice, or in other case: nobody can tell that it is ours.
+    // Another type, the same value twice, or another case: the value is not known to be ours.
     for emails in [
         json!([{ "type": "home", "value": "mine@example.org" }]),
         json!([mine, mine]),

@@ -1,8 +1,8 @@
 //! The target's capabilities, as its responses have shown them: the method of a write, the paths that it leaves out, and the
 //! writes that wait for the result of another one.
 //!
-//! What was learned is as wide as what was seen: of a path under a method, of a method for attributes, and of Disable and
-//! Enable by their own writes. Whatever speaks against a path or a method is tried again once in each run.
+//! An observation counts for its own scope only: for a path under a method, for a method with attributes, and for Disable
+//! and Enable by their own writes. A path or method that failed is tried again once in each run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard as Locked, PoisonError};
@@ -15,26 +15,26 @@ use crate::report::Reason;
 use crate::state::{DisableKind, Learned, Method, MethodSupport, PathSupport, WriteKind, WriteMethod};
 use crate::target::Trouble;
 
-/// How many users it takes to conclude from them about the others of a run.
+/// The number of users from which a conclusion about the others of a run is drawn.
 const SEVERAL: usize = 3;
 
-/// Why a plan expects a failure that an earlier run showed.
+/// The detail of a failure that a plan expects because an earlier run met it.
 pub(crate) const LAST_FAILED: &str = "the last one failed so; it is tried again";
 
 /// Leave to send one write.
 pub(crate) enum Permit<'a> {
-    /// Nobody knows yet what comes of it: it is read back, and no other one is in flight.
+    /// The effect is unknown yet: the write is read back, and no other one is in flight.
     First(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>),
-    /// It is known to work.
+    /// The write is known to work.
     Known,
 }
 
-/// What was learned on this connection, and what was tried in this run. Permits are taken in the order Disable or Enable,
+/// The observations on this connection, and the attempts of this run. Permits are taken in the order Disable or Enable,
 /// then attributes; a create has a permit of its own.
 #[derive(Debug)]
 pub(crate) struct Capabilities {
     update_method: UpdateMethod,
-    /// What ServiceProviderConfig says of PATCH; `None` if it says nothing.
+    /// The support of PATCH by ServiceProviderConfig; `None` if it does not tell.
     claims_patch: Option<bool>,
     learned: Mutex<Learned>,
     run: Mutex<ThisRun>,
@@ -44,7 +44,7 @@ pub(crate) struct Capabilities {
     enables: Permits<()>,
 }
 
-/// What was tried in this run.
+/// The attempts of this run.
 #[derive(Debug, Default)]
 struct ThisRun {
     /// Methods that were tried although something spoke against them.
@@ -59,7 +59,7 @@ struct ThisRun {
     worked: BTreeSet<WriteKind>,
     /// Whether a DELETE was answered as done.
     deleted: bool,
-    /// Methods whose answers leave out what a read shows: they prove nothing against a write.
+    /// Methods whose responses lack values that a read shows: they prove nothing against a write.
     partial_answers: BTreeSet<WriteMethod>,
 }
 
@@ -70,14 +70,14 @@ pub(crate) struct Order {
     pub(crate) second: Option<Method>,
 }
 
-/// The paths of a write, sorted by what is known of them under its method.
+/// The paths of a write, sorted by their known effect under its method.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sorted {
-    /// Those that are written.
+    /// The paths that are written.
     pub(crate) send: Vec<TargetPath>,
-    /// Those that are known not to be stored.
+    /// The paths that are known not to be stored.
     pub(crate) left_out: Vec<TargetPath>,
-    /// Whether one of those that are written has to be read back.
+    /// Whether one of the written paths has to be read back.
     pub(crate) unverified: bool,
 }
 
@@ -95,12 +95,12 @@ impl Capabilities {
         }
     }
 
-    /// What is known now.
+    /// Returns a copy of what was learned.
     pub(crate) fn learned(&self) -> Learned {
         self.known().clone()
     }
 
-    /// Changes what is known.
+    /// Changes what was learned.
     pub(crate) fn learn(&self, lesson: impl FnOnce(&mut Learned)) {
         lesson(&mut self.known());
     }
@@ -122,8 +122,7 @@ impl Capabilities {
         self.known().support(kind, method)
     }
 
-    /// The methods by which a write of this kind is tried. A method that something speaks against stands first only where it
-    /// has not been tried in this run.
+    /// Returns the methods by which a write of this kind is tried. has not been tried in this run.
     pub(crate) fn order(&self, kind: WriteKind) -> Order {
         let fixed = |first| Order { first, second: None };
         match self.update_method {
@@ -137,7 +136,8 @@ impl Capabilities {
         let preferred = match kind {
             WriteKind::Attributes if self.claims_patch == Some(false) => Method::Put,
             WriteKind::Attributes => Method::Patch,
-            // What attributes have shown is no reason to refuse a Disable, but a hint where to begin.
+            // The results of writes of attributes are no reason to refuse a Disable, but a hint which method to try
+            // first.
             WriteKind::Disable | WriteKind::Enable => self.order_of_auto(WriteKind::Attributes).first,
         };
         let works = |method| self.support(kind, method) == MethodSupport::Works;
@@ -165,7 +165,7 @@ impl Capabilities {
         }
     }
 
-    /// Sorts `paths` by what is known of them under `method`.
+    /// Sorts `paths` by their known effect under `method`.
     pub(crate) fn sort(&self, method: WriteMethod, paths: &[TargetPath]) -> Sorted {
         let (learned, run) = (self.known(), self.run());
         let known = learned.paths.of(method);
@@ -194,7 +194,7 @@ impl Capabilities {
         self.support(kind, method) == MethodSupport::Ignored && !self.is_due(kind, method)
     }
 
-    /// `path` was read back as written.
+    /// Notes that `paths` were read back as written.
     pub(crate) fn stored(&self, method: WriteMethod, paths: impl IntoIterator<Item = TargetPath>) {
         let (mut learned, mut run) = (self.known(), self.run());
         for path in paths {
@@ -204,13 +204,13 @@ impl Capabilities {
         }
     }
 
-    /// The target's schema says that it never returns `path`.
+    /// Notes that the target's schema never returns `path`.
     pub(crate) fn never_returned(&self, method: WriteMethod, path: TargetPath) {
         self.known().paths.of_mut(method).insert(path, PathSupport::NeverReturned);
     }
 
-    /// `paths` were written and read back without effect. A path that other accounts take is that account's own matter, until
-    /// several in a row do not take it.
+    /// Notes that `paths` were written and read back without effect. A path that other accounts store concerns this
+    /// account only, until several accounts in a row do not store it.
     pub(crate) fn not_stored(&self, method: WriteMethod, paths: impl IntoIterator<Item = TargetPath>) {
         let (mut learned, mut run) = (self.known(), self.run());
         for path in paths {
@@ -228,7 +228,7 @@ impl Capabilities {
         }
     }
 
-    /// A fixed method whose writes had no effect on three paths, or on `userName`, and never had any, counts as ignored.
+    /// Counts a fixed method as ignored if its writes had no effect on three paths, or on `userName`, and never had any.
     pub(crate) fn conclude(&self, method: Method) {
         let mut learned = self.known();
         let paths = learned.paths.of(method.into());
@@ -246,7 +246,7 @@ impl Capabilities {
         self.known().is_stored(path)
     }
 
-    /// `method` took effect for this kind of write.
+    /// Notes that `method` took effect for this kind of write.
     pub(crate) fn works(&self, kind: WriteKind, method: Method) {
         let mut learned = self.known();
         *learned.support_mut(kind, method) = MethodSupport::Works;
@@ -257,7 +257,7 @@ impl Capabilities {
         self.run().worked.insert(kind);
     }
 
-    /// A DELETE was answered as done.
+    /// Notes that a DELETE was answered as done.
     pub(crate) fn deletes_work(&self) {
         self.run().deleted = true;
     }
@@ -272,19 +272,19 @@ impl Capabilities {
         self.run().worked.contains(&kind)
     }
 
-    /// `method` is of no use for this kind of write.
+    /// Notes that `method` does not work for this kind of write.
     pub(crate) fn unusable(&self, kind: WriteKind, method: Method) {
         *self.known().support_mut(kind, method) = MethodSupport::Unusable;
         self.run().methods.insert((kind, method));
     }
 
-    /// A Disable or Enable had no effect by any method.
+    /// Notes that a Disable or Enable had no effect by any method.
     pub(crate) fn failed(&self, kind: WriteKind, reason: Reason) {
         self.known().set_failure(kind, Some(reason));
     }
 
-    /// How a write of `kind` is expected to fail: from what ServiceProviderConfig says, and from what earlier writes
-    /// showed. It is tried all the same, save a withheld Disable.
+    /// Returns the expected failure of a write of `kind`, by ServiceProviderConfig and by earlier writes. The write is
+    /// sent all the same, except for a withheld Disable.
     pub(crate) fn expected_failure(&self, kind: WriteKind, paths: &[TargetPath]) -> Option<Trouble> {
         let learned = self.learned();
         if kind == WriteKind::Disable && learned.disable == DisableKind::Withheld {
@@ -314,7 +314,7 @@ impl Capabilities {
         None
     }
 
-    /// A user's Disable was answered as done and changed nothing.
+    /// Notes that a user's Disable was answered as done and changed nothing.
     pub(crate) fn disable_ignored(&self) {
         self.run().ignored_disables += 1;
     }
@@ -325,17 +325,17 @@ impl Capabilities {
         run.ignored_disables >= SEVERAL && !run.worked.contains(&WriteKind::Disable)
     }
 
-    /// Whether the answers of `method` show all that a read shows, as far as is known.
+    /// Whether the responses of `method` show everything that a read shows, as far as is known.
     pub(crate) fn answers_are_whole(&self, method: WriteMethod) -> bool {
         !self.run().partial_answers.contains(&method)
     }
 
-    /// An answer of `method` left out what the read after it showed.
+    /// Notes that a response of `method` lacked attributes that the read after it had.
     pub(crate) fn answers_partially(&self, method: WriteMethod) {
         self.run().partial_answers.insert(method);
     }
 
-    /// Leave to create, alone where something of it has to be read back.
+    /// Returns the permit to create; it excludes other creates if a path has to be read back.
     pub(crate) async fn create_permit(&self, paths: &[TargetPath]) -> Permit<'_> {
         let unverified = || self.sort(WriteMethod::Post, paths).unverified;
         if !unverified() {
@@ -345,12 +345,12 @@ impl Capabilities {
         if unverified() { Permit::First(guard) } else { Permit::Known }
     }
 
-    /// The permit under which attributes are written that have to be read back.
+    /// Returns the permit to write attributes that have to be read back.
     pub(crate) async fn attributes_permit(&self) -> MutexGuard<'_, ()> {
         self.attributes.lock().await
     }
 
-    /// Leave to disable an account; `None` if none is sent any more.
+    /// Returns the permit to disable an account, or `None` if no Disable is sent any more.
     pub(crate) async fn disable_permit(&self) -> Option<Permit<'_>> {
         let mut waited = None;
         loop {
@@ -364,7 +364,7 @@ impl Capabilities {
         }
     }
 
-    /// Leave to enable an account.
+    /// Returns the permit to enable an account.
     pub(crate) async fn enable_permit(&self) -> Permit<'_> {
         let works = || {
             [Method::Patch, Method::Put]

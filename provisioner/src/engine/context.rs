@@ -28,17 +28,17 @@ pub(crate) struct Context {
     pub(crate) capabilities: Capabilities,
     store: Arc<Store>,
     connection: Mutex<ConnectionRecord>,
-    /// What the target's schemas say of attributes that reads leave out; asked for when one is missing.
+    /// The attributes that reads lack by the target's schemas; requested when one is missing.
     hidden_attributes: OnceCell<HiddenAttributes>,
-    /// Who holds which account.
+    /// The holders of accounts.
     links: Mutex<HashMap<TargetId, SourceId>>,
     /// Users with a duplicate user name, each with a description of the conflict.
     duplicate_names: HashMap<SourceId, String>,
     /// Accounts with a Disable whose outcome is unknown.
     cut_off: HashSet<TargetId>,
-    /// Users of this run that are through.
+    /// The number of settled users of this run.
     settled: AtomicUsize,
-    /// How many users were looked up before the decisions, of how many.
+    /// The number of users that were looked up before the decisions, and of all such users.
     looked_up: OnceLock<(usize, usize)>,
 }
 
@@ -69,7 +69,7 @@ impl Context {
         }
     }
 
-    /// The same, with the users of the source that share a user name.
+    /// Returns the context with the users of the source that share a user name.
     pub(crate) fn with_duplicate_names(mut self, duplicate_names: Vec<DuplicateName>) -> Self {
         for group in duplicate_names {
             let words = group.describe();
@@ -78,7 +78,7 @@ impl Context {
         self
     }
 
-    /// The same, with the accounts of `records` whose Disable was cut off.
+    /// Returns the context with the accounts of `records` whose Disable was cut off.
     pub(crate) fn with_cut_off<'a>(mut self, records: impl Iterator<Item = &'a Record>) -> Self {
         let unknown = |record: &&Record| {
             let is_late = record.link.as_ref().is_some_and(|link| link.late_disable.is_some());
@@ -99,12 +99,12 @@ impl Context {
         self.duplicate_names.get(user).map(String::as_str)
     }
 
-    /// Counts a user that is through.
+    /// Counts a user as settled.
     pub(crate) fn settle(&self) {
         self.settled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many users are through.
+    /// Returns the number of users that are settled.
     pub(crate) fn settled(&self) -> usize {
         self.settled.load(Ordering::Relaxed)
     }
@@ -115,12 +115,12 @@ impl Context {
         let _ = self.looked_up.set((done, total));
     }
 
-    /// How many users were looked up, of how many; `None` before that.
+    /// Returns how many users were looked up, and of how many, or `None` before the look-ups.
     pub(crate) fn looked_up(&self) -> Option<(usize, usize)> {
         self.looked_up.get().copied()
     }
 
-    /// Absolves, of the paths that a read lacks after a write by `method`, those that the target's schemas say it never shows.
+    /// Excuses the paths that a read lacks after a write by `method` if the target's schemas never return them.
     pub(crate) async fn excuse_hidden(&self, effects: &mut Effects, wanted: &Desired, method: WriteMethod) {
         let missing = |path: &TargetPath, path_effect: &PathEffect| {
             *path_effect == PathEffect::NotStored(None) && wanted.get(path).is_some()
@@ -141,7 +141,7 @@ impl Context {
         self.keep_lessons().await
     }
 
-    /// Stores what was learned, where that is not stored yet.
+    /// Stores what was learned, if it is not stored yet.
     pub(crate) async fn keep_lessons(&self) -> Result<(), Halt> {
         let record = {
             let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +170,7 @@ impl Context {
         }
     }
 
-    /// The user that holds `account`.
+    /// Returns the user that holds `account`.
     pub(crate) fn holder(&self, account: &TargetId) -> Option<SourceId> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
     }

@@ -1,4 +1,4 @@
-//! Looking up what has to be known before the decisions: all of it before the first write.
+//! The look-ups before the decisions: all of them precede the first write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::resolve::{Created, find_again, resolve};
 use super::scope::{Scope, ScopeStatus, Subject};
-use super::task::{ReadAnew, Task, TaskStep};
+use super::task::{LookupResult, ReadAnew, Task, TaskStep};
 use super::worker_pool::{Progress, in_parallel};
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
@@ -17,28 +17,28 @@ use crate::target::lookup::{Lookup, Read, SearchKeys};
 use crate::target::personal_data::{PersonalData, with_personal_data};
 use crate::target::{Halt, Trouble};
 
-/// What a subject has to be asked about at the target.
+/// The look-up that a subject needs at the target.
 enum LookupNeed {
     Nothing,
-    /// A create is unresolved: what came of it.
+    /// A create is unresolved: its result.
     Resolve(Posted),
     LookUp,
     ReadBack,
 }
 
-/// What was found there.
+/// The result of a look-up.
 enum Found {
     Nothing,
     LookedUp(Result<Lookup, Halt>),
-    /// What came of an unresolved create, and where that is nothing, what has the user's present name.
+    /// The result of an unresolved create, and if there is none, the accounts with the user's present name.
     Resolved(Result<Created, Halt>, Option<Result<Lookup, Halt>>),
     ReadBack(Result<Read, Halt>),
-    /// The account is gone; what bears the user's name now.
+    /// The account is gone; the accounts with the user's name now.
     Gone(Result<Lookup, Halt>),
 }
 
 impl Found {
-    /// Whether the run was stopped before the answer.
+    /// Whether the run was stopped before the response.
     fn is_stopped(&self) -> bool {
         let is = |halt: Option<&Halt>| halt == Some(&Halt::Stopped);
         match self {
@@ -52,7 +52,7 @@ impl Found {
     }
 }
 
-/// Looks up what is needed and decides for every subject, in order.
+/// Looks up what every subject needs, and decides for each, in order.
 pub(crate) async fn tasks(
     context: &Arc<Context>,
     scope: Scope,
@@ -116,7 +116,7 @@ pub(crate) async fn tasks(
     tasks
 }
 
-/// Of several users of one name the first gets the account: no POST is sent for the others.
+/// Gives the account to the first of several users of one name; no POST is sent for the others.
 fn one_create_each(context: &Context, tasks: &mut [Task]) {
     let mut names = BTreeSet::new();
     for task in tasks {
@@ -125,7 +125,7 @@ fn one_create_each(context: &Context, tasks: &mut [Task]) {
             && !names.insert(owned.wanted.user_name())
         {
             let detail = match context.clash(&task.id) {
-                // The line says it anyway.
+                // The detail names the clash anyway.
                 Some(_) => "",
                 None => "another user of the source has this userName",
             };
@@ -147,7 +147,7 @@ fn hold_back(tasks: &mut Vec<Task>) {
     });
 }
 
-/// Notes in the record what came of an unresolved create; what is found is what the user is decided by.
+/// Notes the result of an unresolved create in the record, and returns the account by which the user is decided.
 fn settle_create(
     context: &Context,
     subject: &mut Subject,
@@ -162,7 +162,7 @@ fn settle_create(
         }
         Ok(Created::Account(_) | Created::Nothing) => None,
     };
-    // What was sent stays known until the same is sent again.
+    // The sent values stay known until the same create is sent again.
     let sent = subject.record.posted.take();
     let written = sent.as_ref().and_then(|sent| sent.at);
     subject.record.resolve_intent();
@@ -233,7 +233,7 @@ async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
         .await
 }
 
-/// The values of a user that a target may repeat: what is wanted, and what its account carries.
+/// Returns the values of a user that a target may repeat: the wanted ones, and those that its account carries.
 pub(super) fn personal_data(wanted: Option<&Desired>, record: &Record) -> PersonalData {
     let carried = record.link.iter().flat_map(|link| &link.carries);
     let names: Vec<UserName> = record.names().collect();
@@ -277,8 +277,8 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
     }
 }
 
-/// Whether the run goes on to send the same create again: where the first one made an account, its name is taken, so that no
-/// second one is made.
+/// Whether the run is going to send the same create again. If the first one made an account, its name is taken, so that
+/// no second one is made.
 fn is_sent_again(context: &Context, subject: &Subject, posted: &Posted) -> bool {
     match &subject.standing {
         ScopeStatus::Owned(owned) => {
@@ -291,7 +291,7 @@ fn is_sent_again(context: &Context, subject: &Subject, posted: &Posted) -> bool 
     }
 }
 
-/// The origin that the account of a user was given.
+/// Returns the `externalId` that the account of a user was given.
 fn origin_of<'a>(subject: &'a Subject, link: &'a Link) -> Option<&'a str> {
     let wanted = match &subject.standing {
         ScopeStatus::Owned(owned) => owned.wanted.as_ref().ok().and_then(Desired::external_id),
@@ -328,7 +328,7 @@ fn decide(
         }
     };
     let lookup = match found {
-        Found::LookedUp(Ok(lookup)) => lookup,
+        Found::LookedUp(Ok(lookup)) => LookupResult::Unlinked(lookup),
         Found::LookedUp(Err(halt))
         | Found::Resolved(Err(halt), _)
         | Found::ReadBack(Err(halt))
@@ -341,7 +341,8 @@ fn decide(
             if let Some(link) = &mut subject.record.link {
                 let paths = wanted.iter().map(|(path, _)| path).chain(&*owned.targets).cloned().collect();
                 link.reread(&account, &paths);
-                // The write was cut off: what the account says is what it did. A plain update never touches `active`.
+                // The write was cut off, so its effect is the state of the account. A plain update never touches
+                // `active`.
                 match subject.record.intent.take() {
                     Some(Intent::Disable) => {
                         link.active = account.active();
@@ -354,8 +355,8 @@ fn decide(
             }
             return linked(context, subject, wanted, ReadAnew { account: Some(account), full });
         }
-        // What is gone has been looked for already.
-        Found::ReadBack(Ok(Read::Gone(_))) => Lookup::None,
+        // A gone account has been searched for already.
+        Found::ReadBack(Ok(Read::Gone(_))) => LookupResult::InsteadOfGone(Lookup::None),
         Found::Gone(Ok(lookup)) => {
             let origin = subject.record.link.as_ref().and_then(|link| origin_of(&subject, link));
             if let Some(trouble) = context.not_shown_yet(&subject.record, origin, &lookup) {
@@ -373,7 +374,7 @@ fn decide(
                 return Some(task);
             }
             (subject.record.link, subject.record.intent) = (None, None);
-            lookup
+            LookupResult::InsteadOfGone(lookup)
         }
         Found::Nothing => return linked(context, subject, wanted, ReadAnew { account: None, full }),
     };
@@ -389,7 +390,7 @@ fn linked(context: &Context, subject: Subject, wanted: Desired, read: ReadAnew) 
     Some(Task::linked(context, id, record, &link, *owned, wanted, read))
 }
 
-/// A user that has left: either linked, or with a create that was cut off and made nothing.
+/// Decides about a user that has left: either linked, or with a create that was cut off and made no account.
 fn left(
     context: &Context,
     subject: Subject,

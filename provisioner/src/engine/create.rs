@@ -6,7 +6,7 @@ use reqwest::{Method as Verb, StatusCode};
 
 use super::capabilities::Permit;
 use super::resolve::may_lack;
-use super::task::OwnedTask;
+use super::task::{LookupResult, OwnedTask};
 use super::user::{NextStep, TaskRun, describe_effects};
 use super::write::Effects;
 use crate::account_values::{AccountValues, comparable_value, is_never_returned};
@@ -36,7 +36,7 @@ impl TaskRun<'_> {
             at: Some(seconds(context.client.now())),
         };
         let before = self.task.record.posted.replace(posted.clone());
-        // The same was sent a moment ago, and what it made may not show yet.
+        // The same create was sent a moment ago, and its account may not show yet.
         let again = before.is_some_and(|before| context.create_not_shown(&before).is_some());
         self.intend(Intent::Create).await?;
         let client = &context.client;
@@ -87,8 +87,8 @@ impl TaskRun<'_> {
                 Ok(response) => (response.trouble(), Some(response)),
                 Err(error) => (unreachable_target(&error), None),
             };
-            // Nobody knows what came of it. Never again blindly: look first. Until the account is found, the next run looks
-            // too: a target that answers from a stale copy may not show it yet.
+            // The effect is unknown, so look before another POST. Until the account is found, the next run looks too: a
+            // target that answers from a stale copy may not show it yet.
             ambiguous = true;
             self.unsure = true;
             if attempt < client.max_attempts() {
@@ -98,7 +98,7 @@ impl TaskRun<'_> {
                 Ok(Lookup::One(account)) if self.is_ours(&account, &posted) => {
                     return Ok(self.found(owned, &account));
                 }
-                // What was accepted is not sent twice: it shows later, or never.
+                // An accepted create is not sent twice: its account shows later, or never.
                 Ok(Lookup::None) if attempt < client.max_attempts() && !accepted => {}
                 Ok(Lookup::None) => {
                     self.failed(Operation::Create, trouble);
@@ -115,7 +115,7 @@ impl TaskRun<'_> {
         }
     }
 
-    /// Whether an account that appeared after a POST without a clear answer is the one that was posted.
+    /// Whether an account that appeared after a POST without a clear answer is the posted one.
     fn is_ours(&self, account: &Account, posted: &Posted) -> bool {
         let free = self.context.holder(&account.id).is_none_or(|holder| holder == self.task.id);
         let origin = posted.external_id.as_deref();
@@ -125,11 +125,11 @@ impl TaskRun<'_> {
         }
     }
 
-    /// The user is decided about anew, by what the target has under its name. After a POST without a clear answer one
-    /// of several accounts may be the posted one, so the create stays unresolved.
+    /// Decides about the user again, by the accounts under its name. After a POST without a clear answer one of several
+    /// accounts may be the posted one, so the create stays unresolved.
     fn enter_anew(&mut self, found: Lookup, ambiguous: bool) -> NextStep {
         self.unsure = ambiguous && matches!(found, Lookup::Several(_));
-        NextStep::Enter(self.task.label, found)
+        NextStep::Enter(self.task.label, LookupResult::Unlinked(found))
     }
 
     /// Links the account that was created; returns `false` if another user holds it.
@@ -157,7 +157,7 @@ impl TaskRun<'_> {
         true
     }
 
-    /// The account that a POST without a clear answer has made.
+    /// Links the account that a POST without a clear answer has made.
     fn found(&mut self, owned: &OwnedTask, account: &Account) -> NextStep {
         if self.link_created(owned, account.id.clone()) {
             let effects = posted(owned, account);
@@ -167,7 +167,7 @@ impl TaskRun<'_> {
         NextStep::Through
     }
 
-    /// Compares the account that was made with what was sent: by the answer, and by a read where the answer shows less or a
+    /// Compares the created account with the sent values: by the response, and by a read if the response shows less or a
     /// path is written by POST for the first time.
     async fn created(
         &mut self,
@@ -204,7 +204,7 @@ impl TaskRun<'_> {
         }
         let told = told.filter(|_| capabilities.answers_are_whole(WriteMethod::Post));
         let mut told = told.unwrap_or_else(|| believed(owned));
-        // What was read back once weighs more than an answer.
+        // An earlier read counts more than a response.
         for (path, path_effect) in &mut told.path_effects {
             if !capabilities.sort(WriteMethod::Post, std::slice::from_ref(path)).left_out.is_empty() {
                 *path_effect = PathEffect::NotStored(None);
@@ -225,7 +225,7 @@ impl TaskRun<'_> {
                 self.context.excuse_hidden(&mut effects, &owned.wanted, WriteMethod::Post).await;
                 Ok(Some(effects))
             }
-            // A run that stops here has made the account all the same: it is told.
+            // A run that stops here has created the account, so it is reported.
             Ok(Read::Gone(_)) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
         }
     }
@@ -249,7 +249,7 @@ impl TaskRun<'_> {
     }
 }
 
-/// What `account` shows of what was posted for it.
+/// Returns the effects of a POST, by the values that `account` shows.
 fn posted(owned: &OwnedTask, account: &Account) -> Effects {
     let paths: Vec<TargetPath> = owned.wanted.iter().map(|(path, _)| path.clone()).collect();
     Effects {
@@ -258,7 +258,7 @@ fn posted(owned: &OwnedTask, account: &Account) -> Effects {
     }
 }
 
-/// All that was posted, believed.
+/// Returns the effects of a POST whose values are all assumed to be stored.
 fn believed(owned: &OwnedTask) -> Effects {
     let path_effect = |path: &TargetPath| {
         if is_never_returned(path) { PathEffect::Unverifiable } else { PathEffect::Assumed(None) }

@@ -12,9 +12,9 @@ use crate::report::{ChangeLabel, Outcome, Reason};
 use crate::state::WithdrawalKind;
 use crate::target::Trouble;
 
-/// How far back finished removals and disables count.
+/// The time for which finished removals and disables count.
 const WINDOW: Duration = Duration::from_hours(24);
-/// So many are let pass whatever their share is: the share of a small directory says little.
+/// The number of removals that pass at any share: the share of a small directory means little.
 const SHARE_FROM: u64 = 6;
 
 /// Whether a task takes an account from its user: by the Remove Action, or because the source disabled the user.
@@ -30,7 +30,7 @@ fn withdraws(task: &Task) -> Option<Withdraws> {
     Some(if again { Withdraws::Again } else { Withdraws::Anew })
 }
 
-/// How a task takes an account from its user.
+/// The way in which a task takes an account from its user.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Withdraws {
     /// For the first time, or after a failure of the moment.
@@ -44,7 +44,7 @@ enum Withdraws {
 struct Figures {
     anew: u64,
     again: u64,
-    /// Those that took effect in the last 24 hours.
+    /// The removals and disables that took effect in the last 24 hours.
     done: u64,
     managed: u64,
     limit: Limit,
@@ -62,7 +62,7 @@ impl Figures {
             of_late.filter(|one| one.kind == kind).count() as u64
         };
         let removed = recent(WithdrawalKind::Removal);
-        // What was removed in the last 24 hours was managed before.
+        // Accounts removed in the last 24 hours were managed before.
         let managed = prepared.managed as u64 + removed;
         Self {
             anew: count(Withdraws::Anew),
@@ -73,7 +73,7 @@ impl Figures {
         }
     }
 
-    /// Whether a person has agreed to this number, of what is new or of all.
+    /// Whether a person has approved this number, of the new ones or of all.
     fn is_approved(&self, approved: Option<u32>) -> bool {
         approved.map(u64::from).is_some_and(|number| number == self.anew || number == self.anew + self.again)
     }
@@ -94,13 +94,13 @@ pub(crate) fn hold_back(
     let room = usize::try_from(limit.count.saturating_sub(anew + done)).unwrap_or(usize::MAX);
     let mut tasks: Vec<&mut Task> =
         prepared.tasks.iter_mut().filter(|task| withdraws(task) == Some(Withdraws::Again)).collect();
-    // Whoever was held back last time comes first.
+    // Users that were held back last time come first.
     tasks.sort_by_key(|task| !was_held(task));
     for task in tasks.into_iter().skip(room) {
         let Some(reason) = task.record.last_reported.as_ref().map(|told| told.reason) else { continue };
         let detail = format!(
             "{HELD}: {again} removals and disables that the target refused before would be tried again, more than the {room} \
-             that the delete guard has left for 24 hours ({}); --approve-removals {all} lets all of them through",
+             that the delete guard has left for 24 hours ({}); approve {all} removals and disables to let all of them through",
             limit.option
         );
         task.held = Some(Trouble::new(reason, detail));
@@ -110,7 +110,7 @@ pub(crate) fn hold_back(
     }
 }
 
-/// How the detail of a user begins whose removal or disable was held back.
+/// The beginning of the detail of a user whose removal or disable was held back.
 const HELD: &str = "not tried in this run";
 
 fn was_held(task: &Task) -> bool {
@@ -134,8 +134,8 @@ fn was_refused(task: &Task, wanted_active: Option<bool>) -> bool {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{accounts} would be removed or disabled{after}, more than {} in 24 hours ({}): {names}: {causes}. \
-     {source_shrank}Nothing was written. Look at them with `plan`; if they are meant, run once with \
-     --approve-removals {planned}, or raise the limit",
+     {source_shrank}Nothing was written. Look at them with a plan; if they are meant, approve exactly {planned} \
+     removals and disables, or raise the limit",
     limit.count,
     limit.option
 )]
@@ -147,6 +147,13 @@ pub(crate) struct OverLimit {
     names: String,
     causes: String,
     source_shrank: String,
+}
+
+impl OverLimit {
+    /// Returns the number of removals and disables that would have to be approved.
+    pub(crate) const fn planned(&self) -> u64 {
+        self.planned
+    }
 }
 
 /// Checks whether the run may be carried out; `approved` is the number of removals and disables that a person has approved.
@@ -182,7 +189,7 @@ pub(crate) fn check(
     }))
 }
 
-/// How many accounts are concerned, of how many: those that would be linked in this run are not managed yet.
+/// Returns the number of accounts concerned and of all. Accounts that this run would link are not managed yet.
 fn share(concerned: &[&Task], managed: u64) -> String {
     let (planned, new) = (concerned.len(), concerned.iter().filter(|task| task.adopts()).count());
     let accounts = |count: u64| if count == 1 { "account" } else { "accounts" };
@@ -196,7 +203,7 @@ fn share(concerned: &[&Task], managed: u64) -> String {
     )
 }
 
-/// How many removals and disables in 24 hours pass.
+/// The maximum number of removals and disables in 24 hours.
 #[derive(Debug)]
 struct Limit {
     count: u64,
@@ -210,7 +217,7 @@ fn limit(options: &Options, managed: u64) -> Limit {
         option: format!("max-removals = {}", options.max_removals),
     };
     let percent = u64::from(options.max_removals_percent);
-    // All of them is no limit: one account may be disabled and removed on the same day.
+    // A limit of all accounts is no limit: one account may be disabled and removed on the same day.
     if percent >= 100 {
         return most;
     }
@@ -221,7 +228,7 @@ fn limit(options: &Options, managed: u64) -> Limit {
     if share.count < most.count { share } else { most }
 }
 
-/// What happened to those concerned, in numbers.
+/// Returns the causes with their numbers of users.
 fn causes(concerned: &[&Task]) -> String {
     let count = |labels: &[ChangeLabel]| concerned.iter().filter(|task| labels.contains(&task.label)).count();
     let kinds = [
@@ -241,7 +248,7 @@ fn causes(concerned: &[&Task]) -> String {
     parts.join(", ")
 }
 
-/// A hint where the source is smaller than it was: a file may have been cut short between two lines.
+/// Returns a hint if the source has fewer users than before: a file may have been cut short between two lines.
 fn shrunk(prepared: &PreparedRun) -> String {
     match prepared.users_before {
         Some(before) if prepared.users < before => format!(

@@ -41,7 +41,7 @@ impl DuplicateName {
     }
 }
 
-/// Several texts as people list them.
+/// Joins texts as people list them.
 fn joined(texts: &[String]) -> String {
     match texts {
         [] => String::new(),
@@ -50,12 +50,12 @@ fn joined(texts: &[String]) -> String {
     }
 }
 
-/// The rule that owns a user: the first enabled one that matches.
+/// Returns the rule that owns a user: the first enabled one that matches.
 pub(crate) fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<&'a Rule> {
     config.rules.iter().find(|rule| rule.enabled && rule.matches(user))
 }
 
-/// All users in scope that share their user name with others, in the order of the file.
+/// Returns all users in scope that share their user name with others, in the order of the file.
 pub fn duplicate_names(config: &Config, users: &[SourceUser]) -> Vec<DuplicateName> {
     let mut first: HashMap<UserName, usize> = HashMap::with_capacity(users.len());
     let mut groups: BTreeMap<usize, Vec<DuplicateUser>> = BTreeMap::new();

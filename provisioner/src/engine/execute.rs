@@ -12,10 +12,10 @@ use crate::ids::UserName;
 use crate::report::{Operation, Outcome, RunReport, Stopped, UserLine};
 use crate::target::Halt;
 
-/// A task, and where its line goes.
+/// A task with the position of its line.
 type Placed = (usize, Task);
 
-/// Writes what was decided, and says what became of it.
+/// Carries out the decisions, and returns the report.
 pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> RunReport {
     let PreparedRun { context, tasks, users, changes, .. } = prepared;
     let total = tasks.len();
@@ -66,7 +66,7 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
     report(lines.into_iter().map(|(_, line)| line).collect())
 }
 
-/// Why the run was stopped, and how far it had come: `total` users had something to do.
+/// Returns why the run was stopped, with the number of settled users; `total` users had something to do.
 fn stopped(context: &Context, total: usize) -> Option<(Exit, Stopped)> {
     let (exit, mut stopped) = context.client.stopped()?;
     let done = context.settled();
@@ -85,7 +85,7 @@ async fn attempt(context: &Context, task: Task, last: bool) -> Option<TaskResult
             Some(ran)
         }
         Err(Halt::Stopped) => None,
-        // Nobody goes untold: what no step put into words ends here, and is tried again in the next run.
+        // Every user is reported: a trouble that no step handled ends here, and is tried again in the next run.
         Err(Halt::Failed(trouble)) => {
             context.settle();
             Some(TaskResult::Settled(Some(UserLine {
@@ -110,8 +110,8 @@ async fn finally(context: &Context, task: Task) -> Option<UserLine> {
     }
 }
 
-/// Tries once more what was refused for want of support, since the like of it has worked for others; `told` is what stands of the user
-/// if it has no result.
+/// Tries the writes once more that were refused for want of support, since such writes have worked for others; `told` is
+/// the line of the user if there is no result.
 async fn once_more(context: &Context, told: Option<UserLine>, task: Task) -> Option<UserLine> {
     match run_user(context, task, true).await {
         Ok(TaskResult::Settled(line) | TaskResult::Refused(line, _)) => line.or(told),
@@ -119,7 +119,7 @@ async fn once_more(context: &Context, told: Option<UserLine>, task: Task) -> Opt
     }
 }
 
-/// The next of the deferred renames: one whose new name is held by none of the others, while there is one.
+/// Removes the next deferred rename: one whose new name none of the others holds, if there is one.
 fn next(deferred: &mut Vec<Placed>) -> Option<Placed> {
     let held = |index: usize, name: &UserName| {
         deferred.iter().enumerate().any(|(other, (_, task))| {

@@ -1,4 +1,4 @@
-//! One user's way through the engine, in words: found, in scope, mapped, compared, decided, sent, and why.
+//! The stages of the engine for one user, in words: found, in scope, mapped, compared, decided, sent, and why.
 
 use serde::Serialize;
 
@@ -17,11 +17,11 @@ use crate::state::{LinkState, Record};
 pub struct Stage {
     /// `found`, `in-scope`, `mapped`, `compared`, `decided`, `sent`.
     pub stage: &'static str,
-    /// What is so, a line each.
+    /// The facts, one per line.
     pub lines: Vec<String>,
 }
 
-/// Everything there is to say of one user.
+/// The explanation for one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The stages in order.
@@ -99,8 +99,8 @@ impl Provisioner {
         Explanation { stages, exit }
     }
 
-    /// The users that `asked` may mean: the one of this id, else those of this very spelling, else all of the same user name.
-    /// The user name that a rule makes counts as well as the one of the source.
+    /// Returns the users that `asked` may mean: the one with this id, else those with this exact name, else all with the
+    /// same user name. The user name of a rule counts as well as that of the source.
     fn candidates<'a>(
         &self,
         users: &'a [SourceUser],
@@ -118,7 +118,7 @@ impl Provisioner {
         if spelled.is_empty() { with(named) } else { spelled }
     }
 
-    /// The user name that the rule of `user` makes.
+    /// Returns the user name that the rule of `user` produces.
     fn mapped_name(&self, user: &SourceUser) -> Option<UserName> {
         owner(self.config(), user)?.mapping.user_name(user)
     }
@@ -182,7 +182,7 @@ impl Provisioner {
                 .push("nothing has changed since the last run, or the user is excluded or frozen".to_owned());
             stages.push(Stage { stage: "compared", lines: compared });
             let lines = if waits {
-                vec!["nothing: its removal would be caused by a changed preference alone, and waits for sync --full".to_owned()]
+                vec!["nothing: its removal would be caused by a changed preference alone, and waits for a full run".to_owned()]
             } else {
                 vec!["nothing".to_owned()]
             };

@@ -15,7 +15,7 @@ pub(crate) struct OutcomePart {
     pub(crate) decided: bool,
 }
 
-/// What a user's parts come to.
+/// The combined outcome of a user's parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserOutcome {
     pub(crate) operation: Operation,
@@ -25,24 +25,24 @@ pub(crate) struct UserOutcome {
 }
 
 impl OutcomePart {
-    /// It was carried out.
+    /// Creates the part of an operation that was carried out.
     pub(crate) const fn done(operation: Operation) -> Self {
         let reason = if matches!(operation, Operation::Link) { Reason::Linked } else { Reason::Done };
         Self { operation, outcome: Outcome::Success, reason, detail: None, decided: true }
     }
 
-    /// The preferences forbid it.
+    /// Creates the part of an operation that the preferences forbid.
     pub(crate) const fn withheld(operation: Operation, reason: Reason) -> Self {
         Self { operation, outcome: Outcome::Partial, reason, detail: None, decided: false }
     }
 
-    /// It failed.
+    /// Creates the part of an operation that failed.
     pub(crate) fn failed(operation: Operation, trouble: Trouble) -> Self {
         let detail = Some(trouble.detail).filter(|detail| !detail.is_empty());
         Self { operation, outcome: Outcome::Failed, reason: trouble.reason, detail, decided: true }
     }
 
-    /// Nothing was decided, for this reason.
+    /// Creates a part without an operation.
     pub(crate) const fn none(outcome: Outcome, reason: Reason) -> Self {
         Self { operation: Operation::None, outcome, reason, detail: None, decided: false }
     }
@@ -52,7 +52,7 @@ impl OutcomePart {
     }
 }
 
-/// What `parts` come to; `None` if there are none.
+/// Combines `parts` into the outcome of a user, or returns `None` if there are none.
 pub(crate) fn user_outcome(parts: &[OutcomePart]) -> Option<UserOutcome> {
     let main = parts.iter().max_by_key(|part| (part.outcome, part.operation))?;
     let operation =
@@ -76,13 +76,13 @@ pub(crate) fn user_outcome(parts: &[OutcomePart]) -> Option<UserOutcome> {
     })
 }
 
-/// The names of `paths`, for a person.
+/// Returns the names of `paths`, for a person.
 pub(crate) fn names(paths: &[TargetPath]) -> String {
     paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a target's words say that it does not take `externalId`: that it is read-only, unknown or invalid, or that the error
-/// is about this attribute. A text that merely mentions it says nothing.
+/// Whether a target's error says that it does not accept `externalId`: that it is read-only, unknown or invalid, or the
+/// cause of the error. A text that merely mentions it does not count.
 pub(super) fn refuses_external_id(words: &str) -> bool {
     const SAYS: [&str; 15] = [
         "mutability",
@@ -128,7 +128,7 @@ mod tests {
         OutcomePart::failed(operation, Trouble::new(reason, detail))
     }
 
-    /// The verdict on the parts in any order.
+    /// Asserts the outcome of the parts, in any order.
     #[track_caller]
     fn check(
         parts: &[OutcomePart],
@@ -146,7 +146,7 @@ mod tests {
             assert_eq!(found.reason, reason);
             let mut told: Vec<String> =
                 found.detail.iter().flat_map(|detail| detail.split("; ")).map(str::to_owned).collect();
-            // What the main part says comes first; the others follow in their order.
+            // The detail of the main part comes first; the others follow in their order.
             assert_eq!(told.first().map(String::as_str), details.first().copied());
             let mut expected = details.to_vec();
             told.sort();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn same_part_twice_is_told_once() {
+    fn repeated_part_is_reported_once() {
         let part = failed(Operation::Update, Reason::Rejected, "no");
         check(&[part.clone(), part], Operation::Update, Outcome::Failed, Reason::Rejected, &["no"]);
     }

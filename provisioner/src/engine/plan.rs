@@ -1,4 +1,5 @@
-//! A plan: what a run would send and why, to be looked at, kept, and carried out only if nothing has changed meanwhile.
+//! A plan: the requests of a run with their reasons, to be examined, saved, and carried out only if nothing has changed
+//! meanwhile.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,7 @@ use crate::source::fingerprint;
 use crate::state::{Method, MethodSupport, WriteKind};
 use crate::target::Trouble;
 
-/// What a run would do. Holds attribute names, never their values.
+/// The expected requests of a run. It has the names of attributes, never their values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Plan {
@@ -32,13 +33,13 @@ pub struct Plan {
     pub made_at: String,
     /// Whether it is a full run.
     pub full: bool,
-    /// What the plan rests on: the decisions with the attribute values behind them, digested.
+    /// A digest of the decisions and of the attribute values behind them.
     pub preconditions: String,
     /// One entry a user that has something to do.
     pub entries: Vec<Entry>,
     /// The figures.
     pub summary: PlanSummary,
-    /// Why the delete guard would stop a run that carries this out, and the way out.
+    /// The reason for which the delete guard would stop a run of this plan, with the way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
 }
@@ -53,17 +54,17 @@ pub struct Entry {
     pub user_name: UserName,
     /// Its account, if it has one.
     pub target_id: Option<TargetId>,
-    /// What happened at the source.
+    /// The change at the source.
     pub change: ChangeLabel,
     /// The strongest operation.
     pub operation: Operation,
-    /// How it is expected to end.
+    /// The expected outcome.
     pub outcome: Outcome,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// The requests in order, in words.
     pub requests: Vec<String>,
-    /// Why it comes to that.
+    /// The explanation of the outcome.
     pub why: String,
 }
 
@@ -91,22 +92,22 @@ pub struct PlanSummary {
     pub failed: u64,
 }
 
-/// Why there is no plan: the report that a run would have ended with.
+/// The report of a run that ends before any decision, so that there is no plan.
 pub type NoPlan = RunReport;
 
-/// Why a plan is not carried out.
+/// A plan that is not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// Something changed since it was made.
+    /// The decisions have changed since the plan was made.
     #[error("the plan is stale: {0}; nothing was written")]
     Stale(String),
 }
 
 impl Provisioner {
-    /// What a run with `options` would do; nothing is written, here or at the target.
+    /// Plans a run with `options`; nothing is written, neither here nor at the target.
     ///
     /// # Errors
-    /// The run would end before any decision; the report says why.
+    /// The run would end before any decision; the report has the reason.
     pub async fn plan(&self, options: SyncOptions) -> Result<Plan, NoPlan> {
         let _running = self.running.lock().await;
         match self.prepare(&options, None).await {
@@ -145,7 +146,7 @@ impl Provisioner {
             entries.push(entry);
         }
         let config = self.config();
-        // What decides and what is sent; how fast and how patiently is no part of it.
+        // The settings that affect decisions and requests; speed and patience do not.
         let settings = format!(
             "{:?} {:?} {} {:?} {:?}",
             config.preferences,
@@ -177,7 +178,7 @@ impl Provisioner {
     }
 }
 
-/// What a task would do; `None` if a run would be silent.
+/// Returns the entry of a task in a plan, or `None` if a run would not report it.
 pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
     let method = |active| context.capabilities.order(WriteKind::of(active)).first;
     let mut parts = task.parts.clone();
@@ -270,7 +271,7 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
     })
 }
 
-/// How `operation` on an existing account ends, as far as the connection test or an earlier run has shown.
+/// Returns the expected end of `operation` on an existing account, by the connection test and earlier runs.
 fn expected(context: &Context, task: &Task, operation: Operation, paths: &[TargetPath]) -> OutcomePart {
     let trouble = match operation {
         Operation::Disable => expected_of(context, task, operation, WriteKind::Disable, paths),
@@ -284,8 +285,8 @@ fn expected(context: &Context, task: &Task, operation: Operation, paths: &[Targe
     trouble.map_or_else(|| OutcomePart::done(operation), |trouble| OutcomePart::failed(operation, trouble))
 }
 
-/// How a write fails: as the target is known to, or as the last such write of the same user did. A refusal by a method that has
-/// worked since, or that only spoke of a moment, is no reason to expect another one.
+/// Returns the expected failure of a write, by what is known of the target or by the last such write of the same user. A
+/// refusal does not count if the method has worked since, or if its cause was temporary.
 fn expected_of(
     context: &Context,
     task: &Task,
@@ -314,7 +315,7 @@ fn is_withheld(parts: &[OutcomePart]) -> bool {
     parts.iter().any(|part| part.reason == Reason::DisableWithheld)
 }
 
-/// Whether that is how the user stands already, so that a run says nothing of it.
+/// Whether the user's outcome is the reported one already, so that a run does not report it again.
 fn is_standing(context: &Context, task: &Task, user_outcome: &UserOutcome) -> bool {
     let Some(told) = &task.record.last_reported else { return false };
     let (to_write, wanted_active) = match &task.step {
@@ -387,7 +388,7 @@ fn count(summary: &mut PlanSummary, task: &Task, entry: &Entry) {
     }
 }
 
-/// The attribute values behind a task, for the digest only.
+/// Returns the attribute values behind a task, for the digest only.
 fn values(task: &Task) -> String {
     match &task.step {
         TaskStep::Owned(owned) => owned.wanted.to_json(),
@@ -395,7 +396,7 @@ fn values(task: &Task) -> String {
     }
 }
 
-/// The first thing in which two plans differ.
+/// Returns the first difference of two plans.
 fn difference(plan: &Plan, now: &Plan) -> Option<String> {
     if plan.version != now.version {
         return Some(format!("it has version {}, and this program reads {}", plan.version, now.version));

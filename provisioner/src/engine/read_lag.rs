@@ -1,7 +1,8 @@
-//! Targets whose reads lag behind their writes: an account that is not found may be there all the same.
+//! Targets whose reads lag behind their writes: an account that is not found may exist.
 //!
-//! To take such an account for gone would create a second one, or leave the first active and unmanaged. So what was
-//! written here a moment ago and is not found is not gone: nothing is sent for its user until it shows, or until it should have.
+//! If such an account counted as gone, a second one would be created, or the first would stay active and unmanaged. So an
+//! account that was written a moment ago and is not found is not gone: no request is sent for its user until it shows, or
+//! until the time for that is over.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,15 +15,16 @@ use crate::target::Trouble;
 use crate::target::lookup::Lookup;
 use crate::target::resource::Account;
 
-/// How long an account that was written, and is not found, counts as not shown yet.
+/// The time after a write for which an account that is not found counts as not shown yet.
 ///
 /// Replicas and search indexes are behind by seconds, at times by a minute or two. Runs usually come each quarter of an hour or
 /// less often, so that an account which is really gone costs its user one run at most.
 const LAG: Duration = Duration::from_mins(5);
 
 impl Context {
-    /// Why the account of `record` is not taken for gone, although it is not found by its id and `found` is what bears the
-    /// name or `origin` of its user; `None` if it is gone, or where `found` is the account under another id.
+    /// Returns why the account of `record` does not count as gone yet, although a look-up by its id fails and `found` has
+    /// the name or `origin` of its user. Returns `None` if the account is gone, or if `found` is the account under
+    /// another id.
     pub(crate) fn not_shown_yet(
         &self,
         record: &Record,
@@ -38,11 +40,11 @@ impl Context {
             return None;
         }
         let trouble = self.account_not_shown(record.link.as_ref()?.written)?;
-        // What was cut off before stays so.
+        // An earlier unresolved write stays unresolved.
         Some(Trouble { unsure: record.intent.is_some(), ..trouble })
     }
 
-    /// Why an account that was `written` then and is not found is not taken for gone.
+    /// Returns why an account that was last `written` at this time and is not found does not count as gone yet.
     pub(crate) fn account_not_shown(&self, written: Option<u64>) -> Option<Trouble> {
         self.not_shown(
             written,
@@ -52,8 +54,8 @@ impl Context {
         )
     }
 
-    /// Until when a Disable of `account` that was cut off may still take effect; `None` if none was, where it has, or where
-    /// the user is not `enabled`, so that it is to have it.
+    /// Returns until when a Disable of `account` that was cut off may still take effect. Returns `None` if none was cut
+    /// off, if it took effect, or if the user is not `enabled` and is to be disabled anyway.
     pub(crate) fn late_disable(&self, account: &Account, enabled: bool) -> Option<u64> {
         let is_open = enabled && account.active() && self.is_cut_off(&account.id);
         is_open.then(|| seconds(self.client.now()).saturating_add(LAG.as_secs()))
@@ -68,7 +70,7 @@ impl Context {
         }
     }
 
-    /// Why the create that sent `posted` is not taken for one that made nothing, although no search shows its account.
+    /// Returns why the create that sent `posted` may have made an account, although no search shows one.
     pub(crate) fn create_not_shown(&self, posted: &Posted) -> Option<Trouble> {
         self.not_shown(
             posted.at,

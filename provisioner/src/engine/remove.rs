@@ -8,7 +8,7 @@ use super::task::TaskStep;
 use super::user::{TaskResult, TaskRun};
 use super::write::{AccountWrite, WriteOutcome, write};
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{Leave, LeaveDecision};
+use crate::policy::{AccountState, Leave, LeaveDecision, decide_leave};
 use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
 use crate::state::{DisableKind, Intent, Link, LinkState};
@@ -17,7 +17,7 @@ use crate::target::lookup::{Lookup, Read, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
-/// Runs the task of a user that has left; `last` says that a refusal for want of support is final.
+/// Runs the task of a user that has left; `last` makes a refusal for want of support final.
 pub(crate) async fn run(
     mut work: TaskRun<'_>,
     decision: LeaveDecision,
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     let mut link = link;
     let present = match read {
         Ok(Read::Found(account)) => Ok(Present::At(account)),
-        // What a disable that was cut off has deleted is not looked for elsewhere.
+        // An account that a cut-off disable deleted is not searched for elsewhere.
         Ok(Read::Gone(_)) if work.task.record.intent == Some(Intent::Disable) => {
             Ok(Present::Gone(Lookup::None))
         }
@@ -80,7 +80,8 @@ pub(crate) async fn run(
     work.finish(None, again).await
 }
 
-/// The part for a user whose account is not removed; `None` if it is to be removed, or there is nothing to tell.
+/// Returns the part for a user whose account is not removed, or `None` if it is to be removed, or if there is nothing to
+/// report.
 pub(crate) const fn not_removed(decision: LeaveDecision) -> Option<OutcomePart> {
     match decision {
         LeaveDecision::Nothing | LeaveDecision::Remove(_) => None,
@@ -92,9 +93,9 @@ pub(crate) const fn not_removed(decision: LeaveDecision) -> Option<OutcomePart> 
 
 /// Whether the account of a user that has left is there.
 enum Present {
-    /// It is, under the id in the link.
+    /// The account exists under the id in the link.
     At(Box<Account>),
-    /// It is gone; what was found by the user's keys instead.
+    /// The account is gone; the result of the search by the user's keys.
     Gone(Lookup),
 }
 
@@ -133,8 +134,8 @@ fn fail(work: &mut TaskRun<'_>, operation: Operation, trouble: Trouble, leave: L
     work.failed(operation, trouble);
 }
 
-/// The account is not found, and `instead` under its keys. Normally that is what was wanted; a moment after it was written, or
-/// after a disable that was cut off, it is not.
+/// Handles an account that is not found; `instead` is found by its keys. Usually a gone account is the goal of a removal,
+/// but not shortly after a write or after a Disable that was cut off.
 async fn gone(
     work: &mut TaskRun<'_>,
     operation: Operation,
@@ -153,7 +154,9 @@ async fn gone(
         let detail = "a disable was cut off, and the account is gone";
         work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
     } else {
-        work.push(OutcomePart::none(Outcome::Success, Reason::AlreadyGone));
+        let preferences = work.context.config.preferences;
+        let decision = decide_leave(preferences, leave, AccountState::LinkedGone);
+        not_removed(decision).into_iter().for_each(|part| work.push(part));
     }
     Ok(())
 }
@@ -187,7 +190,7 @@ async fn delete(work: &mut TaskRun<'_>, link: &Link, leave: Leave) -> Result<(),
             work.context.learn(|learned| learned.delete_failure = Some(Reason::DeleteUnsupported)).await?;
         }
     } else if trouble.reason == Reason::Rejected {
-        // The account decides, not the answer.
+        // The account decides, not the response.
         let keys = work.task.record.keys_at(link);
         match client.read(&link.account, &keys).await {
             Ok(Read::Gone(_)) => {

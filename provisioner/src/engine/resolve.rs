@@ -1,7 +1,7 @@
 //! Unresolved creates: which account a POST made whose outcome is not known.
 //!
-//! It is found out before anything is decided, by what was sent and not by what the source says now: the user may have
-//! been renamed, disabled, deleted or re-hired since.
+//! Unresolved creates come before any decision. The sent values identify the account, and not those of the source: the
+//! user may have been renamed, disabled, deleted or re-hired since.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::target::lookup::{Listed, Lookup, SearchKeys, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
-/// What came of a POST.
+/// The result of a POST.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Created {
     /// This account.
@@ -31,7 +31,7 @@ pub(crate) enum Created {
 /// that are linked to another user are not.
 ///
 /// # Errors
-/// The target could not answer, or it cannot be told whether an account is the one: the create stays unresolved.
+/// The target could not answer, or an account may or may not be the posted one: the create stays unresolved.
 pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -> Result<Created, Halt> {
     let free = |account: &Account| context.holder(&account.id).is_none_or(|holder| holder == *id);
     let origin = posted.external_id.as_deref();
@@ -74,8 +74,8 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
     Err(undecided("a create was cut off", &posted.user_name, candidates).into())
 }
 
-/// Looks for the account of the user `id` whose account by id is gone: by its present name, then by the `externalId` that it
-/// was given. A target that restores or moves an account gives it another id. What was `searched` for behind the 404 is not asked again.
+/// Searches for the account of the user `id` whose account by id is gone: by its present name, then by its `externalId`.
+/// A target that restores or moves an account gives it another id. Searches behind the 404 (`searched`) are not repeated.
 ///
 /// # Errors
 /// The target could not answer; or an account has the `externalId` and none of the names that the account of the user had,
@@ -100,7 +100,7 @@ pub(crate) async fn find_again(
     }
 }
 
-/// The failure of a user `name` for whom one of `candidates` may be the account, with the way out.
+/// Returns the failure of a user `name` for whom one of `candidates` may be the account, with the way out.
 fn undecided(what: &str, name: &UserName, candidates: Vec<Account>) -> Trouble {
     const NAMED: usize = 3;
     let name = format!("{:?}", name.as_str());
@@ -138,7 +138,7 @@ pub(crate) fn may_lack(context: &Context, origin: Option<&str>) -> bool {
     origin.is_none() || !stored()
 }
 
-/// The only one of several, if there is exactly one.
+/// Returns the only account, if there is exactly one.
 fn only(accounts: &mut Vec<Account>) -> Option<Box<Account>> {
     if accounts.len() == 1 { accounts.pop().map(Box::new) } else { None }
 }

@@ -1,4 +1,4 @@
-//! Who is concerned by a run: owned by a rule, left, or left alone.
+//! The scope of a run: users that are owned by a rule, have left, or are left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::state::{Intent, Learned, Link, LinkState, Record, StateChange};
 
 /// The users of a run.
 pub(crate) struct Scope {
-    /// Those that may have something to do.
+    /// The users that may have something to do.
     pub(crate) subjects: Vec<Subject>,
-    /// Everybody in the source.
+    /// All users in the source.
     pub(crate) present: BTreeSet<SourceId>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Subject {
     pub(crate) record: Record,
 }
 
-/// Where a user stands with respect to the rules.
+/// The status of a user with respect to the rules.
 pub(crate) enum ScopeStatus {
     /// Owned by a rule.
     Owned(Box<Owned>),
@@ -35,17 +35,17 @@ pub(crate) enum ScopeStatus {
     Left(Leave),
 }
 
-/// What the source and the rules make of a user.
+/// A user as the source and the rules define it.
 pub(crate) struct Owned {
     pub(crate) enabled: bool,
     pub(crate) wanted: Result<Desired, MappingError>,
-    /// What the mapping may write.
+    /// The paths that the mapping may write.
     pub(crate) targets: Arc<[TargetPath]>,
     /// Digest of everything the evaluation depends on.
     pub(crate) fingerprint: String,
 }
 
-/// A rule with what is computed once a run.
+/// A rule with the values that are computed once per run.
 struct PreparedRule<'a> {
     rule: &'a Rule,
     mapping: &'a Mapping,
@@ -53,7 +53,7 @@ struct PreparedRule<'a> {
     fingerprint: String,
 }
 
-/// The users that a run has to look at, in the source's order, then those that are gone, by id.
+/// Returns the users that a run has to examine, in the order of the source, then the missing ones by id.
 ///
 /// Users whose data are unchanged since the last run are left out, unless the run is `full`. Records that serve no user
 /// any longer go into `changes`; `records` loses those that were looked at.
@@ -145,7 +145,7 @@ fn owned(
         return None;
     }
     let mut record = record.map_or_else(|| Record::new(name.clone()), Arc::unwrap_or_clone);
-    // What was sent stays known when the source's present name takes its place.
+    // The sent name stays known when the source's present name replaces it.
     record.posted = record.unresolved_create(&user.id);
     record.user_name = name;
     record.rule = Some(owner.rule.name.clone());
@@ -177,7 +177,7 @@ fn left(
         (Some(Link { state: LinkState::Removed, .. }), None) => None,
         (Some(_), _) | (None, Some(Intent::Create)) => {
             let record = Arc::unwrap_or_clone(record);
-            // A removal that failed goes on as what it was, whatever becomes of the rule; only a deletion overrides it.
+            // A failed removal keeps its cause even if the rule changes; only a deletion overrides it.
             let leave = match record.link.as_ref().map(|link| link.state) {
                 Some(LinkState::Pending(pending)) if leave != Leave::Deleted => pending,
                 Some(_) | None => leave,

@@ -9,10 +9,14 @@ use std::sync::Arc;
 use super::scope::{excluded, is_frozen};
 use crate::config::Config;
 use crate::ids::{RuleName, SourceId, UserName};
+use crate::report::{Confirmation, Stopped};
 use crate::rule::Rule;
 use crate::source::SourceUser;
 use crate::state::store::Loaded;
 use crate::state::{LinkState, Record};
+
+/// The code of a run that a changed source stops.
+const SOURCE_CHANGED: &str = "source-changed";
 
 type Records = BTreeMap<SourceId, Arc<Record>>;
 
@@ -20,34 +24,48 @@ type Records = BTreeMap<SourceId, Arc<Record>>;
 /// has another id too.
 const STRANGERS_FROM: usize = 2;
 
-/// How many of `users` each rule matches, in the order of the configuration.
+/// Returns how many of `users` each rule matches, in the order of the configuration.
 pub(crate) fn matches(config: &Config, users: &[SourceUser]) -> Vec<usize> {
     config.rules.iter().map(|rule| users.iter().filter(|user| rule.matches(user)).count()).collect()
 }
 
-/// The enabled rules that match no user, given the number of users that each rule `matches`.
+/// Returns the enabled rules that match no user, given the number of users that each rule `matches`.
 pub(crate) fn without_users<'a>(config: &'a Config, matches: &[usize]) -> Vec<&'a Rule> {
     let rules = config.rules.iter().zip(matches);
     rules.filter(|(rule, matches)| rule.enabled && **matches == 0).map(|(rule, _)| rule).collect()
 }
 
-/// The enabled rules that match none of `users`.
+/// Returns the enabled rules that match none of `users`.
 pub(crate) fn match_nobody<'a>(config: &'a Config, users: &[SourceUser]) -> Vec<&'a Rule> {
     let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
     config.rules.iter().filter(matches_nobody).collect()
 }
 
-/// Everything for which a run without further options would refuse the source that these are the users of; `empty` are the rules
-/// that match no user.
+/// A source that looks like a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    /// The confirmation with which a run accepts the source.
+    pub(crate) confirmation: Confirmation,
+}
+
+impl From<Refusal> for Stopped {
+    fn from(Refusal { code, message, confirmation }: Refusal) -> Self {
+        Self::new(code, message).confirmed_by(confirmation)
+    }
+}
+
+/// Returns the refusals of a source with these users by a run without a confirmation; `empty` are the rules that match no user.
 pub(crate) fn refusals(
     config: &Config,
     users: &[SourceUser],
     stored: &Loaded,
     empty: &[&Rule],
-) -> Vec<String> {
-    let other_source = stored.source.as_ref().filter(|last| **last != config.source.identity);
-    if let Some(last) = other_source {
-        return vec![other_source_words(last, &config.source.identity)];
+) -> Vec<Refusal> {
+    let last_source = stored.source.as_ref().filter(|last| **last != config.source.identity);
+    if let Some(last) = last_source {
+        return vec![other_source(last, &config.source.identity)];
     }
     other_users(users, &stored.records)
         .or_else(|| empty_rules(config, users, &stored.records, empty, &[]))
@@ -55,12 +73,13 @@ pub(crate) fn refusals(
         .collect()
 }
 
-/// Why users from another source than that of the last run are refused.
-pub(crate) fn other_source_words(last: &str, now: &str) -> String {
-    format!(
+/// Returns the refusal of users from another source than that of the last run.
+pub(crate) fn other_source(last: &str, now: &str) -> Refusal {
+    let message = format!(
         "the users came from {last} in the last run and would come from {now} now; every user that the new source \
-         does not have would count as deleted: if that is meant, run once with --accept-new-source"
-    )
+         does not have would count as deleted: confirm the new source if that is meant"
+    );
+    Refusal { code: SOURCE_CHANGED, message, confirmation: Confirmation::NewSource }
 }
 
 /// Whether `record` has an account that its user's leaving would cost.
@@ -68,8 +87,8 @@ fn is_linked(record: &Record) -> bool {
     record.link.as_ref().is_some_and(|link| link.state == LinkState::Owned)
 }
 
-/// Whether `users` are other people: none of the users that have accounts is among them.
-pub(crate) fn other_users(users: &[SourceUser], records: &Records) -> Option<String> {
+/// Returns the refusal of `users` if none of the users that have accounts is among them.
+pub(crate) fn other_users(users: &[SourceUser], records: &Records) -> Option<Refusal> {
     let known = |id: &SourceId| records.get(id).is_some_and(|record| is_linked(record));
     if users.is_empty() || users.iter().any(|user| known(&user.id)) {
         return None;
@@ -78,13 +97,14 @@ pub(crate) fn other_users(users: &[SourceUser], records: &Records) -> Option<Str
     if accounts < STRANGERS_FROM {
         return None;
     }
-    Some(format!(
+    let message = format!(
         "none of the {} users that have accounts is among the {} users in the source, as if another file were behind \
-         its path; nothing was sent: correct `path` under [source], or if these are other people by intent, run once \
-         with --accept-new-source",
+         its path; nothing was sent: correct `path` under [source], or confirm the new source if these are other people \
+         by intent",
         accounts,
         users.len()
-    ))
+    );
+    Some(Refusal { code: SOURCE_CHANGED, message, confirmation: Confirmation::NewSource })
 }
 
 /// A user with an account that no rule holds now.
@@ -96,7 +116,8 @@ struct Leaving<'a> {
     present: bool,
 }
 
-/// Says which of the `empty` rules, those that match nobody, would have users with accounts leave; save those `allowed` to.
+/// Returns the refusal of the `empty` rules, which match no user, if users with accounts would leave them; `allowed` rules may be
+/// empty.
 ///
 /// Users of a rule that is gone count too: a rule that was renamed, with a wrong filter under the new name, would take their
 /// accounts. Leavers of a rule that holds others do not: a seasonal rule may match no user.
@@ -106,8 +127,8 @@ pub(crate) fn empty_rules(
     records: &Records,
     empty: &[&Rule],
     allowed: &[RuleName],
-) -> Option<String> {
-    // Whoever has allowed a source without users has allowed rules without any.
+) -> Option<Refusal> {
+    // If a source without users is allowed, so are rules without any.
     if users.is_empty() {
         return None;
     }
@@ -123,7 +144,7 @@ pub(crate) fn empty_rules(
         .map(|one| one.name)
         .collect();
     let mut text = String::new();
-    let mut options = String::new();
+    let mut names = Vec::new();
     for rule in empty.iter().filter(|rule| !allowed.contains(&rule.name)) {
         let own: Vec<&UserName> =
             leaving.iter().filter(|one| one.rule == Some(&rule.name)).map(|one| one.name).collect();
@@ -133,18 +154,21 @@ pub(crate) fn empty_rules(
         let separator = if text.is_empty() { "" } else { "; " };
         // Writing into a text cannot fail.
         let _ = write!(text, "{separator}{}", describe(rule, users.len(), &own, &by_gone_rules));
-        let _ = write!(options, " --allow-empty-scope {}", quoted(rule.name.as_str()));
+        names.push(rule.name.clone());
     }
     if text.is_empty() {
         return None;
     }
     let meant = if by_gone_rules.is_empty() { "if everybody has left" } else { "if that is meant" };
-    Some(format!(
-        "{text}; nothing was sent: correct the filter or export the users again, or {meant}, run once with{options}"
-    ))
+    let rules = if names.len() == 1 { "this rule" } else { "these rules" };
+    let message = format!(
+        "{text}; nothing was sent: correct the filter or export the users again, or {meant}, allow {rules} to match no user"
+    );
+    let confirmation = Confirmation::EmptyScope(names);
+    Some(Refusal { code: "rule-matches-nobody", message, confirmation })
 }
 
-/// The users with an account that no rule owns now.
+/// Returns the users with an account that no rule owns now.
 fn leaving<'a>(config: &Config, users: &[SourceUser], records: &'a Records) -> Vec<Leaving<'a>> {
     let present: BTreeSet<&SourceId> = users.iter().map(|user| &user.id).collect();
     let held: BTreeSet<&SourceId> = users
@@ -196,7 +220,7 @@ fn describe(rule: &Rule, users: usize, own: &[&UserName], by_gone_rules: &[&User
     text
 }
 
-/// The first few user names, and how many more there are.
+/// Returns the first few user names, and the number of the others.
 pub(crate) fn some_names<'a>(names: impl ExactSizeIterator<Item = &'a UserName>) -> String {
     const SHOWN: usize = 3;
     let all = names.len();
@@ -211,12 +235,6 @@ pub(crate) fn some_names<'a>(names: impl ExactSizeIterator<Item = &'a UserName>)
         }
         (_, None) => String::new(),
     }
-}
-
-/// A word of a command line.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.:/@+".contains(letter);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]
@@ -237,12 +255,5 @@ mod tests {
         }
         let odd: UserName = "a\u{202e}b\n".parse().unwrap();
         assert_eq!(some_names([&odd].into_iter()), "\"a\\u{202e}b\\n\"");
-    }
-
-    #[test]
-    fn rule_names_are_quoted_for_the_shell() {
-        for (name, expected) in [("staff", "staff"), ("all staff", "'all staff'"), ("it's", "'it'\\''s'")] {
-            assert_eq!(quoted(name), expected);
-        }
     }
 }

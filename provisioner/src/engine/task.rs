@@ -1,4 +1,4 @@
-//! What is to be done for one user: the decision, and what it was made from.
+//! The task of one user: the decision, and its input.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,17 +31,17 @@ pub(crate) struct Task {
     pub(crate) step: TaskStep,
     /// The user that held this user's account so far.
     pub(crate) moved_from: Option<SourceId>,
-    /// What the record's fingerprint becomes once the user is settled.
+    /// The record's fingerprint after the user is settled.
     pub(crate) fingerprint: Option<String>,
-    /// What is told of the user beside what the step comes to: what was done before the task was put off, say.
+    /// Parts that are reported beside the result of the step, such as those before the task was deferred.
     pub(crate) parts: Vec<OutcomePart>,
-    /// How many of these parts were stored with the user already, where the task is tried a second time.
+    /// The number of these parts that are stored already, if the task is tried a second time.
     pub(crate) told: usize,
-    /// Why the removal or disable, which the target refused before, is not tried in this run.
+    /// The reason for which the removal or disable, which the target refused before, is not tried in this run.
     pub(crate) held: Option<Trouble>,
 }
 
-/// What a task does.
+/// The step of a task.
 #[derive(Clone)]
 pub(crate) enum TaskStep {
     /// The user is failed before anything could be decided.
@@ -52,15 +52,23 @@ pub(crate) enum TaskStep {
     Left { decision: LeaveDecision, leave: Leave },
 }
 
-/// What this run has read of a linked account before it decides.
+/// The accounts that were found for a user without a link.
+pub(crate) enum LookupResult {
+    /// The user was not linked.
+    Unlinked(Lookup),
+    /// The user was linked, and the account is gone.
+    InsteadOfGone(Lookup),
+}
+
+/// The reads of a linked account before its decision.
 pub(crate) struct ReadAnew {
     /// The account, where it was read.
     pub(crate) account: Option<Box<Account>>,
-    /// Whether the run compares every user with what it reads.
+    /// Whether the run compares every user with the account that it reads.
     pub(crate) full: bool,
 }
 
-/// What is wanted of an owned user.
+/// The decision about an owned user, with the wanted values.
 #[derive(Clone)]
 pub(crate) struct OwnedTask {
     pub(crate) decision: OwnedDecision,
@@ -74,7 +82,7 @@ pub(crate) struct OwnedTask {
 }
 
 impl OwnedTask {
-    /// What the preferences forbid, as a run and a plan both tell it.
+    /// Returns the parts that the preferences forbid, for a run and for a plan.
     pub(crate) fn withheld(&self) -> impl Iterator<Item = OutcomePart> {
         let change = self.decision.change();
         let attributes = change.is_some_and(AccountChange::attributes_withheld).then(|| {
@@ -90,7 +98,7 @@ impl OwnedTask {
 }
 
 impl Task {
-    /// How the account of an owned user is changed; `None` if the user has no account or has left.
+    /// Returns how the account of an owned user is changed, or `None` if the user has no account or has left.
     pub(crate) const fn account_change(&self) -> Option<AccountChange> {
         match &self.step {
             TaskStep::Owned(owned) => owned.decision.change(),
@@ -98,7 +106,7 @@ impl Task {
         }
     }
 
-    /// The Remove Action that is to be carried out, if any.
+    /// Returns the Remove Action that is to be carried out, if any.
     pub(crate) const fn removal(&self) -> Option<RemoveAction> {
         match &self.step {
             TaskStep::Left { decision: LeaveDecision::Remove(action), .. } => Some(*action),
@@ -138,7 +146,7 @@ impl Task {
         undecided && self.record.link.is_none()
     }
 
-    /// Whether it is news that nothing has to be written: a removal is called off, or what was told last is over.
+    /// Whether a line without a write is reported: a removal is cancelled, or the last reported trouble is over.
     pub(crate) fn is_relieved(&self) -> bool {
         let told_of_trouble =
             self.record.last_reported.as_ref().is_some_and(|told| told.outcome != Outcome::Success);
@@ -160,7 +168,7 @@ impl Task {
             }
     }
 
-    /// A task that only says what went wrong.
+    /// Creates a task that only reports a failure.
     pub(crate) fn failed(subject: Subject, trouble: Trouble) -> Self {
         let label = match &subject.standing {
             ScopeStatus::Left(leave) => leave_label(&subject.record, *leave),
@@ -180,7 +188,7 @@ impl Task {
         }
     }
 
-    /// A task for a linked user that has left.
+    /// Creates the task of a linked user that has left.
     pub(crate) fn left(context: &Context, id: SourceId, record: Record, leave: Leave) -> Self {
         let account = record.link.as_ref().map_or(AccountState::None, |link| AccountState::Linked {
             active: link.active,
@@ -207,7 +215,7 @@ impl Task {
         }
     }
 
-    /// A task for an owned user that is linked.
+    /// Creates the task of an owned user that is linked.
     pub(crate) fn linked(
         context: &Context,
         id: SourceId,
@@ -239,23 +247,27 @@ impl Task {
         Self::owned(id, record, label, decision, owned, wanted, differs).with_base(base)
     }
 
-    /// A task for an owned user without a link, after the look-up; `present` says who is in the source.
+    /// Decides about an owned user without a link, after the look-up; `present` tells whether a user is in the source.
     pub(crate) fn entering(
         context: &Context,
         id: SourceId,
         mut record: Record,
         owned: Owned,
         wanted: Desired,
-        found: Lookup,
+        found: LookupResult,
         present: &dyn Fn(&SourceId) -> bool,
     ) -> Self {
         let label = label_of_unlinked(&record, owned.enabled);
         let mut differs = Vec::new();
         let mut moved_from = None;
         let state = match found {
-            Lookup::None => AccountState::None,
-            Lookup::Several(_) => AccountState::Ambiguous,
-            Lookup::One(account) => {
+            LookupResult::Unlinked(Lookup::None) => AccountState::None,
+            LookupResult::InsteadOfGone(Lookup::None) => AccountState::LinkedGone,
+            LookupResult::Unlinked(Lookup::Several(_)) | LookupResult::InsteadOfGone(Lookup::Several(_)) => {
+                AccountState::Ambiguous
+            }
+            LookupResult::Unlinked(Lookup::One(account))
+            | LookupResult::InsteadOfGone(Lookup::One(account)) => {
                 let holder = context.claim(&account.id, &id);
                 let mut link = link_to(&account, &owned, &wanted);
                 link.late_disable = context.late_disable(&account, owned.enabled);
@@ -311,7 +323,8 @@ impl Task {
         }
     }
 
-    /// A task for a linked user who cannot be mapped: a Disable or Enable needs no mapping, and is not withheld for want of one.
+    /// Creates the task of a linked user who cannot be mapped. A Disable or Enable needs no mapping, so it is not
+    /// withheld.
     pub(crate) fn unmapped(context: &Context, subject: Subject, trouble: Trouble) -> Self {
         let (Some(link), ScopeStatus::Owned(owned)) = (subject.record.link.clone(), &subject.standing) else {
             return Self::failed(subject, trouble);
@@ -333,7 +346,7 @@ impl Task {
         task
     }
 
-    /// With the account as this run has read it, so that it is not read twice.
+    /// Returns the task with the account as this run has read it, so that it is not read twice.
     fn with_base(mut self, base: Option<Arc<Account>>) -> Self {
         if let TaskStep::Owned(owned) = &mut self.step {
             owned.base = base;
@@ -355,7 +368,8 @@ fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
     }
 }
 
-/// The account was made here by a create that was cut off: where a POST is known not to store `externalId`, it was sent in vain.
+/// Notes in the link of an account made by a create that was cut off that `externalId` was not stored, if a POST is known
+/// not to store it.
 fn note_lost_origin(link: &mut Link, wanted: &Desired, learned: &Learned) {
     let path = TargetPath::external_id();
     if let Some(value) = wanted.get(&path)
@@ -390,7 +404,7 @@ fn label_of_unknown(record: &Record, owned: &Owned) -> ChangeLabel {
     }
 }
 
-/// What happened to a user that stays: `active` against what the account has, or else against what was wanted last.
+/// Returns the change of a user that stays: `active` is compared with the account, or else with the value wanted last.
 fn stays_label(record: &Record, link: &Link, attributes: bool, enabled: bool) -> ChangeLabel {
     let wanted_last =
         record.last_reported.as_ref().and_then(|told| told.wanted_active).unwrap_or(link.active);

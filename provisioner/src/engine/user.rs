@@ -1,4 +1,4 @@
-//! One user's way through a run: its requests in order, its line, and its record.
+//! The run of one user: its requests in order, its line, and its record.
 
 mod settle;
 
@@ -11,7 +11,7 @@ use super::outcome::{OutcomePart, names, refuses_external_id};
 use super::remove;
 use super::resolve::find_again;
 use super::scope::Owned;
-use super::task::{OwnedTask, Task, TaskStep};
+use super::task::{LookupResult, OwnedTask, Task, TaskStep};
 use super::write::{AccountWrite, Effects, WriteOutcome, go_together, write};
 use crate::account_values::{comparable_value, is_carried};
 use crate::diff::PathEffect;
@@ -24,31 +24,31 @@ use crate::target::lookup::{Lookup, SearchKeys, Searched};
 use crate::target::personal_data::with_personal_data;
 use crate::target::{Halt, Trouble};
 
-/// How often a user may turn out to be in another situation than the one decided about.
+/// The maximum number of decisions about a user in one run, each after another state of the account was found.
 const ROUNDS: usize = 3;
 
 /// The way out where the target does not take `externalId`.
 const WITHOUT_EXTERNAL_ID: &str =
     "if the target has no place for externalId, set external-id = false under [connection.options]";
 
-/// How a task went.
+/// The result of a task.
 pub(crate) enum TaskResult {
-    /// It is over; `None` if there is nothing to say.
+    /// The user is settled; `None` if there is no line.
     Settled(Option<UserLine>),
     /// The new user name is taken: the rename is tried again after all other users.
     Deferred(Box<Task>),
-    /// It is over, and something was refused for want of support: with the task that tries it once more where the same has
-    /// worked for others meanwhile.
+    /// The user is settled, and a write was refused for want of support: with the task that tries it once more if such
+    /// writes have worked for others meanwhile.
     Refused(Option<UserLine>, Box<Task>),
 }
 
-/// What comes after an effect.
+/// The step after an effect.
 pub(super) enum NextStep {
     Through,
-    /// Nothing more is sent for the user in this run.
+    /// No further request is sent for the user in this run.
     End,
     /// The user enters (again), with this at the target.
-    Enter(ChangeLabel, Lookup),
+    Enter(ChangeLabel, LookupResult),
     /// The user name is taken.
     Taken(String),
 }
@@ -66,7 +66,7 @@ pub(crate) struct TaskRun<'a> {
     before: Record,
 }
 
-/// Runs `task`; `last` says that a taken user name is final.
+/// Runs `task`; `last` makes a taken user name final.
 pub(crate) async fn run(context: &Context, task: Task, last: bool) -> Result<TaskResult, Halt> {
     let wanted = match &task.step {
         TaskStep::Owned(owned) => Some(&owned.wanted),
@@ -115,7 +115,7 @@ impl TaskRun<'_> {
         self.push(OutcomePart::failed(operation, trouble));
     }
 
-    /// What to do about `trouble`, where the configuration has the nearest way out.
+    /// Returns the way out of `trouble` if the configuration has the nearest one.
     fn way_out(&self, operation: Operation, trouble: &Trouble) -> Option<&'static str> {
         let removal = matches!(self.task.step, TaskStep::Left { .. });
         match trouble.reason {
@@ -218,12 +218,12 @@ impl TaskRun<'_> {
     }
 
     /// Decides anew for a user who turned out to have no link, or another account than thought.
-    fn enter(&mut self, owned: &OwnedTask, label: ChangeLabel, lookup: Lookup) -> Option<OwnedTask> {
+    fn enter(&mut self, owned: &OwnedTask, label: ChangeLabel, lookup: LookupResult) -> Option<OwnedTask> {
         let OwnedTask { wanted, enabled, targets, .. } = owned.clone();
         let fingerprint = self.task.fingerprint.clone().unwrap_or_default();
         let again = Owned { enabled, wanted: Ok(wanted.clone()), targets, fingerprint };
         let (id, record) = (self.task.id.clone(), self.task.record.clone());
-        // Whoever took the account during this run is in the source.
+        // Another user that took the account during this run is in the source.
         let task = Task::entering(self.context, id, record, again, wanted, lookup, &|_| true);
         self.task = Task { label, parts: std::mem::take(&mut self.task.parts), ..task };
         match &self.task.step {
@@ -302,11 +302,11 @@ impl TaskRun<'_> {
             WriteOutcome::Withheld => {
                 self.after(owned, &[], Some(active), WriteOutcome::Withheld).await?;
             }
-            // The switch was what was refused: only the attributes go again.
+            // The change of `active` was refused: only the attributes are sent again.
             WriteOutcome::Refused(trouble) if refuses_switch(&trouble) => {
                 self.after(owned, &[], Some(active), WriteOutcome::Refused(trouble)).await?;
             }
-            // An attribute that is refused, or a name that is taken, must not keep a leaver active: each goes alone.
+            // A refused attribute or a taken name must not keep a leaver active: each is sent alone.
             refused if refused.may_be_of_either() => {
                 let alone = self.send(owned, &[], Some(active)).await?;
                 let flow = self.after(owned, &[], Some(active), alone).await?;
@@ -323,7 +323,7 @@ impl TaskRun<'_> {
         self.after(owned, paths, None, written).await
     }
 
-    /// Notes what became of a write.
+    /// Notes the result of a write.
     async fn after(
         &mut self,
         owned: &OwnedTask,
@@ -362,7 +362,8 @@ impl TaskRun<'_> {
                     part.outcome == Outcome::Success
                         && matches!(part.operation, Operation::Enable | Operation::Disable)
                 });
-                // In the same step `active` took effect: the user is provisioned, save what the target does not store.
+                // `active` took effect in the same step: the user is provisioned except for the attributes that the
+                // target does not store.
                 if switched && switch.is_none() && !not_stored.is_empty() {
                     let part = OutcomePart::done(Operation::Update);
                     self.push(part.with_detail(not_stored_words(&not_stored)));
@@ -400,9 +401,10 @@ impl TaskRun<'_> {
                         let hidden = self.context.not_shown_yet(&self.task.record, origin, &lookup);
                         let Some(trouble) = hidden else {
                             self.unlink();
-                            return Ok(NextStep::Enter(ChangeLabel::Enters, lookup));
+                            let found = LookupResult::InsteadOfGone(lookup);
+                            return Ok(NextStep::Enter(ChangeLabel::Enters, found));
                         };
-                        // What was cut off before this run is known since it began.
+                        // A write that was cut off before this run is known from its beginning.
                         Trouble { unsure: false, ..trouble }
                     }
                     // The link stays: without it the next run would make a twin of an account that may be this one.
@@ -423,8 +425,8 @@ impl TaskRun<'_> {
         Ok(NextStep::Through)
     }
 
-    /// With `active` in effect the user is provisioned, save what the target does not store: what was told of that before a second
-    /// try is no failure.
+    /// Counts updates as done whose attributes the target does not store. With `active` in effect the user is
+    /// provisioned, so an earlier report of them is no failure.
     fn excuse_lost(&mut self) {
         for part in &mut self.task.parts {
             if part.operation == Operation::Update && part.reason == Reason::IgnoredByTarget {
@@ -441,7 +443,7 @@ impl TaskRun<'_> {
         find_again(self.context, &self.task.id, &keys, &wanted.user_name(), searched).await
     }
 
-    /// Notes in the link what became of each path that was written.
+    /// Notes the effect on each written path in the link.
     pub(super) fn note(&mut self, owned: &OwnedTask, effects: &Effects) {
         let Some(link) = &mut self.task.record.link else { return };
         for path in &effects.carried {
@@ -475,7 +477,7 @@ impl TaskRun<'_> {
     }
 }
 
-/// What there is to say of attributes that did not take effect as they were written.
+/// Returns the detail about attributes that did not take effect as they were written.
 pub(super) fn describe_effects(effects: &Effects, wanted: &Desired) -> Option<String> {
     let (not_stored, other) = (effects.not_stored(), effects.in_other_form(wanted));
     let mut words = Vec::new();
@@ -510,7 +512,7 @@ const fn refuses_switch(trouble: &Trouble) -> bool {
     !trouble.unsure && matches!(trouble.reason, Reason::PartialUpdateUnsupported)
 }
 
-/// The part for a user who is given no new account.
+/// Returns the part for a user for whom no account is created.
 pub(crate) const fn not_created(reason: NotCreated) -> OutcomePart {
     match reason {
         NotCreated::CreationOff => OutcomePart::none(Outcome::Unsynced, Reason::CreationOff),
@@ -518,7 +520,7 @@ pub(crate) const fn not_created(reason: NotCreated) -> OutcomePart {
     }
 }
 
-/// The part for a user to whom no account can be assigned.
+/// Returns the part for a user to whom no account can be assigned.
 pub(crate) const fn no_account(reason: NoAccount) -> OutcomePart {
     match reason {
         NoAccount::AmbiguousMatch => OutcomePart::none(Outcome::Failed, Reason::AmbiguousMatch),

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::JoinSet;
 
-/// Who is told how far a run is.
+/// A listener for the progress of a run.
 pub trait Progress: Send + Sync {
-    /// A stage with `total` users begins.
+    /// Begins a stage of `total` users.
     fn begin(&self, stage: &'static str, total: usize);
-    /// One user is through.
+    /// Counts one user as settled.
     fn advance(&self);
-    /// The stage is over.
+    /// Ends the stage.
     fn end(&self);
 }
 

@@ -1,4 +1,4 @@
-//! Writing to an existing account: by which methods it is tried, what their answers teach, and what became of it.
+//! Writes to an existing account: the methods that are tried, the result, and what is learned from the responses.
 
 mod attempt;
 
@@ -22,10 +22,10 @@ use crate::target::{Halt, Trouble};
 #[derive(Clone, Copy)]
 pub(crate) struct AccountWrite<'a> {
     pub(crate) account: &'a TargetId,
-    /// All by which the account may be found.
+    /// The keys by which the account may be found.
     pub(crate) keys: &'a SearchKeys,
     pub(crate) wanted: &'a Desired,
-    /// What is known of the account.
+    /// The known state of the account.
     pub(crate) link: &'a Link,
     /// The attributes to write; under PUT these are all that is wanted, if any.
     pub(crate) paths: &'a [TargetPath],
@@ -35,7 +35,7 @@ pub(crate) struct AccountWrite<'a> {
     pub(crate) base: Option<&'a Account>,
 }
 
-/// What became of the parts of a write.
+/// The effects of the parts of a write.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Effects {
     /// The paths that were written.
@@ -44,14 +44,14 @@ pub(crate) struct Effects {
     pub(crate) carried: Vec<TargetPath>,
     /// Paths that were not written, because the target does not store them.
     pub(crate) left_out: Vec<TargetPath>,
-    /// Whether `active` became what was wanted; `None` if it was not written.
+    /// Whether `active` has the wanted value; `None` if it was not written.
     pub(crate) active: Option<bool>,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum WriteOutcome {
-    /// In effect, save what the effects name.
+    /// The write is in effect, except as the effects tell.
     Done(Effects),
     /// Answered as done, or not sent, and nothing of it is in effect.
     Ignored(Effects, String),
@@ -90,7 +90,7 @@ impl WriteOutcome {
         }
     }
 
-    /// Why a change of `active` had no effect, where that says something of the target and not of this user.
+    /// Returns why a change of `active` had no effect, if the reason concerns the target and not this user.
     const fn limitation(&self) -> Option<Reason> {
         match self {
             Self::Refused(Trouble { reason: reason @ Reason::PartialUpdateUnsupported, .. }) => Some(*reason),
@@ -122,7 +122,7 @@ impl Effects {
         self.lost().chain(&self.left_out).cloned().collect()
     }
 
-    /// Paths of which the target keeps another form than what was written.
+    /// Paths whose value the target stores in another form.
     pub(crate) fn in_other_form(&self, wanted: &Desired) -> Vec<TargetPath> {
         let other = |(path, path_effect): &&(TargetPath, PathEffect)| match (path_effect, wanted.get(path)) {
             (PathEffect::StoredAs(shown), Some(written)) => {
@@ -141,7 +141,7 @@ impl Effects {
         self.path_effects.iter().filter(other).map(|(path, _)| path.clone()).collect()
     }
 
-    /// Paths at which the account shows what it showed before, which is another spelling of what was written.
+    /// Paths at which the account shows the former value, which is another spelling of the written one.
     pub(crate) fn left_as_spelled(&self) -> Vec<TargetPath> {
         let left =
             |(_, path_effect): &&(TargetPath, PathEffect)| matches!(path_effect, PathEffect::SameForm(_));
@@ -154,7 +154,7 @@ impl Effects {
             && self.path_effects.iter().all(|(_, path_effect)| matches!(path_effect, PathEffect::SameForm(_)))
     }
 
-    /// Whether the write was answered as done and had no effect at all; `needed` is what it was sent for.
+    /// Whether the write was answered as done and had no effect at all; `needed` is its purpose.
     fn is_nothing(&self, needed: &[TargetPath]) -> bool {
         let writes = !self.path_effects.is_empty() || self.active.is_some();
         let nothing = |(path, path_effect): &(TargetPath, PathEffect)| {
@@ -174,12 +174,13 @@ impl AccountWrite<'_> {
         self.paths.iter().any(|path| *path == TargetPath::user_name())
     }
 
-    /// All by which the account may be found after the write.
+    /// Returns every key by which the account may be found after the write.
     fn keys_after(&self) -> SearchKeys {
         if self.renames() { self.keys.renamed_to(self.wanted.user_name()) } else { self.keys.clone() }
     }
 
-    /// The paths whose fate under `method` this write may show: under PUT all that is wanted and not known to be there.
+    /// Returns the paths whose effect under `method` this write may show: under PUT all wanted ones that are not known to
+    /// be stored.
     fn concerns(&self, method: Method) -> Vec<TargetPath> {
         let beside = |(path, value): &(&TargetPath, &Value)| {
             !self.paths.contains(path) && !is_carried(&self.link.carries, path, Some(value))
@@ -196,7 +197,7 @@ impl AccountWrite<'_> {
     }
 }
 
-/// What one method came to, where it did not do.
+/// The result of one method that did not work.
 enum Failure {
     /// It was refused.
     Refused(Trouble, Refusal),
@@ -270,7 +271,7 @@ async fn by_methods(context: &Context, mut write: AccountWrite<'_>) -> Result<Wr
         if permit.is_some() || write.paths.is_empty() || !unverified {
             break (order, sorted);
         }
-        // What another write is showing at this moment may change all of this.
+        // Another write that is in flight may change all of this.
         permit = Some(capabilities.attributes_permit().await);
     };
     let Order { first, second } = order;
@@ -333,7 +334,7 @@ async fn by_methods(context: &Context, mut write: AccountWrite<'_>) -> Result<Wr
             }
             return Ok(WriteOutcome::Done(effects));
         }
-        // The attributes are in effect, and `active` is not: it goes alone by the other method.
+        // The attributes are in effect, and `active` is not: it is sent alone by the other method.
         failed.push((
             method,
             Failure::Nothing(Effects { active: Some(false), ..Effects::default() }, String::new()),
@@ -372,7 +373,7 @@ fn refused(context: &Context, kind: WriteKind, method: Method, refusal: Refusal)
     }
 }
 
-/// Draws the lessons of what a write has done.
+/// Learns from the effects of a write.
 fn learn(context: &Context, kind: WriteKind, method: Method, effects: &Effects) {
     let capabilities = &context.capabilities;
     if effects.took().next().is_some() {
@@ -385,7 +386,7 @@ fn learn(context: &Context, kind: WriteKind, method: Method, effects: &Effects) 
     capabilities.not_stored(method.into(), effects.lost().cloned());
 }
 
-/// The other method did what `method` did not do for the same user.
+/// Notes that the other method worked for the same user, and `method` did not.
 fn note_fallback(context: &Context, kind: WriteKind, method: Method, failure: &Failure) {
     match failure {
         // 405 or 501 to a method that has done such a write here before is about this user.
@@ -398,7 +399,7 @@ fn note_fallback(context: &Context, kind: WriteKind, method: Method, failure: &F
     }
 }
 
-/// What is told where no method did, and what that teaches.
+/// Returns the result if no method worked, and notes what it shows of the target.
 fn nothing_worked(
     context: &Context,
     kind: WriteKind,
@@ -417,7 +418,8 @@ fn nothing_worked(
     let mut failures = failed.into_iter().map(|(_, failure)| failure);
     let (first, second) = (failures.next(), failures.next());
     match (first, second) {
-        // A refusal that is not for want of support is about this user, and says more than the other method's.
+        // A refusal with another cause than missing support concerns this user, and is more specific than that of the
+        // other method.
         (Some(Failure::Refused(trouble, _)), None)
         | (
             Some(Failure::Refused(trouble, Refusal::ClientError)),
@@ -435,7 +437,7 @@ fn nothing_worked(
             WriteOutcome::Ignored(effects, joined(&trouble.detail, &detail))
         }
         (Some(Failure::Nothing(first, one)), Some(Failure::Nothing(second, other))) => {
-            // What was sent by either method is known to be ignored; what was sent by none is not.
+            // A value that was sent by either method is known to be ignored; a value that was not sent is not.
             let effects =
                 if second.path_effects.is_empty() && second.active.is_none() { first } else { second };
             WriteOutcome::Ignored(effects, joined(&one, &other))

@@ -1,8 +1,8 @@
 //! Expressions in the Common Expression Language (CEL), over the PingOne user as `user`.
 //!
 //! An expression is compiled once and has the standard functions and CEL's string functions (`lowerAscii`, `split`,
-//! `replace` …). Its result is a text, a boolean, a number, or null for "no value". What went wrong is told without
-//! the user's data.
+//! `replace` …). Its result is a text, a boolean, a number, or null for "no value". Its errors do not contain the user's
+//! data.
 
 mod attributes;
 mod bounds;
@@ -23,14 +23,14 @@ pub(crate) struct Expression {
     attributes: BTreeSet<String>,
 }
 
-/// Why a text is no expression, and at which byte.
+/// A text that is not an expression, with the byte of the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExpressionError {
     pub(crate) message: String,
     pub(crate) offset: Option<usize>,
 }
 
-/// Why an expression has no value for a user. Names attributes and functions, never values.
+/// An expression without a value for a user. The error names attributes and functions, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluationError {
@@ -39,7 +39,7 @@ pub enum EvaluationError {
     TooCostly,
     /// The user lacks attributes that the expression names.
     #[error(
-        "the user has no {}; ask first, as in `has(user.{path}) ? user.{path} : null`",
+        "the user has no {}; test it first, as in `has(user.{path}) ? user.{path} : null`",
         quoted_paths(path, others)
     )]
     NoAttribute {
@@ -49,32 +49,32 @@ pub enum EvaluationError {
         others: Vec<String>,
     },
     /// The user lacks a key that the expression makes or names.
-    #[error("the user has no `{0}`; ask first with `has`")]
+    #[error("the user has no `{0}`; test it with `has` first")]
     NoKey(String),
     /// The user lacks a key that is no part of the expression's text.
-    #[error("the user has no such attribute; ask first with `has`")]
+    #[error("the user has no such attribute; test it with `has` first")]
     NoUnknownKey,
     /// A name is neither `user` nor a function.
-    #[error("`{0}` is neither `user` nor a function")]
+    #[error("unknown name `{0}`: expected `user` or a function")]
     UnknownName(String),
     /// A function does not take such arguments.
-    #[error("`{function}` does not take {}", types.join(" and "))]
+    #[error("invalid arguments of `{function}`: it does not take {}", types.join(" and "))]
     WrongArguments {
         /// The function.
         function: String,
         /// The types of the arguments.
         types: Vec<String>,
     },
-    /// A function got too few or too many arguments.
-    #[error("a function takes {expected} arguments and got {actual}")]
+    /// A function has too few or too many arguments.
+    #[error("wrong number of arguments: expected {expected}, found {actual}")]
     ArgumentCount {
-        /// How many it takes.
+        /// The expected number of arguments.
         expected: usize,
-        /// How many it got.
+        /// The number of arguments.
         actual: usize,
     },
     /// A value has another type than needed.
-    #[error("a {want} was expected and there was a {got}")]
+    #[error("expected a {want}, found a {got}")]
     UnexpectedType {
         /// The type it has.
         got: String,
@@ -85,22 +85,22 @@ pub enum EvaluationError {
     #[error("the function `{0}` failed")]
     Function(String),
     /// A division by zero.
-    #[error("a number was divided by zero")]
+    #[error("a number is divided by zero")]
     DivisionByZero,
     /// A number is too large.
-    #[error("a number became too large")]
+    #[error("a number is too large")]
     Overflow,
     /// A list has no such index.
-    #[error("a list is shorter than that")]
+    #[error("a list has no element at this index")]
     OutOfBounds,
     /// Any other failure.
-    #[error("an operation does not fit the types of its values")]
+    #[error("an operation has values of types that it does not support")]
     WrongTypes,
     /// The result is infinite or not a number.
-    #[error("its result is a number that JSON cannot hold")]
+    #[error("the result is infinite or not a number")]
     NoJsonNumber,
     /// The result is a list, a map or the like.
-    #[error("its result is a {0}, not a text, a boolean or a number")]
+    #[error("the result is a {0}: expected a text, a boolean or a number")]
     NoScalar(String),
 }
 
@@ -151,7 +151,7 @@ impl Expression {
                 ExpressionError { offset: None, message: "it nests too deep".to_owned() }
             }
             Some(error) => {
-                // The parser goes on to list every token that it could have taken.
+                // The parser's message goes on with every token that would be valid.
                 let message = error.msg.split(" expecting ").next().unwrap_or_default().to_lowercase();
                 ExpressionError { offset: offset(text, error.pos), message }
             }
@@ -167,7 +167,7 @@ impl Expression {
         // The compiler does not look names up. A trial run finds most of the wrong ones before any user fails by them.
         match expression.run(&SAMPLE) {
             Err(ExecutionError::UndeclaredReference(name)) => {
-                let message = format!("`{name}` is neither `user` nor a function");
+                let message = format!("unknown name `{name}`: expected `user` or a function");
                 Err(ExpressionError { message, offset: find_word(text, &name) })
             }
             Err(error) if bounds::is_exhausted(&error) => {
@@ -181,13 +181,12 @@ impl Expression {
         &self.text
     }
 
-    /// The dotted paths of the attributes of `user` that the expression names, as far as it says them: an index that is
-    /// computed is not followed.
+    /// Returns the dotted paths of the attributes of `user` that the expression names. A computed index is not followed.
     pub(crate) fn attributes(&self) -> BTreeSet<String> {
         self.attributes.clone()
     }
 
-    /// The value for a user; `Null` if it has none.
+    /// Returns the value for a user; `Null` if it has none.
     pub(crate) fn evaluate(&self, user: &User) -> Result<Value, EvaluationError> {
         match self.run(user).map_err(|error| self.explain(&error))? {
             cel::Value::Null => Ok(Value::Null),
@@ -209,8 +208,8 @@ impl Expression {
         context.resolve(&self.metered)
     }
 
-    /// The error for `key`, which something of the user does not have. The interpreter does not say of what: the attributes
-    /// that the expression names do.
+    /// Returns the error for `key`, which the user lacks. The interpreter does not name the object without the key; the
+    /// attributes in the expression do.
     fn missing(&self, key: &str) -> EvaluationError {
         let up_to_key = |attribute: &String| {
             let names: Vec<&str> = attribute.split('.').collect();
@@ -224,7 +223,7 @@ impl Expression {
         }
     }
 
-    /// What went wrong, without values: most of the interpreter's errors quote them.
+    /// Returns an interpreter's error without values, which most of its messages quote.
     fn explain(&self, error: &ExecutionError) -> EvaluationError {
         match error {
             _ if bounds::is_exhausted(error) => EvaluationError::TooCostly,
@@ -260,7 +259,7 @@ impl fmt::Debug for Expression {
     }
 }
 
-/// The name of a type, unless it is a value instead: in some errors the interpreter puts one into the other's place.
+/// Returns the name of a type, or a general word if it is a value: in some errors the interpreter exchanges the two.
 fn type_name(name: &str) -> &str {
     let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.'));
     if plain { name } else { "something else" }
@@ -283,7 +282,7 @@ fn to_cel(value: &Value) -> cel::Value {
     }
 }
 
-/// The byte where a name stands by itself, and is not a part of another.
+/// Returns the byte at which a name stands as a whole word.
 fn find_word(text: &str, name: &str) -> Option<usize> {
     let part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let by_itself = |at: usize| {
@@ -294,7 +293,7 @@ fn find_word(text: &str, name: &str) -> Option<usize> {
     text.match_indices(name).map(|(at, _)| at).find(|at| by_itself(*at))
 }
 
-/// The byte at a line (from 1) and a column (in characters) as the parser counts them.
+/// Returns the byte at a line (from 1) and a column (in characters) of the parser.
 fn offset(text: &str, (line, column): (isize, isize)) -> Option<usize> {
     let line = usize::try_from(line).ok()?.checked_sub(1)?;
     let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
@@ -348,26 +347,28 @@ mod tests {
         check(
             "user.name.given + user.name.family",
             Err(
-                "the user has no `name.family`; ask first, as in `has(user.name.family) ? user.name.family : null`",
+                "the user has no `name.family`; test it first, as in `has(user.name.family) ? user.name.family : null`",
             ),
         );
         check(
             "user.photo.href",
-            Err("the user has no `photo`; ask first, as in `has(user.photo) ? user.photo : null`"),
+            Err("the user has no `photo`; test it first, as in `has(user.photo) ? user.photo : null`"),
         );
         check("user['name']['middle']", Err("the user has no `name.middle`"));
         check(
             "user.address.type + user.name.type",
-            Err("the user has no `address.type` or no `name.type`; ask first, as in `has(user.address.type)"),
+            Err(
+                "the user has no `address.type` or no `name.type`; test it first, as in `has(user.address.type)",
+            ),
         );
         check(
             "[user].map(person, person.nickname)[0]",
-            Err("the user has no `nickname`; ask first with `has`"),
+            Err("the user has no `nickname`; test it with `has` first"),
         );
         check("user[user.email]", Err("the user has no such attribute"));
-        check("user.list", Err("its result is a list"));
-        check("user", Err("its result is a map"));
-        check("user.email + 1", Err("does not fit"));
+        check("user.list", Err("the result is a list"));
+        check("user", Err("the result is a map"));
+        check("user.email + 1", Err("does not support"));
         check("user.list[7]", Err(""));
         check("int(user.email)", Err(""));
         check("user.email.startsWith(user.name)", Err(""));
@@ -407,7 +408,7 @@ mod tests {
         check(&chain(120), Ok(json!("a".repeat(120))));
         refused(&chain(130), None, "nests too deep");
         refused(&format!("'{}'", "a".repeat(5000)), None, "longer than 4096 bytes");
-        // What the data make costly fails for the user who has them.
+        // An evaluation whose cost depends on the data fails for the user with such data.
         let user = User::new(&json!({ "list": vec!["x"; 1000], "name": "a".repeat(100_000) }));
         for text in [
             "user.list.exists(x, user.list.exists(y, user.list.exists(z, z == 'q')))",
@@ -423,11 +424,11 @@ mod tests {
     #[test]
     fn compile_error_has_its_offset() {
         refused("user.email +", Some(12), "");
-        refused("usr.email", Some(0), "`usr` is neither");
-        refused("user.email + domain", Some(13), "`domain` is neither");
-        refused("lower(user.email)", Some(0), "`lower` is neither");
-        refused("user.email + em", Some(13), "`em` is neither");
-        refused("user.email.shout()", Some(11), "`shout` is neither");
+        refused("usr.email", Some(0), "unknown name `usr`");
+        refused("user.email + domain", Some(13), "unknown name `domain`");
+        refused("lower(user.email)", Some(0), "unknown name `lower`");
+        refused("user.email + em", Some(13), "unknown name `em`");
+        refused("user.email.shout()", Some(11), "unknown name `shout`");
         refused("", Some(0), "");
     }
 }

@@ -30,7 +30,7 @@ struct Parts {
     folded: String,
 }
 
-/// Why a text is no target path.
+/// A text that is not a target path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TargetPathError {
@@ -39,7 +39,7 @@ pub struct TargetPathError {
 }
 
 impl TargetPathError {
-    /// The bytes of the text that are at fault.
+    /// Returns the bytes of the text that are at fault.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
@@ -63,29 +63,29 @@ impl TargetPath {
         Self(Arc::new(parts))
     }
 
-    /// `userName`.
+    /// Returns the path `userName`.
     pub fn user_name() -> Self {
         static PATH: LazyLock<TargetPath> = LazyLock::new(|| TargetPath::new(None, "userName", None, None));
         PATH.clone()
     }
 
-    /// `externalId`.
+    /// Returns the path `externalId`.
     pub(crate) fn external_id() -> Self {
         static PATH: LazyLock<TargetPath> = LazyLock::new(|| TargetPath::new(None, "externalId", None, None));
         PATH.clone()
     }
 
-    /// The schema of an attribute that is not in the core user.
+    /// Returns the schema of an attribute outside of the core user.
     pub fn urn(&self) -> Option<&str> {
         self.0.urn.as_deref()
     }
 
-    /// The attribute.
+    /// Returns the attribute.
     pub fn attribute(&self) -> &str {
         &self.0.attribute
     }
 
-    /// Sub-attribute and literal that tell which value of a multi-valued attribute is meant.
+    /// Returns the sub-attribute and the literal that select a value of a multi-valued attribute.
     pub fn selector(&self) -> Option<(&str, &str)> {
         self.0.selector.as_ref().map(|(name, literal)| (name.as_str(), literal.as_str()))
     }
@@ -107,7 +107,7 @@ impl TargetPath {
             && literal.eq_ignore_ascii_case(other_literal)
     }
 
-    /// The sub-attribute that is written.
+    /// Returns the sub-attribute that is written.
     pub fn sub(&self) -> Option<&str> {
         self.0.sub.as_deref()
     }

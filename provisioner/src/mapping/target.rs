@@ -1,23 +1,23 @@
-//! Which target paths make sense: the schema of users (RFC 7643 §4.1, §4.3) has the attribute, it may be written, and
-//! the path leads to exactly one plain value.
+//! The valid target paths: the schema of users (RFC 7643 §4.1, §4.3) has the attribute, it may be written, and the path
+//! has exactly one plain value.
 
 use scim::schema::{Attribute, AttributeType, Mutability, SchemaSet};
 
 use super::TargetPath;
 use cli_support::suggest::nearest;
 
-/// What kind of value a target takes.
+/// The kind of value that a target has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A text.
     Text,
     /// True or false.
     Boolean,
-    /// Whatever the source has: the schema is unknown to us.
+    /// The type of the source's value: the schema of the target is unknown.
     Any,
 }
 
-/// Why a path is no target, and what to write instead.
+/// A path that is not a target, with the way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TargetError {
     pub(crate) message: String,
@@ -28,7 +28,7 @@ fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, T
     Err(TargetError { message: message.into(), help: help.into() })
 }
 
-/// The path in the schema's spelling, and the kind of value it takes.
+/// Returns the path in the spelling of the schema, and the kind of its value.
 pub(crate) fn resolve(path: &TargetPath) -> Result<(TargetPath, Kind), TargetError> {
     let schemas = SchemaSet::user();
     let (urn, attribute) = match path.urn() {
@@ -95,7 +95,7 @@ fn core_attribute<'a>(schemas: &'a SchemaSet, path: &TargetPath) -> Result<&'a A
     refuse(format!("there is no attribute `{name}` in a target user"), help)
 }
 
-/// The attribute or sub-attribute that the path leads to, if it is one plain value.
+/// Returns the attribute or sub-attribute of the path, if it has one plain value.
 fn leaf<'a>(path: &TargetPath, attribute: &'a Attribute) -> Result<&'a Attribute, TargetError> {
     let name = attribute.name.as_str();
     let subs = || attribute.sub_attributes.iter().map(|sub| sub.name.as_str());

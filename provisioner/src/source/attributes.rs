@@ -1,8 +1,8 @@
 //! The attributes of a PingOne user.
 //!
-//! A filter or a mapping with an unknown attribute reads no value from any user: a misspelt one in a filter empties a rule,
-//! and with it goes every account of that rule. So names are checked before a user is looked at. Attributes of an
-//! environment's own are declared in the configuration.
+//! A filter or a mapping with an unknown attribute reads no value from any user: a misspelt one in a filter empties a
+//! rule, and every account of that rule is removed. So names are checked before the users. Attributes that an environment
+//! defines itself are declared in the configuration.
 
 use cli_support::suggest::nearest;
 
@@ -63,18 +63,18 @@ pub struct Attributes {
     custom: Vec<String>,
 }
 
-/// What a path leads to.
+/// The attribute at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AttributeKind {
     /// A value.
     Plain,
     /// An object with the parts that PingOne documents.
     Parts,
-    /// Whatever a declared attribute holds.
+    /// A declared attribute, of any type.
     Custom,
 }
 
-/// How a path's letters compare.
+/// The comparison of a path's letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
     /// As written: mappings and expressions.
@@ -84,17 +84,17 @@ pub(crate) enum Case {
 }
 
 impl Attributes {
-    /// PingOne's attributes and these.
+    /// Returns PingOne's attributes and these.
     pub fn with_custom(custom: Vec<String>) -> Self {
         Self { custom }
     }
 
-    /// The attributes beyond PingOne's own, as they were declared.
+    /// Returns the declared attributes, those beyond PingOne's own.
     pub fn custom(&self) -> &[String] {
         &self.custom
     }
 
-    /// What a dotted path leads to; `None` if no user has such an attribute.
+    /// Returns the attribute at a dotted path, or `None` if no user has it.
     pub(crate) fn place(&self, path: &str, case: Case) -> Option<AttributeKind> {
         let same = |one: &str, other: &str| match case {
             Case::Exact => one == other,
@@ -113,7 +113,7 @@ impl Attributes {
         PLAIN.iter().any(|plain| below(plain, path)).then_some(AttributeKind::Parts)
     }
 
-    /// The attribute that an unknown path most likely means.
+    /// Returns the attribute that an unknown path most likely means.
     pub(crate) fn suggest(&self, path: &str) -> Option<&str> {
         let known = || PLAIN.iter().copied().chain(self.custom.iter().map(String::as_str));
         let leaf = |path: &str| path.rsplit('.').next().unwrap_or_default().to_lowercase();
@@ -121,7 +121,7 @@ impl Attributes {
         nearest(path, known()).or_else(|| known().find(|known| leaf(known) == wanted))
     }
 
-    /// The plain attributes below a path that has parts.
+    /// Returns the plain attributes below a path that has parts.
     pub(crate) fn parts(path: &str) -> impl Iterator<Item = &'static str> {
         PLAIN.into_iter().filter(move |plain| {
             let head = plain.get(..path.len()).is_some_and(|head| head.eq_ignore_ascii_case(path));

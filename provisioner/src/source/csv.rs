@@ -1,8 +1,8 @@
 //! CSV with a header (RFC 4180), as spreadsheets write it: commas, semicolons or tabs, blanks around cells, rows and
 //! columns without content.
 //!
-//! Dotted column names become nested objects, an empty cell is an absent attribute. Every attribute is a text, save
-//! `enabled`, which is true or false. Blanks count where they stand in quotes.
+//! Dotted column names become nested objects, an empty cell is an absent attribute. Every attribute is a text except
+//! `enabled`, which is a boolean. Blanks count inside quotes only.
 
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use cli_support::suggest::nearest;
 const REQUIRED: [&str; 3] = ["id", "username", "enabled"];
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
-/// The rows below the header, whose names go into `names`.
+/// Reads the rows below the header, whose names are added to `names`.
 pub(super) fn rows(text: &str, names: &mut Vec<String>, problems: &mut Problems) -> Vec<Record> {
     let mut records = Vec::new();
     let (start, delimiter) = delimiter(text);
@@ -67,8 +67,8 @@ pub(super) fn rows(text: &str, names: &mut Vec<String>, problems: &mut Problems)
     records
 }
 
-/// The byte where the header begins, and what separates cells: what a line `sep=;` says, or what makes a header of the
-/// first line.
+/// Returns the byte where the header begins, and the delimiter: that of a line `sep=;`, or the one that makes a header of
+/// the first line.
 fn delimiter(text: &str) -> (usize, char) {
     let line = text.lines().next().unwrap_or_default();
     if let Some(letter) = line.strip_prefix("sep=").and_then(|rest| rest.chars().next()) {
@@ -85,7 +85,7 @@ fn delimiter(text: &str) -> (usize, char) {
     (0, best.2)
 }
 
-/// The path of each column's attribute; empty for a column without a name.
+/// Returns the path of each column's attribute; empty for a column without a name.
 fn columns(cells: &[String]) -> Result<Vec<Vec<String>>, SourceProblem> {
     let mut columns: Vec<Vec<String>> = Vec::new();
     for cell in cells {
@@ -121,7 +121,7 @@ fn user(columns: &[Vec<String>], cells: Vec<String>) -> Value {
     let mut user = Map::new();
     for (path, cell) in columns.iter().zip(cells) {
         let value = match path.as_slice() {
-            // What is neither is kept as it is, and refused with the other proofs: the column is required, so is a value.
+            // An invalid value is kept, and refused by the validation: the column is required, and so is a value.
             [name] if name == "enabled" => flag(&cell).map_or(Value::String(cell), Value::Bool),
             _ if cell.is_empty() => continue,
             _ => Value::String(cell),
@@ -140,7 +140,7 @@ fn is_shortened(id: &str) -> bool {
     whole.len() == 1 && digits(whole) && digits(rest) && digits(exponent)
 }
 
-/// True or false in the words of spreadsheets and of people.
+/// Parses a boolean in the words of spreadsheets and of people.
 fn flag(cell: &str) -> Option<bool> {
     let is = |words: [&str; 3]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
     if is(["true", "yes", "1"]) {
@@ -222,7 +222,7 @@ impl Rows<'_> {
         letter == self.delimiter || letter == '\n' || letter == '\r'
     }
 
-    /// A cell, up to the delimiter or the end of the line.
+    /// Reads a cell, up to the delimiter or the end of the line.
     fn cell(&mut self) -> Result<String, LocatedProblem> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let blanks = self.blanks(rest);
@@ -241,7 +241,7 @@ impl Rows<'_> {
         Ok(cell.trim().to_owned())
     }
 
-    /// The bytes of blanks with which a text begins.
+    /// Returns the length of the blanks at the beginning of a text, in bytes.
     fn blanks(&self, text: &str) -> usize {
         let blank = |letter: char| letter.is_whitespace() && !self.ends_cell(letter);
         text.len() - text.trim_start_matches(blank).len()

@@ -1,5 +1,5 @@
-//! What can be wrong with a source file, said with file, line and a way out, and never with a user's data beyond ids and
-//! the word that stands for `enabled`.
+//! Errors of a source file with file, line and a way out, and never with a user's data beyond ids and the word for
+//! `enabled`.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -16,7 +16,7 @@ pub struct SourceError {
     more: usize,
 }
 
-/// What is wrong with the source.
+/// A problem with the source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceProblem {
@@ -30,7 +30,7 @@ pub enum SourceProblem {
     #[error("{}", crate::file_error::words(*.0))]
     Unreadable(ErrorKind),
     /// The extension stands for no format.
-    #[error("its file extension names no known format")]
+    #[error("unknown file extension: expected .ndjson, .jsonl, .json or .csv")]
     UnknownFormat,
     /// The file is not UTF-8.
     #[error("invalid UTF-8 here; the file may be Windows-1252 or Latin-1")]
@@ -42,13 +42,13 @@ pub enum SourceProblem {
     #[error("it is UTF-32; use UTF-8 or UTF-16")]
     Utf32,
     /// The file holds no user.
-    #[error("it holds no user")]
+    #[error("it has no users")]
     Empty,
     /// A line or an element is not JSON.
     #[error("invalid JSON: {0}")]
     NotJson(String),
     /// The text ends before the JSON does.
-    #[error("the JSON of this user ends half-way")]
+    #[error("the JSON of this user is incomplete")]
     CutOff,
     /// The text is no array.
     #[error("this is not a JSON array")]
@@ -59,7 +59,7 @@ pub enum SourceProblem {
     /// Neither a comma nor the end of the array follows a user.
     #[error("a comma or the end of the array is missing here")]
     ArrayBroken,
-    /// Something follows the array.
+    /// There is text after the array.
     #[error("unexpected text after the array")]
     AfterArray,
     /// A user is something else than an object.
@@ -74,18 +74,18 @@ pub enum SourceProblem {
         /// The users of the page.
         users: usize,
     },
-    /// A page of the API that has fewer users than it says.
+    /// A page of the API that has fewer users than its count.
     #[error("this page has {users} users, but its count is {count}")]
     PageNotWhole {
         /// The users of the page.
         users: usize,
-        /// What it says.
+        /// The count.
         count: u64,
     },
     /// Pages of the API of which one is missing, or that are not in their order.
     #[error("page {page} of this array does not follow the page before it (`_links.next`)")]
     PageOutOfOrder {
-        /// Which one, counted from 1.
+        /// The number of the page, from 1.
         page: usize,
     },
     /// A page of the API where a user has to be.
@@ -99,7 +99,7 @@ pub enum SourceProblem {
     BadUsername {
         /// The user's id.
         id: String,
-        /// What stands there.
+        /// The type of the value.
         found: &'static str,
     },
     /// `enabled` is neither true nor false.
@@ -107,7 +107,7 @@ pub enum SourceProblem {
     BadEnabled {
         /// The user's id.
         id: String,
-        /// What stands there.
+        /// The type of the value.
         found: String,
     },
     /// Two users have one id.
@@ -149,7 +149,7 @@ pub enum SourceProblem {
     /// A quote stands inside a cell that is not quoted.
     #[error("unexpected quote inside an unquoted cell")]
     StrayQuote,
-    /// Something follows the closing quote of a cell.
+    /// There is text after the closing quote of a cell.
     #[error("unexpected text after the closing quote of a cell")]
     AfterQuote,
     /// A quoted cell never ends.
@@ -158,33 +158,33 @@ pub enum SourceProblem {
 }
 
 impl SourceError {
-    /// An error in `file`, at a byte of its text where it has a place.
+    /// Creates an error in `file`, at a byte of its text if it has a place.
     pub(super) fn new(file: &Path, place: Option<(&str, usize)>, problem: SourceProblem) -> Self {
         let position = place.map(|(text, offset)| position(text, offset));
         Self { file: file.to_owned(), position, problem, more: 0 }
     }
 
-    /// The same as the first of several problems.
+    /// Returns the error as the first of several problems.
     pub(super) fn with_more(self, more: usize) -> Self {
         Self { more, ..self }
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// The line, counted from 1, where the problem has a place.
+    /// Returns the line, counted from 1, if the problem has a place.
     pub fn line(&self) -> Option<usize> {
         self.position.map(|(line, _)| line)
     }
 
-    /// What is wrong.
+    /// Returns the problem.
     pub fn problem(&self) -> &SourceProblem {
         &self.problem
     }
 
-    /// What to do about it.
+    /// Returns the way out.
     pub fn way_out(&self) -> &'static str {
         self.problem.way_out()
     }
@@ -213,8 +213,7 @@ impl SourceProblem {
             }
             Self::Utf32 => "save the file as UTF-8",
             Self::Empty => {
-                "every managed account would be removed: if that is meant, say --allow-empty-source; otherwise export \
-                 the users again"
+                "every managed account would be removed: export the users again, or allow an empty source if that is meant"
             }
             Self::NotJson(_) | Self::ArrayBroken => "correct the place, or export the users again",
             Self::CutOff => {
@@ -272,7 +271,7 @@ impl SourceProblem {
     }
 }
 
-/// What a missing column may be called, as it stands behind its name.
+/// The suggestion for a missing column, as it follows its name.
 struct Meant<'a>(Option<&'a str>);
 
 impl fmt::Display for Meant<'_> {
@@ -284,7 +283,7 @@ impl fmt::Display for Meant<'_> {
     }
 }
 
-/// How many problems there are beside the one that is told.
+/// The number of problems beside the reported one.
 struct More(usize);
 
 impl fmt::Display for More {
@@ -310,7 +309,7 @@ impl fmt::Display for ShownPosition {
     }
 }
 
-/// Line and column, counted from 1, of a byte; blanks before it do not count.
+/// Returns the line and column, counted from 1, of a byte; blanks before it do not count.
 fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -318,7 +317,7 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     (line, before.get(line_start..).unwrap_or_default().chars().count() + 1)
 }
 
-/// The line, counted from 1, of a byte.
+/// Returns the line, counted from 1, of a byte.
 pub(super) fn line(text: &str, offset: usize) -> usize {
     position(text, offset).0
 }

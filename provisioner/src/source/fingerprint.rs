@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// The hex SHA-256 of a sequence of values.
+/// Returns the hex SHA-256 of a sequence of values.
 pub(super) fn digest<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
     let mut hash = Sha256::new();
     let mut buffer = Vec::new();
@@ -15,7 +15,7 @@ pub(super) fn digest<'a>(values: impl IntoIterator<Item = &'a Value>) -> String 
     hex(&hash.finalize())
 }
 
-/// 32 hex characters that stand for a list of texts; lists that differ in where one text ends have different ones.
+/// Returns 32 hex characters that identify a list of texts. Lists differ if a text ends at another place.
 pub(crate) fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -9,7 +9,7 @@ use super::unique::{Unique, value};
 use super::validation::Record;
 use super::{LocatedProblem, Problems, SourceProblem};
 
-/// One user a line; blank lines are nothing.
+/// Reads one user per line; blank lines are ignored.
 pub(super) fn lines(text: &str, problems: &mut Problems) -> Vec<Record> {
     let mut records = Vec::new();
     let mut start = 0;
@@ -25,7 +25,7 @@ pub(super) fn lines(text: &str, problems: &mut Problems) -> Vec<Record> {
     records
 }
 
-/// One array of users, or one page of the API with all of them, and nothing else.
+/// Reads one array of users, or one page of the API with all users, and nothing else.
 pub(super) fn array(text: &str, problems: &mut Problems) -> Vec<Record> {
     let mut scan = Scan { text, at: 0, records: Vec::new() };
     scan.skip_blanks();
@@ -52,16 +52,16 @@ struct Scan<'a> {
     records: Vec<Record>,
 }
 
-/// What a page of the API says of itself.
+/// The members of a page of the API.
 #[derive(Default)]
 struct Page {
     /// The byte where it starts.
     start: usize,
     /// The users in it.
     users: usize,
-    /// How many users there are in all.
+    /// The total number of users.
     count: Option<u64>,
-    /// How many users it says to have.
+    /// The number of users on the page, by its own count.
     size: Option<u64>,
     /// Whether another page follows.
     is_followed: bool,
@@ -111,7 +111,7 @@ impl Scan<'_> {
         self.at += self.text.as_bytes().get(self.at..).unwrap_or_default().iter().take_while(blank).count();
     }
 
-    /// Whether an array or object goes on behind one of its values: a comma, or `close`.
+    /// Whether an array or object continues after one of its values: a comma, or `close`.
     fn goes_on(
         &mut self,
         close: u8,
@@ -130,7 +130,7 @@ impl Scan<'_> {
         Ok(more)
     }
 
-    /// The next value, whatever it is.
+    /// Reads the next value of any type.
     fn value(&mut self, cut: SourceProblem) -> Result<Value, LocatedProblem> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let mut stream = Deserializer::from_str(rest).into_iter::<Unique>();
@@ -144,7 +144,7 @@ impl Scan<'_> {
         }
     }
 
-    /// An array of users, or of all pages of the API, in their order.
+    /// Reads an array of users, or of all pages of the API in their order.
     fn users_or_pages(&mut self) -> Result<(), LocatedProblem> {
         let mut pages = Vec::new();
         self.list(|scan| {
@@ -168,13 +168,13 @@ impl Scan<'_> {
         }
         let users: usize = pages.iter().map(|page| page.users).sum();
         if users < self.records.len() {
-            // A user among them: the proof says so of the first one.
+            // A user among the pages: the validation reports the first one.
             return Err((pages.first().map(|page| page.start), SourceProblem::PageAsUser));
         }
         whole(&pages)
     }
 
-    /// An array of users.
+    /// Reads an array of users.
     fn users(&mut self) -> Result<(), LocatedProblem> {
         self.list(|scan| {
             let offset = scan.at;
@@ -184,7 +184,7 @@ impl Scan<'_> {
         })
     }
 
-    /// An array, each of whose values is handed to `item` where it starts.
+    /// Reads an array, and calls `item` at the start of each value.
     fn list(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), LocatedProblem>,
@@ -203,7 +203,7 @@ impl Scan<'_> {
         }
     }
 
-    /// The members of an object, each handed to `member` where its value starts.
+    /// Reads the members of an object, and calls `member` at the start of each value.
     fn members(
         &mut self,
         mut member: impl FnMut(&mut Self, &str) -> Result<(), LocatedProblem>,
@@ -239,7 +239,7 @@ impl Scan<'_> {
         }
     }
 
-    /// A page of the API, whose users become records; `None` for an object without `_embedded.users`.
+    /// Reads a page of the API, whose users become records; `None` for an object without `_embedded.users`.
     fn page(&mut self) -> Result<Option<Page>, LocatedProblem> {
         let page = RefCell::new(Page { start: self.at, ..Page::default() });
         let is_page = Cell::new(false);
@@ -278,7 +278,7 @@ impl Scan<'_> {
     }
 }
 
-/// The error of a parse of `part`, which starts at byte `start`. Its text never quotes the input, keys aside.
+/// Returns the error of a parse of `part`, which starts at byte `start`. Its text quotes keys only.
 fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> LocatedProblem {
     if error.is_eof() {
         return (Some(start), SourceProblem::CutOff);
@@ -298,7 +298,7 @@ fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> LocatedProb
     (Some(offset), problem)
 }
 
-/// The parser's message in the terms of JSON.
+/// Returns the parser's message in the terms of JSON.
 fn plain(message: &str) -> &str {
     match message {
         "expected ident" => "a word without quotes can only be true, false or null",

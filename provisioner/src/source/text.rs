@@ -2,10 +2,10 @@
 
 use super::SourceProblem;
 
-/// What could be read of a text before the byte that could not, and why not.
+/// The text before the byte that is invalid, and the problem.
 pub(super) type Undecodable = (String, SourceProblem);
 
-/// The text of a file. Encodings of one byte per letter cannot be told from each other, and are refused.
+/// Decodes the text of a file. Encodings of one byte per letter cannot be distinguished, and are refused.
 pub(super) fn decode(bytes: Vec<u8>) -> Result<String, Undecodable> {
     let units: fn([u8; 2]) -> u16 = match bytes.as_slice() {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Err((String::new(), SourceProblem::Utf32)),

@@ -6,13 +6,13 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
-/// How the message of a doubled key begins; the key follows.
+/// The beginning of the message about a doubled key; the key follows.
 pub(super) const DOUBLED: &str = "doubled key ";
 
 /// A value without a doubled key.
 pub(super) struct Unique(pub(super) Value);
 
-/// The value that `text` is, and nothing else.
+/// Parses `text` as one value.
 pub(super) fn value(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str(text).map(|Unique(value)| value)
 }

@@ -15,7 +15,7 @@ pub(super) struct Record {
     pub(super) value: Value,
 }
 
-/// The users that the records are, in their order.
+/// Reads users from the records, in their order.
 pub(super) fn users(text: &str, records: Vec<Record>, problems: &mut Problems) -> Vec<SourceUser> {
     let (mut at_line, mut counted) = (1, 0);
     let (mut users, mut offsets) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
@@ -69,7 +69,7 @@ fn user(attributes: Value, line: usize) -> Result<SourceUser, SourceProblem> {
     Ok(SourceUser { id, username, enabled, attributes, line })
 }
 
-/// What stands in the place of a boolean: a text is told, as it is a word of the export and not of the person.
+/// Describes a value in place of a boolean. A text is quoted, because it is a word of the export and not of the person.
 fn not_a_boolean(value: &Value) -> String {
     const SHOWN: usize = 20;
     match value {
@@ -84,7 +84,7 @@ fn not_a_boolean(value: &Value) -> String {
     }
 }
 
-/// A text with something in it, or what stands there instead.
+/// Returns a text that is not blank; the error describes any other value.
 fn text(value: Option<&Value>) -> Result<&str, &'static str> {
     match value {
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(text),

@@ -38,8 +38,8 @@ PRAGMA user_version = 2;
 COMMIT;
 ";
 
-/// All that is stored for a URL: what kind of row, its text, and whose it is. One statement: each
-/// has to be parsed.
+/// Everything that is stored for a URL: the kind of row, its text, and its owner. One statement, because each has to be
+/// parsed.
 const LOAD: &str = "
 SELECT 0, record, CAST (id AS TEXT) FROM target WHERE url = ?1
 UNION ALL SELECT 1, subject.record, source_id FROM target JOIN subject ON target = id WHERE url = ?1
@@ -157,7 +157,7 @@ fn insert(connection: &Connection, url: &ScimUrl) -> rusqlite::Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-/// The target of this URL, where there is one, and what is stored for it.
+/// Loads the target of this URL, if it is stored, and its state.
 fn load(
     connection: &Connection,
     url: &ScimUrl,
@@ -193,7 +193,7 @@ fn load(
     Ok((target, loaded))
 }
 
-/// The guard looks back 24 hours; what is much older than the newest withdrawal is not needed.
+/// Deletes old withdrawals. The guard looks back 24 hours, so those long before the newest one are not needed.
 fn forget_old(connection: &Connection, target: i64, withdrawals: &[Withdrawal]) -> rusqlite::Result<()> {
     let times = || withdrawals.iter().map(|withdrawal| withdrawal.at);
     let old = times().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);

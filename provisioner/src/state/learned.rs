@@ -1,4 +1,5 @@
-//! What a target's answers have taught, as narrow as what was seen: by path and method, and by kind of write and method.
+//! The knowledge from a target's responses, as narrow as the observations: by path and method, and by kind of write and
+//! method.
 
 use std::collections::BTreeMap;
 
@@ -7,33 +8,33 @@ use serde::{Deserialize, Serialize};
 use crate::mapping::TargetPath;
 use crate::report::{Reason, word};
 
-/// What the connection's answers have taught.
+/// The knowledge from the responses of a connection.
 ///
 /// Every member has a default, so that a state file of an earlier build still reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Learned {
-    /// What PATCH does with attributes.
+    /// The effect of PATCH on attributes.
     pub patch: MethodSupport,
-    /// What PUT does with attributes.
+    /// The effect of PUT on attributes.
     pub put: MethodSupport,
-    /// What a Disable does to an account.
+    /// The effect of a Disable on an account.
     pub disable: DisableKind,
-    /// What each method does with `active: false`.
+    /// The effect of each method with `active: false`.
     pub disabling: Methods,
-    /// What each method does with `active: true`.
+    /// The effect of each method with `active: true`.
     pub enabling: Methods,
-    /// Why the last Disable had no effect by any method; `None` once one takes effect.
+    /// The reason for which the last Disable had no effect by any method; `None` once one takes effect.
     pub disable_failure: Option<Reason>,
-    /// Why the last Enable had no effect by any method; `None` once one takes effect.
+    /// The reason for which the last Enable had no effect by any method; `None` once one takes effect.
     pub enable_failure: Option<Reason>,
-    /// Why the last DELETE was refused, where that speaks of the target; `None` once one takes effect.
+    /// The reason for which the last DELETE was refused, if it concerns the target; `None` once one takes effect.
     pub delete_failure: Option<Reason>,
-    /// What becomes of each path.
+    /// The effect of writes on each path.
     pub paths: Paths,
 }
 
-/// What is known of one kind of write by PATCH and by PUT.
+/// The support of one kind of write by PATCH and by PUT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Methods {
@@ -43,7 +44,7 @@ pub struct Methods {
     pub put: MethodSupport,
 }
 
-/// What is known of the paths that were written, by method.
+/// The support of the written paths, by method.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Paths {
@@ -55,7 +56,7 @@ pub struct Paths {
     pub put: BTreeMap<TargetPath, PathSupport>,
 }
 
-/// What is known of one kind of write by one method.
+/// The support of one kind of write by one method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MethodSupport {
@@ -80,7 +81,7 @@ impl MethodSupport {
     }
 }
 
-/// What is known of one path under one method; a path that is not listed has not been read back yet.
+/// The support of one path under one method; a path that is not listed has not been read back yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathSupport {
@@ -88,11 +89,11 @@ pub enum PathSupport {
     Stored,
     /// A value that was written there was not there afterwards.
     NotStored,
-    /// The target's schema says that it never returns the value, so it has to be believed.
+    /// The target's schema never returns the value, so its effect is assumed.
     NeverReturned,
 }
 
-/// What is known of Disable.
+/// The effect of Disable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DisableKind {
@@ -114,7 +115,7 @@ pub(crate) enum WriteKind {
 }
 
 impl WriteKind {
-    /// The kind of a write that gives `active` this value.
+    /// Returns the kind of a write that gives `active` this value.
     pub(crate) const fn of(active: Option<bool>) -> Self {
         match active {
             None => Self::Attributes,
@@ -183,7 +184,7 @@ impl Paths {
 }
 
 impl Learned {
-    /// What is known of `kind` by `method`.
+    /// Returns what is known of `kind` by `method`.
     pub(crate) const fn support(&self, kind: WriteKind, method: Method) -> MethodSupport {
         match (kind, method) {
             (WriteKind::Attributes, Method::Patch) => self.patch,
@@ -206,7 +207,7 @@ impl Learned {
         }
     }
 
-    /// Why the last Disable or Enable had no effect by any method; attributes are judged by path.
+    /// Returns why the last Disable or Enable had no effect by any method; attributes are judged by path.
     pub(crate) const fn failure(&self, kind: WriteKind) -> Option<Reason> {
         match kind {
             WriteKind::Attributes => None,
@@ -230,7 +231,7 @@ impl Learned {
             .any(|method| self.paths.of(method).get(path) == Some(&PathSupport::Stored))
     }
 
-    /// What was learned, by path and method, in lines for a person.
+    /// Returns what was learned, by path and method, in lines for a person.
     pub fn lines(&self) -> Vec<String> {
         let by = |kind: &str, methods: Methods, more: &str| {
             format!("  {kind}: PATCH {}, PUT {}{more}", word(&methods.patch), word(&methods.put))

@@ -1,4 +1,4 @@
-//! A link between a user and its account, and what is known of the account's attributes.
+//! The link between a user and its account, with the known attributes of the account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub struct Link {
     pub account: TargetId,
     /// The mapped attributes that the account carries as far as is known: as sent, or as read when it was matched.
     pub carries: AccountValues,
-    /// Where the account is known to show something else than was sent.
+    /// The paths at which the account is known to show another value than the sent one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shows: BTreeMap<TargetPath, ShownForm>,
     /// `active` as it was last established here, which out-of-band changes do not touch.
@@ -32,12 +32,12 @@ pub struct Link {
     /// read in each run until then, and once after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_disable: Option<u64>,
-    /// Whether the user has left, and what became of it.
+    /// Whether the user has left, and the state of its removal.
     #[serde(rename = "mark")]
     pub state: LinkState,
 }
 
-/// What is known of one path besides what the account carries there.
+/// The form in which an account shows the value at one path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum ShownForm {
@@ -45,9 +45,9 @@ pub enum ShownForm {
     As(Value),
     /// The value was sent and not read back; the account carried this before.
     Unseen(Option<Value>),
-    /// This value was sent in vain: the account still shows what it carries (`None`: the value was to be cleared).
+    /// This value was sent without effect: the account still shows the carried one (`None`: the value was to be cleared).
     Ignored {
-        /// What was sent.
+        /// The sent value.
         sent: Option<Value>,
         /// Whether the path was known to be stored for other accounts.
         alone: bool,
@@ -55,7 +55,7 @@ pub enum ShownForm {
         #[serde(default)]
         failed: bool,
     },
-    /// The account read otherwise than what was sent, so the next write is read back.
+    /// The account read otherwise than the sent value, so the next write is read back.
     Changed {
         /// Whether it became that only after the value was sent.
         by_write: bool,
@@ -63,12 +63,12 @@ pub enum ShownForm {
 }
 
 impl Link {
-    /// The user name that the account carries as far as is known.
+    /// Returns the user name that the account carries, as far as is known.
     pub fn user_name(&self) -> Option<UserName> {
         self.carries.get(&TargetPath::user_name())?.as_str()?.parse().ok()
     }
 
-    /// The `externalId` that the account carries as far as is known.
+    /// Returns the `externalId` that the account carries, as far as is known.
     pub(crate) fn external_id(&self) -> Option<&str> {
         self.carries.get(&TargetPath::external_id())?.as_str()
     }
@@ -79,7 +79,7 @@ impl Link {
         matches!(self.shows.get(path), Some(ShownForm::Ignored { sent, failed: false, .. }) if *sent == wanted)
     }
 
-    /// Notes that the user is failed for what was sent to `paths` in vain.
+    /// Notes that the user is failed for values that were sent to `paths` without effect.
     pub(crate) fn fail_for(&mut self, paths: &[TargetPath]) {
         for path in paths {
             if let Some(ShownForm::Ignored { failed, .. }) = self.shows.get_mut(path) {
@@ -107,7 +107,7 @@ impl Link {
         })
     }
 
-    /// Notes that `wanted` is what the account has at `path`, as far as is known, with what it `shows` instead.
+    /// Notes that the account has `wanted` at `path`, as far as is known, and `shows` it in this form.
     pub(crate) fn carry(&mut self, path: &TargetPath, wanted: Option<&Value>, shows: Option<ShownForm>) {
         match wanted {
             Some(value) => drop(self.carries.insert(path.clone(), comparable_value(path, value))),
@@ -116,7 +116,7 @@ impl Link {
         self.note(path, shows);
     }
 
-    /// Notes that the account has `now` at `path`, which is not what was sent.
+    /// Notes that the account has `now` at `path`, which is not the sent value.
     pub(crate) fn carry_still(&mut self, path: &TargetPath, now: Option<Value>, shows: Option<ShownForm>) {
         match now {
             Some(now) => drop(self.carries.insert(path.clone(), now)),
@@ -132,7 +132,7 @@ impl Link {
         }
     }
 
-    /// Holds what is known against `account` as it was just read, at `paths` and wherever something is known.
+    /// Compares the known values with `account` as it was just read, at `paths` and at every known path.
     pub(crate) fn reread(&mut self, account: &Account, paths: &BTreeSet<TargetPath>) {
         let known: BTreeSet<TargetPath> = self.carries.keys().chain(self.shows.keys()).cloned().collect();
         for path in known.union(paths).filter(|path| !is_never_returned(path)) {
@@ -174,7 +174,7 @@ impl Link {
     }
 }
 
-/// What an account that was just matched is linked with: what it shows, in the spelling of `wanted` where that says the same.
+/// Returns the values of an account that was just matched, in the spelling of `wanted` if that means the same.
 pub(crate) fn matched<'a>(
     account: &Account,
     wanted: &Desired,
@@ -187,7 +187,7 @@ pub(crate) fn matched<'a>(
     carries
 }
 
-/// Where a linked user stands with respect to the rules.
+/// The status of a linked user with respect to the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkState {
@@ -201,7 +201,7 @@ pub enum LinkState {
     Pending(Leave),
 }
 
-/// The attributes in which `wanted` differs from what the account of `link` carries.
+/// Returns the attributes in which `wanted` differs from the values that the account of `link` carries.
 ///
 /// An attribute that is mapped but absent at the source counts only with `clear_missing`; a value that was sent in vain
 /// counts only where it is to be tried `again`.

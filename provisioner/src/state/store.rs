@@ -1,8 +1,8 @@
 //! The SQLite file behind the state.
 //!
-//! One task owns the connection and writes what has queued up in one transaction, so that many users' intents
-//! cost one flush; a caller goes on when its own change is durable. A lock file beside the database keeps a second
-//! run out for as long as this process lives, however it ends.
+//! One task owns the connection and writes the queued changes in one transaction, so that many users' intents cost one
+//! flush; a caller continues when its own change is durable. A lock file beside the database keeps a second run out for
+//! the lifetime of this process, however it ends.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -20,7 +20,7 @@ use crate::ids::{ScimUrl, SourceId};
 /// Maximum number of changes in one transaction.
 const BATCH: usize = 512;
 
-/// How much a finished write survives.
+/// The durability of a finished write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// A loss of power (`synchronous = FULL`).
@@ -53,11 +53,11 @@ pub enum Access {
     Read,
 }
 
-/// Why the state cannot be used.
+/// A state that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another run holds it.
-    #[error("the state file {0} is in use by another run")]
+    #[error("failed to open the state file {0}: another run uses it")]
     InUse(PathBuf),
     /// The folder or the file cannot be written.
     #[error("failed to open the state file {path}")]
@@ -87,7 +87,7 @@ pub enum StoreError {
         source: Arc<rusqlite::Error>,
     },
     /// Another version wrote the file.
-    #[error("the state file {path} has layout {found}; this version reads layout {LAYOUT}")]
+    #[error("invalid state file {path}: expected layout {LAYOUT}, found layout {found}")]
     Layout {
         /// The file.
         path: PathBuf,
@@ -99,7 +99,7 @@ pub enum StoreError {
     Record {
         /// The file.
         path: PathBuf,
-        /// What is wrong with the record.
+        /// The problem with the record.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The writing task is gone.
@@ -108,7 +108,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What to do about it.
+    /// Returns the way out.
     pub const fn way_out(&self) -> &'static str {
         match self {
             Self::InUse(_) => "wait for that run to end, or choose another state file",
@@ -123,7 +123,7 @@ impl StoreError {
     }
 }
 
-/// What was stored when the state was opened.
+/// The content of the state when it was opened.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// Every user known at this target.
@@ -132,7 +132,7 @@ pub struct Loaded {
     pub connection: ConnectionRecord,
     /// Recently finished removals and disables.
     pub withdrawals: Vec<Withdrawal>,
-    /// Where the users of the last run came from.
+    /// The source of the users of the last run.
     pub source: Option<String>,
 }
 
@@ -205,17 +205,17 @@ impl Store {
         Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((jobs, task))), mirror })
     }
 
-    /// A copy of all that is stored.
+    /// Returns a copy of the whole state.
     pub fn loaded(&self) -> Loaded {
         self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is known of the connection.
+    /// Returns what is known of the connection.
     pub fn connection(&self) -> ConnectionRecord {
         self.mirror.lock().unwrap_or_else(PoisonError::into_inner).connection.clone()
     }
 
-    /// Changes what is known of the connection until it is written the next time.
+    /// Changes the record of the connection; the next write stores it.
     pub fn amend_connection(&self, change: impl FnOnce(&mut ConnectionRecord)) {
         change(&mut self.mirror.lock().unwrap_or_else(PoisonError::into_inner).connection);
     }
@@ -234,12 +234,12 @@ impl Store {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Where the state is.
+    /// Returns the path of the state file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Ends the writing task and lets go of the file; what was written stays. Whoever writes afterwards is told so.
+    /// Ends the writing task and closes the file; written changes stay. Later writes fail.
     pub async fn close(&self) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((jobs, task)) = writer else { return };
@@ -270,7 +270,7 @@ fn keep_private(path: &Path) -> std::io::Result<()> {
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map(drop)
 }
 
-/// Elsewhere the folder's permissions decide.
+/// Does nothing: on other systems the permissions of the folder decide.
 #[cfg(not(unix))]
 fn keep_private(_path: &Path) -> std::io::Result<()> {
     Ok(())
@@ -300,7 +300,7 @@ impl Writer {
                 let result = database.write(&changes).map_err(Arc::new);
                 (database, jobs, result)
             });
-            // Whoever waits is told that the file is closed, now and from now on.
+            // Waiting callers get the error that the file is closed, now and from now on.
             let Ok((kept, jobs, result)) = written.await else { return };
             database = kept;
             for (changes, done) in jobs {
@@ -311,11 +311,12 @@ impl Writer {
                     Ok(()) => Ok(()),
                     Err(source) => Err(StoreError::Write { path: path.clone(), source: Arc::clone(source) }),
                 };
-                // Whoever asked may have been cancelled; the change is written all the same.
+                // The caller may have been cancelled; the change is written nevertheless.
                 drop(done.send(answer));
             }
         }
-        // Where the runtime ends meanwhile, nothing waits: the database closes when it is dropped, and what was written is safe.
+        // If the runtime ends meanwhile, no caller waits: the database closes when it is dropped, and written changes are
+        // safe.
         if let Ok(Err(source)) = durability.wait(move || database.close()).await {
             let error = StoreError::Database { path, source };
             tracing::warn!(error = with_cause(&error), "failed to close the state file");

@@ -97,17 +97,17 @@ impl Client {
         }
     }
 
-    /// The SCIM URL.
+    /// Returns the SCIM URL.
     pub(crate) fn url(&self) -> &ScimUrl {
         &self.url
     }
 
-    /// The time.
+    /// Returns the present time.
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
     }
 
-    /// How many requests were sent.
+    /// Returns the number of requests that were sent.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
@@ -115,16 +115,16 @@ impl Client {
     /// Stops the run: no further request is sent. The first reason counts.
     pub(crate) fn stop(&self, exit: Exit, code: &'static str, message: String) {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        stopped.get_or_insert((exit, Stopped { code, message }));
+        stopped.get_or_insert((exit, Stopped::new(code, message)));
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Why the run was stopped, if it was.
+    /// Returns why the run was stopped, if it was.
     pub(crate) fn stopped(&self) -> Option<(Exit, Stopped)> {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
         stopped.or_else(|| {
             let message = "the run was interrupted; run sync again to go on".to_owned();
-            let stopped = Stopped { code: "interrupted", message };
+            let stopped = Stopped::new("interrupted", message);
             self.interrupt.is_interrupted().then_some((Exit::Interrupted, stopped))
         })
     }
@@ -136,7 +136,7 @@ impl Client {
 
     /// Sends a request that may be repeated, until it is answered otherwise than by a passing fault.
     ///
-    /// The last answer is returned, also where it is an error.
+    /// The last response is returned, even if it is an error.
     pub(crate) async fn send(&self, request: Request<'_>) -> Result<Response, Halt> {
         let mut attempt = 1;
         loop {
@@ -181,8 +181,8 @@ impl Client {
         Ok(sent)
     }
 
-    /// One request and its answer, whatever that is. Nothing of a target gets past here that holds a credential, or repeats
-    /// a value of the user that the request is about in an error.
+    /// Sends one request and returns its response. Credentials are removed from the response, and values of the request's
+    /// user from an error.
     async fn exchange(&self, request: Request<'_>) -> Result<Response, NetworkError> {
         let mut response =
             self.exchange_uncleared(request).await.map_err(|error| self.redactor.clear_error(error))?;
@@ -248,7 +248,7 @@ impl Client {
         self.sleep(longest.mul_f64(share)).await;
     }
 
-    /// [`Client::exchange`], counted.
+    /// Sends one request as [`Client::exchange`] does, and counts it.
     pub(crate) async fn count_and_exchange(&self, request: Request<'_>) -> Result<Response, NetworkError> {
         self.wait_for_pause().await;
         let response = self.exchange(request).await;
@@ -258,12 +258,12 @@ impl Client {
         response
     }
 
-    /// The credentials in use.
+    /// Returns the credentials in use.
     pub(crate) const fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// How many times one request is tried.
+    /// Returns the number of attempts of one request.
     pub(crate) const fn max_attempts(&self) -> u32 {
         self.max_attempts
     }
@@ -292,7 +292,7 @@ impl Client {
         }
     }
 
-    /// A 403 concerns one user, unless the connection test gets it too: then the run stops.
+    /// Judges a response. A 403 concerns one user, unless the connection test gets it too, which stops the run.
     pub(crate) async fn judge(&self, response: Response) -> Result<Response, Halt> {
         if response.status != StatusCode::FORBIDDEN {
             return Ok(response);

@@ -1,4 +1,4 @@
-//! Test Connection: what exactly works or fails, and what to do next.
+//! Test Connection: the steps that work or fail, and the way out.
 
 use std::fmt;
 
@@ -12,30 +12,30 @@ use super::response::{Body, Response};
 use crate::config::Credentials;
 use crate::transport::NetworkError;
 
-/// What the connection test found.
+/// The result of the connection test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename = "connection-test", rename_all = "camelCase")]
 pub struct ConnectionReport {
     /// The SCIM URL that was tested.
     pub scim_url: String,
-    /// What failed; `None` if the connection can be used.
+    /// The failure; `None` if the connection can be used.
     pub failure: Option<TestFailure>,
-    /// Whether the target says that it supports PATCH; `None` if it does not say.
+    /// The support of PATCH by ServiceProviderConfig; `None` if it does not tell.
     pub claims_patch: Option<bool>,
-    /// Users at the target, where it says how many.
+    /// The number of users at the target, if it tells.
     pub users: Option<u64>,
 }
 
-/// Why the connection cannot be used.
+/// The reason for which the connection cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TestFailure {
     /// A stable word: `name-resolution`, `refused`, `tls`, `timed-out`, `broken`, `unauthorized`, `forbidden`, `not-found`, `not-scim`,
     /// `redirected`, `rate-limited`, `target-error`, `rejected`.
     pub code: &'static str,
-    /// What was found.
+    /// The problem.
     pub message: String,
-    /// What to do.
+    /// The way out.
     pub next: String,
 }
 
@@ -97,7 +97,7 @@ impl Client {
         report
     }
 
-    /// Like [`Client::send`], without its consequences for a run.
+    /// Sends a request as [`Client::send`] does, without its consequences for a run.
     async fn probe(&self, request: Request<'_>) -> Result<Response, NetworkError> {
         let mut attempt = 1;
         loop {
@@ -105,7 +105,7 @@ impl Client {
             let transient = match &sent {
                 Ok(response) => response.is_transient(),
                 Err(NetworkError::Broken(_)) => true,
-                // Nothing that a moment's wait would mend.
+                // A problem that a short wait does not solve.
                 Err(
                     NetworkError::NameResolution(_)
                     | NetworkError::Refused

@@ -13,7 +13,7 @@ use super::{Halt, Trouble, echoed};
 use crate::ids::{TargetId, UserName};
 use crate::report::Reason;
 
-/// What the target has under one user name.
+/// The accounts with one user name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Lookup {
     None,
@@ -21,11 +21,11 @@ pub(crate) enum Lookup {
     Several(usize),
 }
 
-/// The accounts in a list answer.
+/// The accounts in a list response.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Listed {
     pub(crate) accounts: Vec<Account>,
-    /// How many there are; more than are listed where the target says so.
+    /// The total number, which may exceed the listed ones.
     pub(crate) count: usize,
 }
 
@@ -40,7 +40,7 @@ impl Listed {
     }
 }
 
-/// All by which an account may be found that a target does not show under its id.
+/// The keys of an account that a target does not show under its id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SearchKeys {
     /// The likeliest first, none twice.
@@ -59,7 +59,7 @@ impl SearchKeys {
         keys
     }
 
-    /// The same where the account was just sent `name`.
+    /// Returns the keys after `name` was sent for the account.
     pub(crate) fn renamed_to(&self, name: UserName) -> Self {
         Self::new(std::iter::once(name).chain(self.names.iter().cloned()), self.external_id.as_deref())
     }
@@ -74,7 +74,7 @@ impl SearchKeys {
     }
 }
 
-/// What the target has under one id.
+/// The account with one id.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Read {
     Found(Box<Account>),
@@ -82,8 +82,8 @@ pub(crate) enum Read {
     Gone(Searched),
 }
 
-/// What the searches behind a 404 have found: accounts with other ids. Whoever goes on looking for the account asks these
-/// answers first, so that no search is sent twice.
+/// The results of the searches behind a 404: accounts with other ids. A further search asks these results first, so that
+/// no search is sent twice.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Searched {
     by_name: Vec<(UserName, Listed)>,
@@ -91,7 +91,7 @@ pub(crate) struct Searched {
 }
 
 impl Searched {
-    /// As [`Client::look_up`], without a request if `name` was searched for.
+    /// Looks up as [`Client::look_up`] does, without a request if `name` was searched for.
     ///
     /// # Errors
     /// As [`Client::look_up`].
@@ -102,7 +102,7 @@ impl Searched {
         }
     }
 
-    /// As [`Client::accounts_from`], without a request if `external_id` was searched for.
+    /// Looks up as [`Client::accounts_from`] does, without a request if `external_id` was searched for.
     ///
     /// # Errors
     /// As [`Client::accounts_from`].
@@ -127,7 +127,7 @@ impl Client {
         self.accounts_named(name).await?.lookup()
     }
 
-    /// Every account of a user name.
+    /// Returns every account of a user name.
     ///
     /// # Errors
     /// As [`Client::look_up`].
@@ -146,7 +146,7 @@ impl Client {
         Ok(listed)
     }
 
-    /// The accounts whose `externalId` is exactly this one; `None` if the target does not search by `externalId`.
+    /// Returns the accounts with exactly this `externalId`, or `None` if the target does not search by `externalId`.
     ///
     /// Few targets promise this filter: one that refuses or ignores it has said nothing. A status that speaks of this
     /// moment only is an error.
@@ -161,9 +161,16 @@ impl Client {
         if matches!(response.status.as_u16(), 408 | 429 | 502 | 503 | 504) {
             return Err(Trouble { unsure: false, ..response.trouble() }.into());
         }
-        let Some(listed) = (response.status == StatusCode::OK).then(|| listed(&response).ok()).flatten()
-        else {
+        if response.status != StatusCode::OK {
             return Ok(None);
+        }
+        let listed = match listed(&response) {
+            Ok(listed) => listed,
+            Err(Halt::Stopped) => return Err(Halt::Stopped),
+            Err(Halt::Failed(trouble)) => {
+                tracing::debug!(?trouble, "the look-up by externalId was not answered by a list of accounts");
+                return Ok(None);
+            }
         };
         let honoured = listed.accounts.iter().all(|account| account.external_id() == Some(external_id));
         let found: Vec<Account> = listed
@@ -171,7 +178,7 @@ impl Client {
             .into_iter()
             .filter(|account| account.external_id() == Some(external_id))
             .collect();
-        // A list of all users says nothing about this `externalId`, whatever it begins with.
+        // A list of all users proves nothing about this `externalId`, even if it begins with a match.
         Ok((honoured || !found.is_empty()).then_some(found))
     }
 
@@ -230,10 +237,10 @@ impl Client {
     }
 }
 
-/// The accounts in a list answer.
+/// Returns the accounts in a list response.
 ///
 /// # Errors
-/// It is no SCIM list, or an entry is no account.
+/// The response is not a SCIM list, or an entry is not an account.
 fn listed(response: &Response) -> Result<Listed, Halt> {
     let Some(list) = response.object() else {
         if let Body::Excess(what) = &response.body {

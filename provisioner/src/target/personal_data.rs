@@ -19,12 +19,12 @@ tokio::task_local! {
 /// A user's values, each with the attribute whose name stands in its place.
 pub(crate) struct PersonalData {
     text_patterns: Vec<(TextPattern, TargetPath)>,
-    /// All texts that the source, or an account made from it, has of the user, as [`spelled`].
+    /// All texts of the user at the source or in its account, as [`spelled`].
     own: BTreeSet<String>,
 }
 
 impl PersonalData {
-    /// The values of one user by target path.
+    /// Creates the values of one user by target path.
     pub(crate) fn new<'a>(values: impl IntoIterator<Item = (&'a TargetPath, &'a Value)>) -> Self {
         let values: Vec<_> = values.into_iter().collect();
         let own = values.iter().filter_map(|(_, value)| value.as_str()).map(spelled).collect();
@@ -37,14 +37,14 @@ impl PersonalData {
         Self { text_patterns, own }
     }
 
-    /// The same, with further texts that are the user's own.
+    /// Returns the values with further texts that belong to the user.
     pub(crate) fn with_own<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
         self.own.extend(texts.into_iter().map(spelled));
         self
     }
 
-    /// The needles with what stands in their place in `text`. Where several attributes have the value, the one that the text
-    /// names stands for it, else `userName`, else the first.
+    /// Returns the patterns with their replacements in `text`. If several attributes have the value, the replacement is
+    /// the attribute that the text names, or else `userName`, or else the first.
     fn for_text(&self, text: &str) -> Vec<(&TextPattern, String)> {
         let words = text.to_ascii_lowercase();
         let preference = |path: &TargetPath| (is_named(path, &words), *path == TargetPath::user_name());
@@ -89,7 +89,7 @@ pub(crate) async fn with_personal_data<W: Future>(personal_data: PersonalData, w
     SUBJECT.scope(Arc::new(personal_data), work).await
 }
 
-/// `text` in the one spelling in which a target may have respelled it.
+/// Returns `text` in the one spelling by which respelled texts are compared.
 fn spelled(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
@@ -100,7 +100,7 @@ pub(super) fn is_own(text: &str) -> bool {
     SUBJECT.try_with(|personal_data| personal_data.own.contains(&spelled(text))).unwrap_or(false)
 }
 
-/// Clears an answer of the values of the user that the present work is about, where it is about one.
+/// Removes the values of the current user from a response, if there is a current user.
 pub(super) fn clear(response: &mut Response) {
     // Requests that are about no user, such as those of the connection test, have no values to clear.
     let _ = SUBJECT.try_with(|personal_data| personal_data.clear(response));
@@ -109,7 +109,7 @@ pub(super) fn clear(response: &mut Response) {
     }
 }
 
-/// Lets `clear` change what is repeated to people of an answer: an error's `detail` and `scimType`, nothing else.
+/// Applies `clear` to the parts of a response that people see: `detail` and `scimType` of an error.
 fn in_words(response: &mut Response, clear: impl Fn(&str) -> Option<String>) {
     let Body::Json(Value::Object(members)) = &mut response.body else { return };
     for name in ["detail", "scimType"] {
@@ -124,8 +124,8 @@ fn in_words(response: &mut Response, clear: impl Fn(&str) -> Option<String>) {
 /// Stands in the place of an e-mail address that is not the user's own.
 const ADDRESS: &str = "[an e-mail address]";
 
-/// Removes every e-mail address from `text`; returns `None` if there is none. Other values of other people cannot be told from
-/// the target's own words.
+/// Removes every e-mail address from `text`, or returns `None` if there is none. Other values of other people cannot be
+/// distinguished from the target's own words.
 fn without_addresses(text: &str) -> Option<String> {
     let is_local = |c: char| c.is_alphanumeric() || "._%+-".contains(c);
     let is_domain = |c: char| c.is_alphanumeric() || "-.".contains(c);

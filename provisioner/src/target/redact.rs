@@ -1,4 +1,4 @@
-//! What comes from a target, cleared of the connection's credentials before anything else sees it.
+//! Removal of the connection's credentials from the data of a target, before any other code sees them.
 //!
 //! A target may repeat them anywhere: in headers, in ids, in the words of an error. A text that held them has
 //! [`REDACTED`] in their place. An id that did cannot be addressed any longer, and a version that did is dropped.
@@ -52,8 +52,8 @@ impl Redactor {
         Self { text_patterns, numbers }
     }
 
-    /// Clears an answer: every header that is kept, every key and value of its body. In a resource the user's own values stay as
-    /// they are, since they are compared with what was sent; and what a PUT has to send back is kept as it was read.
+    /// Clears a response: every header that is kept, every key and value of its body. In a resource the user's own values
+    /// stay, because they are compared with the sent ones; the resource for a PUT is kept as it was read.
     pub(crate) fn clear(&self, response: &mut Response) {
         let Response { status, etag, location, retry_after, challenges, content_type, body, as_read, echoes } =
             response;
@@ -76,7 +76,7 @@ impl Redactor {
         }
     }
 
-    /// Clears what went wrong below HTTP: the library's words may quote what the target sent.
+    /// Clears an error below HTTP: the library's messages may quote the target.
     pub(crate) fn clear_error(&self, mut error: NetworkError) -> NetworkError {
         match &mut error {
             NetworkError::NameResolution(text)
@@ -99,7 +99,7 @@ impl Redactor {
         self.cleared(text).map(|cleared| *text = cleared).is_some()
     }
 
-    /// Clears `value`, in a resource save what is the user's own; whether there was something to clear.
+    /// Clears `value`, in a resource except the user's own values, and returns whether anything was cleared.
     fn clear_value(&self, value: &mut Value, is_resource: bool) -> bool {
         let clear = |any: bool, value: &mut Value| self.clear_value(value, is_resource) | any;
         match value {
@@ -130,8 +130,8 @@ impl Redactor {
     }
 }
 
-/// A secret that is base64 itself (RFC 4648 §4, §5), in either alphabet and without padding. A target that decodes it and encodes
-/// it again spells it so.
+/// Returns a secret that is base64 itself (RFC 4648 §4, §5) in either alphabet and without padding: the spellings of a
+/// target that decodes and encodes it.
 fn respelled(secret: &str) -> impl Iterator<Item = String> {
     let digits = secret.trim_end_matches('=');
     let is_base64 = digits.chars().count() >= UNMISTAKABLE

@@ -15,12 +15,12 @@ pub(crate) struct Account {
     pub(crate) resource: Map<String, Value>,
     /// The same as it was read, where credentials were cleared from it.
     as_read: Option<Map<String, Value>>,
-    /// What `If-Match` wants, where the target has versions.
+    /// The value for `If-Match`, if the target has versions.
     pub(crate) version: Option<String>,
 }
 
 impl Account {
-    /// The account in `resource`; `None` if that is not one, or its id held a credential.
+    /// Creates the account of `resource`, or returns `None` if that has no valid id, or its id held a credential.
     pub(crate) fn new(resource: &Map<String, Value>, etag: Option<&str>) -> Option<Self> {
         let id = get_ci(resource, "id")?.as_str().filter(|id| !is_redacted(id))?.parse().ok()?;
         let in_meta =
@@ -33,27 +33,27 @@ impl Account {
         Some(Self { id, resource: resource.clone(), as_read: None, version })
     }
 
-    /// The same, with the resource as it was read.
+    /// Returns the account with the resource as it was read.
     pub(crate) fn with_as_read(self, as_read: Option<&Value>) -> Self {
         Self { as_read: as_read.and_then(Value::as_object).cloned(), ..self }
     }
 
-    /// The resource to be sent back to the target, which alone may see all of it.
+    /// Returns the resource for a write to the target, which alone may see all of it.
     pub(crate) fn to_send_back(&self) -> &Map<String, Value> {
         self.as_read.as_ref().unwrap_or(&self.resource)
     }
 
-    /// `userName`, where it has one.
+    /// Returns `userName`, if the account has one.
     pub(crate) fn user_name(&self) -> Option<UserName> {
         get_ci(&self.resource, "userName")?.as_str()?.parse().ok()
     }
 
-    /// `externalId`, where it has one.
+    /// Returns `externalId`, if the account has one.
     pub(crate) fn external_id(&self) -> Option<&str> {
         get_ci(&self.resource, "externalId")?.as_str()
     }
 
-    /// `active`; an account that does not say counts as active. Some servers write booleans as strings.
+    /// Returns `active`, which is true if it is missing. Some servers write booleans as strings.
     pub(crate) fn active(&self) -> bool {
         match get_ci(&self.resource, "active") {
             Some(Value::Bool(active)) => *active,
@@ -62,7 +62,7 @@ impl Account {
         }
     }
 
-    /// The value at `path`; absent, null and empty are the same.
+    /// Returns the value at `path`; absent, null and empty are the same.
     pub(crate) fn read(&self, path: &TargetPath) -> Option<&Value> {
         let object = match path.urn() {
             Some(urn) => get_ci(&self.resource, urn)?.as_object()?,
@@ -80,8 +80,8 @@ impl Account {
         is_content(value).then_some(value)
     }
 
-    /// Whether `wanted` is at `path`. Of several elements that the selector fits, one that has it will do; and so will an
-    /// element that lost what it was selected by, since some targets keep no `type`.
+    /// Whether `wanted` is at `path`. One of several selected elements suffices; so does an element that lost the
+    /// sub-attribute that selects it, since some targets store no `type`.
     pub(crate) fn shows(&self, path: &TargetPath, wanted: &Value) -> bool {
         if self.read(path) == Some(wanted) {
             return true;
@@ -93,7 +93,7 @@ impl Account {
         })
     }
 
-    /// The values of the multi-valued attribute that `path` selects from.
+    /// Returns the values of the multi-valued attribute that `path` selects from.
     fn elements(&self, path: &TargetPath) -> &[Value] {
         let object = match path.urn() {
             Some(urn) => get_ci(&self.resource, urn).and_then(Value::as_object),
@@ -103,8 +103,8 @@ impl Account {
         values.and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
-    /// Where the account has a value that was written here for what `path` selects, and that has lost what it was selected by: the path
-    /// among those that it `carries` by whose value it is found.
+    /// Returns the value that was written for the selection of `path` and has lost the sub-attribute that selects it,
+    /// with the path of `carries` whose value identifies it.
     pub(crate) fn moved_value<'a>(
         &self,
         path: &TargetPath,
@@ -113,20 +113,20 @@ impl Account {
         moved_value(self.elements(path), path, carries).map(|(_, by)| by)
     }
 
-    /// The value at `path` where the account has lost what it is selected by.
+    /// Returns the value at `path` if the account has lost the sub-attribute that selects it.
     pub(crate) fn read_moved(&self, path: &TargetPath, carries: &AccountValues) -> Option<&Value> {
         let elements = self.elements(path);
         let (index, _) = moved_value(elements, path, carries)?;
         get_ci(elements.get(index)?.as_object()?, path.sub()?).filter(|value| is_content(value))
     }
 
-    /// What the account carries at `paths`.
+    /// Returns the values of the account at `paths`.
     pub(crate) fn project<'a>(&self, paths: impl Iterator<Item = &'a TargetPath>) -> AccountValues {
         paths.filter_map(|path| Some((path.clone(), comparable_value(path, self.read(path)?)))).collect()
     }
 }
 
-/// Whether `value` says anything: null and empty are the same as absent (RFC 7643 §2.5).
+/// Whether `value` is a value: null and empty are the same as absent (RFC 7643 §2.5).
 fn is_content(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -145,8 +145,8 @@ fn selects(element: &Value, (name, literal): (&str, &str)) -> bool {
         .is_some_and(|value| value.eq_ignore_ascii_case(literal))
 }
 
-/// The one of `elements` that was written here for what `path` selects and has lost what it was selected by, and the path by
-/// whose value it is found. Only a value that no other element has tells ours from those of others.
+/// Returns the one of `elements` that was written for the selection of `path` and has lost the sub-attribute that selects
+/// it, with the path whose value identifies it. Only a value that no other element has identifies it.
 fn moved_value<'a>(
     elements: &[Value],
     path: &TargetPath,
@@ -176,7 +176,7 @@ fn moved_value<'a>(
     own.into_iter().chain(others).find_map(|by| Some((found(by)?, by)))
 }
 
-/// Gives the value that was written here for what `path` selects back what it was selected by, where it has lost that.
+/// Restores the sub-attribute that selects the value written for `path`, if the value has lost it.
 pub(crate) fn select_moved(resource: &mut Map<String, Value>, path: &TargetPath, carries: &AccountValues) {
     let object = match path.urn() {
         Some(urn) => get_ci_mut(resource, urn).and_then(Value::as_object_mut),
@@ -192,7 +192,7 @@ pub(crate) fn select_moved(resource: &mut Map<String, Value>, path: &TargetPath,
     }
 }
 
-/// Writes `value` at `path`, making what is missing on the way.
+/// Writes `value` at `path`, and creates missing parents.
 pub(crate) fn set(resource: &mut Map<String, Value>, path: &TargetPath, value: &Value) {
     let object = match path.urn() {
         Some(urn) => object_at(resource, urn),
@@ -217,7 +217,7 @@ pub(crate) fn set(resource: &mut Map<String, Value>, path: &TargetPath, value: &
     }
 }
 
-/// Removes what is at `path`, and the value or extension that becomes empty by it.
+/// Removes the value at `path`, and the element or extension that becomes empty by it.
 pub(crate) fn clear(resource: &mut Map<String, Value>, path: &TargetPath) {
     if let Some(urn) = path.urn() {
         if let Some(Value::Object(extension)) = get_ci_mut(resource, urn) {
@@ -244,7 +244,7 @@ fn clear_in(object: &mut Map<String, Value>, path: &TargetPath) {
                 }
                 let (Some(element), Some(sub)) = (element.as_object_mut(), sub) else { return false };
                 remove(element, sub);
-                // What selects an element, or ranks it, is no content.
+                // A sub-attribute that selects or ranks an element is no content.
                 let is_label =
                     |key: &str| key.eq_ignore_ascii_case(selector.0) || key.eq_ignore_ascii_case("primary");
                 element.iter().any(|(key, value)| !is_label(key) && is_content(value))

@@ -1,4 +1,4 @@
-//! One HTTP answer, and what it proves.
+//! One HTTP response, and its meaning.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +16,7 @@ const WORDS: usize = 200;
 /// Characters of a keyword or a content type.
 const WORD: usize = 40;
 
-/// An HTTP answer, read whole.
+/// An HTTP response with its whole body.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
@@ -26,14 +26,14 @@ pub(crate) struct Response {
     pub(crate) challenges: Vec<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Body,
-    /// A resource, or a list of them, as it was before credentials were cleared from it; `None` if there were none. It is for
-    /// sending it back, never for people or for the state.
+    /// A resource, or a list of them, before credentials were cleared from it; `None` if there were none. It is for
+    /// sending back, never for people or for the state.
     pub(crate) as_read: Option<Value>,
     /// Whether the target repeated the connection's credentials somewhere; they are cleared.
     pub(crate) echoes: bool,
 }
 
-/// An answer's body.
+/// The body of a response.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Empty,
@@ -44,7 +44,7 @@ pub(crate) enum Body {
 }
 
 impl Response {
-    /// The body, where it is a JSON object.
+    /// Returns the body, if it is a JSON object.
     pub(crate) fn object(&self) -> Option<&Map<String, Value>> {
         match &self.body {
             Body::Json(Value::Object(object)) => Some(object),
@@ -52,10 +52,10 @@ impl Response {
         }
     }
 
-    /// The id of the account that a POST made: from the body, or from the end of `Location`.
+    /// Returns the id of the account that a POST made: from the body, or from the end of `Location`.
     ///
     /// # Errors
-    /// The target names no id, or one with a credential in it. The account may be there all the same.
+    /// The target names no id, or one with a credential in it. The account may exist nevertheless.
     pub(crate) fn new_account(&self) -> Result<TargetId, Trouble> {
         let in_body = || get_ci(self.object()?, "id")?.as_str();
         let located = || self.location.as_deref()?.trim_end_matches('/').rsplit('/').next();
@@ -73,7 +73,7 @@ impl Response {
         }
     }
 
-    /// The trouble with an answer that is larger than what is read; `None` for any other.
+    /// Returns the trouble with a response above the size limit, or `None` for any other.
     pub(crate) fn excess(&self) -> Option<Trouble> {
         let Body::Excess(what) = &self.body else { return None };
         let detail = format!(
@@ -103,7 +103,7 @@ impl Response {
             || (by_status && (get_ci(object, "detail").is_some() || get_ci(object, "scimType").is_some()))
     }
 
-    /// Whether this says, as SCIM, that there is no such resource.
+    /// Whether this is a SCIM error for a missing resource.
     pub(crate) fn is_scim_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.is_scim_error()
     }
@@ -113,7 +113,7 @@ impl Response {
         matches!(self.status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
     }
 
-    /// How long the target asks to wait: seconds or an HTTP date, no longer than `cap`.
+    /// Returns the time for which the target asks to wait, as seconds or an HTTP date, at most `cap`.
     pub(crate) fn wait(&self, now: SystemTime, cap: Duration) -> Option<Duration> {
         let text = self.retry_after.as_deref()?.trim();
         let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -125,7 +125,7 @@ impl Response {
         Some(wait.min(cap))
     }
 
-    /// Status, `scimType` and the target's own words, in one line.
+    /// Returns the status, `scimType` and the target's own words in one line.
     pub(crate) fn describe(&self) -> String {
         let status = self.status.as_u16();
         let Some(object) = self.object() else {
@@ -155,7 +155,7 @@ impl Response {
         text
     }
 
-    /// What this answer, which is no success, means for the user it was about.
+    /// Returns the trouble of this response, which is no success, for the user of the request.
     pub(crate) fn trouble(&self) -> Trouble {
         let reason = match self.status.as_u16() {
             403 => Reason::Forbidden,
@@ -168,7 +168,7 @@ impl Response {
     }
 }
 
-/// The beginning of `text`, fit for one line of a terminal.
+/// Returns the beginning of `text` in one line that is safe for a terminal.
 fn in_line(text: &str, characters: usize) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(characters).collect()
 }

@@ -1,4 +1,4 @@
-//! An answer's body, read within bounds: what a target sends decides neither how much memory it takes nor how long.
+//! Reading of a response body within bounds: the target decides neither the memory nor the time that it takes.
 //!
 //! Of a list only the first entries are kept, because a look-up that finds several has nothing to choose from. Values are
 //! counted as they are read: small ones take many times the memory of their text.
@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 use super::response::Body;
 
 const MIB: usize = 1 << 20;
-/// Values kept of one answer.
+/// The maximum number of values of one response.
 const MOST_VALUES: usize = 100_000;
 /// Entries kept of one list.
 const MOST_LISTED: usize = 16;
 
-/// How much of an answer is read.
+/// The maximum size of a response that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     /// An error: the words of a target, or a web page.
@@ -37,13 +37,13 @@ impl Limit {
         }
     }
 
-    /// The body that is not read.
+    /// Returns the body that is not read.
     pub(super) fn exceeded(self) -> Body {
         Body::Excess(format!("more than {} MiB", self.bytes() / MIB))
     }
 }
 
-/// The body that `bytes` are.
+/// Parses a body.
 pub(super) fn parse(bytes: &[u8]) -> Body {
     if bytes.is_empty() {
         return Body::Empty;
@@ -61,7 +61,7 @@ pub(super) fn parse(bytes: &[u8]) -> Body {
 /// Reads one value.
 #[derive(Clone, Copy)]
 struct Part<'a> {
-    /// How many values may still be read.
+    /// The number of values that may still be read.
     left: &'a Cell<usize>,
     /// Whether it is the whole body.
     is_whole: bool,
@@ -129,7 +129,7 @@ impl<'de> DeserializeSeed<'de> for Listed<'_> {
     }
 }
 
-/// What else may stand in the place of the list is read like any other value.
+/// Any other value in the place of the list is read as usual.
 macro_rules! as_value {
     ($($method:ident: $type:ty),+) => {$(
         fn $method<E: de::Error>(self, value: $type) -> Result<Value, E> {

@@ -1,4 +1,4 @@
-//! What a target's schemas say of attributes that a read does not show (RFC 7643 §7: `returned`, `mutability`).
+//! Attributes that a read does not show by the target's schemas (RFC 7643 §7: `returned`, `mutability`).
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::mapping::TargetPath;
 pub(crate) struct HiddenAttributes(BTreeSet<String>);
 
 impl HiddenAttributes {
-    /// Whether an ordinary read leaves out what is at `path`.
+    /// Whether an ordinary read lacks the value at `path`.
     pub(crate) fn contains(&self, path: &TargetPath) -> bool {
         let attribute = key(path.urn().unwrap_or(scim::schema::USER_URN), path.attribute());
         let sub = path.sub().map(|sub| format!("{attribute}.{}", sub.to_lowercase()));
@@ -43,7 +43,7 @@ impl HiddenAttributes {
 }
 
 impl Client {
-    /// Asks for the target's schemas. A target without them says nothing.
+    /// Requests the target's schemas. Without any, no attribute counts as hidden.
     pub(crate) async fn hidden_attributes(&self) -> HiddenAttributes {
         match self.count_and_exchange(Request::get(&["Schemas"])).await {
             Ok(response) if response.status == StatusCode::OK => match &response.body {

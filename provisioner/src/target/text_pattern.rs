@@ -11,7 +11,7 @@ pub(super) const UNMISTAKABLE: usize = 8;
 /// Values of at least this many characters are found whatever their case.
 const IGNORES_CASE: usize = 4;
 
-/// How often a text may have been encoded again.
+/// The maximum number of times that a text may have been encoded again.
 const ENCODED: usize = 3;
 
 /// A text to look for.
@@ -23,13 +23,14 @@ pub(super) struct TextPattern {
 }
 
 impl TextPattern {
-    /// A secret: a short one counts as a whole word only, because it is a part of many others by chance.
+    /// Creates the pattern of a secret. A short one counts as a whole word only, because many other words contain it by
+    /// chance.
     pub(super) fn secret(text: &str) -> Self {
         let short = text.chars().count() < UNMISTAKABLE;
         Self { chars: text.chars().collect(), whole_word: short, ignore_case: !short }
     }
 
-    /// The value of an attribute; `None` if it is too short to say anything.
+    /// Creates the pattern of an attribute's value, or returns `None` if it is too short to be recognised.
     pub(super) fn value(text: &str) -> Option<Self> {
         let text = text.trim();
         let length = text.chars().count();
@@ -42,8 +43,8 @@ impl TextPattern {
         Some(Self { chars: text.chars().collect(), whole_word, ignore_case: length >= IGNORES_CASE })
     }
 
-    /// The value of an attribute in every form in which it may be repeated beside its own: composed, decomposed, and in capital
-    /// letters of another length (`ß`).
+    /// Returns the value of an attribute in every form in which a target may repeat it: as it is, composed, decomposed,
+    /// and in capital letters of another length (`ß`).
     pub(super) fn forms(text: &str) -> Vec<Self> {
         let mut forms = vec![text.to_owned()];
         if !text.is_ascii() {
@@ -60,12 +61,12 @@ impl TextPattern {
         forms.iter().filter_map(|form| Self::value(form)).collect()
     }
 
-    /// The characters that it has.
+    /// Returns the number of characters.
     pub(super) fn len(&self) -> usize {
         self.chars.len()
     }
 
-    /// The byte behind the text, where `haystack` has it at byte `at`.
+    /// Returns the byte behind the text if `haystack` has the text at byte `at`.
     pub(super) fn end_at(&self, haystack: &str, at: usize) -> Option<usize> {
         let (first, rest) = self.chars.split_first()?;
         let letter = haystack.get(at..)?.chars().next()?;
@@ -113,7 +114,7 @@ impl TextPattern {
         let mut escaped = |found: Option<(char, usize)>| {
             ends.extend(found.filter(|(found, _)| same(*found)).map(|(_, length)| at + length));
         };
-        // What an escape stands for depends on how often the text was encoded: each reading is tried.
+        // The meaning of an escape depends on how often the text was encoded: each reading is tried.
         match letter {
             '%' => (0..=ENCODED).for_each(|times| escaped(percent(rest, times))),
             '\\' => {
@@ -127,7 +128,7 @@ impl TextPattern {
     }
 }
 
-/// Replaces what `text_patterns` find in `text`, the longest first, by what stands beside them; `None` if nothing is found.
+/// Replaces the matches of `text_patterns` in `text`, the longest first, or returns `None` if there is no match.
 pub(super) fn replace<N: Borrow<TextPattern>>(text: &str, text_patterns: &[(N, String)]) -> Option<String> {
     // Each character of a needle takes a byte of the text at least.
     let may_fit = |(text_pattern, _): &&(N, String)| text_pattern.borrow().len() <= text.len();
@@ -178,7 +179,7 @@ fn stands_alone(text: &str, range: &Range<usize>) -> bool {
         && !after.chars().next().is_some_and(char::is_alphanumeric)
 }
 
-/// A percent-encoded character (RFC 3986 §2.1) whose signs were encoded `times` again, and its length.
+/// Returns a percent-encoded character (RFC 3986 §2.1), whose signs were encoded `times` again, and its length.
 fn percent(text: &str, times: usize) -> Option<(char, usize)> {
     let mut bytes = [0; 4];
     let mut length = 0;
@@ -205,7 +206,7 @@ fn is_hex_pair(text: &str) -> bool {
     text.as_bytes().get(..2).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// A character escaped as in a JSON string (RFC 8259 §7), any number of times, and its length.
+/// Returns a character escaped as in a JSON string (RFC 8259 §7), any number of times, and its length.
 fn backslash(text: &str) -> Option<(char, usize)> {
     let rest = text.trim_start_matches('\\');
     let slashes = text.len() - rest.len();
@@ -234,14 +235,14 @@ fn backslash(text: &str) -> Option<(char, usize)> {
     Some((letter, slashes + 1))
 }
 
-/// A backslash that was escaped `times`, and its length.
+/// Returns a backslash that was escaped `times`, and its length.
 fn doubled(text: &str, times: usize) -> Option<(char, usize)> {
     let length = 1 << times;
     let slashes = text.len() - text.trim_start_matches('\\').len();
     (slashes >= length).then_some(('\\', length))
 }
 
-/// A character written as an HTML entity, and its length.
+/// Returns a character written as an HTML entity, and its length.
 fn entity(text: &str) -> Option<(char, usize)> {
     let end = text.get(..10.min(text.len())).unwrap_or(text).find(';')?;
     let letter = match text.get(1..end)? {

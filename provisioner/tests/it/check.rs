@@ -1,4 +1,4 @@
-//! `provisioner check`: everything that is wrong with the configuration and the source, in one go.
+//! `provisioner check`: every problem of the configuration and the source, in one run.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-/// A configuration with these tables behind a sound connection.
+/// Returns a configuration with these tables and a valid connection.
 fn config(rest: &str) -> String {
     format!(
         "[connection]\nname = \"test\"\n[connection.authentication]\nscim-url = \"http://127.0.0.1:1/scim\"\n\
@@ -31,7 +31,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn mistakes_of_the_file_and_of_the_source_are_told_in_one_go() {
+fn problems_of_file_and_source_are_reported_together() {
     let folder = tempfile::tempdir().unwrap();
     let broken = "[connection]\nname = 7\nenabeld = true\n[connection.authentication]\nscim-url = \"http://aquera.example.com/scim\"\n\
         profile = \"bearer\"\n[connection.preferences]\nenable-users-creation = \"yes\"\n[connection.options]\nconcurrency = 0\n\
@@ -66,16 +66,16 @@ fn mistakes_of_the_file_and_of_the_source_are_told_in_one_go() {
             .replace("/nobody", "nobody");
         assert!(found.contains(expected), "{expected:?} is not in {told}");
     }
-    // Nothing is said to be missing that is there and wrong.
+    // An invalid option is not reported as missing too.
     assert!(!told.contains("missing") && !told.contains("neither"), "{told}");
-    // A file that is no TOML still names its source.
+    // A file that is not valid TOML still names its source.
     fs::write(folder.path().join("aquera.toml"), broken.replace("name = 7", "name = = 7")).unwrap();
     let told = text(&check(folder.path(), &[]).stderr);
     assert!(told.contains("TOML format") && told.contains("line 3, column 2: invalid JSON"), "{told}");
 }
 
 #[test]
-fn mappings_are_tried_on_the_users_whom_they_are_for() {
+fn mapping_is_checked_on_the_users_of_its_rule() {
     let folder = tempfile::tempdir().unwrap();
     let rules = "[[rule]]\nname = \"staff\"\nfilter = 'type eq \"staff\"'\n\
         mapping = [{ source = \"username\", target = \"userName\" }, { source = \"name\", target = \"displayName\" },\n\
@@ -160,7 +160,7 @@ fn check_notes(file: &str, text_of_source: &str, expected: &[&str]) {
 
 #[test]
 fn unknown_columns_and_members_are_named_with_the_nearest_attribute() {
-    // Empty or not: a column that nobody fills in is there by mistake as well.
+    // An empty column is a mistake too.
     let csv = "id;username;enabled;emial;name.givenName;badge;shoe size\n1;ada;TRUE;a@example.com;Ada;7;\n";
     check_notes(
         "users.csv",
@@ -171,7 +171,7 @@ fn unknown_columns_and_members_are_named_with_the_nearest_attribute() {
             "column `shoe size` is no attribute of a PingOne user, so nothing reads it; declare it with custom-attributes",
         ],
     );
-    // What PingOne's API adds for its own use is no mistake.
+    // Attributes that PingOne's API adds for its own use are no mistake.
     let pages = "{\"id\":\"1\",\"username\":\"ada\",\"emial\":\"x\",\"name\":{\"given\":\"Ada\",\"familly\":\"B\"},\"_links\":{}}\n\
          {\"id\":\"2\",\"username\":\"bo\",\"emial\":\"y\",\"badge\":7}\n";
     check_notes(

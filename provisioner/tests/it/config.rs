@@ -1,4 +1,4 @@
-//! Configurations that hold together, and what is said about those that do not.
+//! Valid configurations, and the problems of invalid ones.
 
 use std::fmt::Write;
 use std::fs;
@@ -15,7 +15,7 @@ fn connections(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/connections").join(folder)
 }
 
-/// The environment of the tests.
+/// Looks up the environment variables of the tests.
 fn env(name: &str) -> Option<String> {
     match name {
         "AQUERA_TOKEN" => Some("s3cret-token".to_owned()),
@@ -166,7 +166,7 @@ fn changed_credential_changes_the_fingerprint() {
     assert_ne!(first, fingerprint(&text.replace("8080", "8081"), "one"));
 }
 
-/// A setting as a line of the table below.
+/// Returns a setting as a line of the table below.
 fn row(raw: RawPreferences) -> String {
     let flag = |on: bool| if on { "on " } else { "off" };
     let action = match raw.remove_action {
@@ -193,7 +193,7 @@ fn row(raw: RawPreferences) -> String {
 }
 
 #[test]
-fn the_sixty_four_settings() {
+fn settings_match_the_snapshot() {
     let rows: Vec<String> = RawPreferences::all().map(row).collect();
     assert_eq!(rows.iter().filter(|row| row.ends_with("valid")).count(), 22);
     let head = "creation updation disable deprovision remove-action rule-deletion";
@@ -201,7 +201,7 @@ fn the_sixty_four_settings() {
 }
 
 #[test]
-fn settings_in_a_file_are_told_apart_like_the_settings_themselves() {
+fn settings_of_a_file_differ_as_the_preferences_do() {
     for raw in RawPreferences::all() {
         let preferences = toml::to_string(&raw).unwrap();
         let text = format!(

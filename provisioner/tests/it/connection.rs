@@ -1,4 +1,4 @@
-//! Test Connection: what exactly failed, and what to do next; over real sockets.
+//! Test Connection over real sockets: each failure, and the way out.
 
 use mock_aquera::{Auth, MockAquera};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{Bench, TOKEN, user};
 
-/// A server that answers everything with the same bytes.
+/// Starts a server that answers every request with the same bytes.
 async fn answering(reply: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -23,7 +23,7 @@ async fn answering(reply: &'static str) -> String {
     format!("http://{address}/scim")
 }
 
-/// The code and the message of the failed test of a connection to `url`.
+/// Returns the code and the message of the failed test of a connection to `url`.
 async fn failure(bench: &mut Bench, url: String) -> (String, String) {
     bench.settings.scim_url = Some(url);
     let provisioner = bench.open().await;
@@ -33,7 +33,7 @@ async fn failure(bench: &mut Bench, url: String) -> (String, String) {
         provisioner.stored().connection.last_test.is_some_and(|test| !test.succeeded),
         "a failed test is kept"
     );
-    // It can be saved, but not provisioned with.
+    // The connection can be saved, but not used.
     bench.users(&[user("1", "ada")]);
     let run = provisioner.sync(provisioner::SyncOptions::default()).await;
     assert_eq!(run.exit.code(), 3);
@@ -99,7 +99,7 @@ async fn refusal_names_the_authentication_that_the_target_asks_for() {
 }
 
 #[tokio::test]
-async fn only_the_test_is_sent_where_it_fails() {
+async fn failed_connection_test_is_the_only_request() {
     let mut bench = Bench::new("aquera").await;
     bench.settings.token = "wrong".to_owned();
     bench.users(&[user("1", "ada")]);
@@ -111,7 +111,7 @@ async fn only_the_test_is_sent_where_it_fails() {
 }
 
 #[tokio::test]
-async fn nothing_at_all_is_sent_while_the_connection_is_off() {
+async fn connection_that_is_off_sends_no_request() {
     let mut bench = Bench::new("aquera").await;
     bench.settings.connection = "enabled = false";
     bench.users(&[user("1", "ada")]);

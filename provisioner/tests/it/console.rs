@@ -1,4 +1,5 @@
-//! What an administrator does at a terminal: makes a connection, turns it on and off, tries filters and mappings, stops a run.
+//! The work of an administrator at a terminal: creates a connection, turns it on and off, tests filters and mappings,
+//! stops a run.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -100,7 +101,7 @@ async fn init_ends_with_the_answers() {
     let folder = tempfile::tempdir().unwrap();
     let made = answered(&["init"], folder.path(), "Acme\n").await;
     assert_eq!(made.status.code(), Some(2));
-    assert!(err(&made).contains("the answers ended at \"Description"), "{}", err(&made));
+    assert!(err(&made).contains("the input ended at \"Description"), "{}", err(&made));
     assert!(!folder.path().join("aquera.toml").exists());
 }
 
@@ -143,7 +144,7 @@ async fn toggle_changes_one_value_of_the_file() {
 async fn filter_is_tried_on_one_user_or_all() {
     let bench = Bench::new("aquera").await;
     bench.users(&[user("1", "ada"), but(user("2", "brook"), json!({ "title": "Lead" }))]);
-    // No credential is needed to try.
+    // A test of a filter needs no credential.
     std::fs::write(bench.path("aquera.toml"), bench.config_text().replace(TOKEN, "")).unwrap();
     let folder = bench.folder.path();
     let all = run(&["filter", "try", "title eq \"lead\""], folder).await;
@@ -394,7 +395,7 @@ async fn invalid_argument_of_try_is_reported_with_its_location() {
             told.len()
         );
     }
-    // A long expression leaves room for what is wrong with it.
+    // A long expression leaves room for its error.
     let failing = format!("'{}' + user.nickname", "x".repeat(3000));
     let failed = run(&["mapping", "try", "ada", "--expression", &failing], folder).await;
     assert_eq!(failed.status.code(), Some(1));

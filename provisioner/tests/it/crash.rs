@@ -48,7 +48,7 @@ async fn prepared(preferences: &'static str, method: &str) -> Bench {
     bench
 }
 
-/// What the target holds in the end: everything but ids and `meta`.
+/// Returns the content of the target in the end, without ids and `meta`.
 fn target(bench: &Bench) -> Vec<serde_json::Value> {
     let mut users = bench.app.users();
     for user in &mut users {

@@ -1,4 +1,4 @@
-//! A target that repeats what it was sent, credentials and personal data, in every place that an answer has.
+//! A target that repeats the request, with credentials and personal data, in every place of a response.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::scripted::{Answer, Asked, raw_target};
 use crate::support::{ALL_DISABLE, Bench, but, user};
 
-/// Where an answer repeats the secret.
+/// The place where a response repeats the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Location,
@@ -98,7 +98,7 @@ fn error(status: u16, detail: &str, scim_type: &str) -> Reply {
     )
 }
 
-/// What a target says that knows nobody but brook, and refuses to change him; `echo` stands where `place` says.
+/// Answers as a target that knows only brook and refuses to change him; `echo` stands at `place`.
 fn reply(place: Place, echo: &str, asked: &Asked) -> Vec<u8> {
     let at =
         |wanted: Place, otherwise: &str| if place == wanted { echo.to_owned() } else { otherwise.to_owned() };
@@ -191,7 +191,7 @@ fn reply(place: Place, echo: &str, asked: &Asked) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A text as it may come back and as it must not be found.
+/// Returns a secret in every spelling that a target may repeat, and that must not be found.
 fn spellings(secret: &str) -> Vec<String> {
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let json = json!(secret).to_string();
@@ -221,7 +221,7 @@ fn has(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
 }
 
-/// Runs every command against a target that repeats `echo` at `place`, and looks for `secrets` in all that is left.
+/// Runs every command against a target that repeats `echo` at `place`, and asserts that no output has one of `secrets`.
 async fn check(place: Place, echo: String, authentication: &str, password: &str, secrets: &[String]) {
     let url = raw_target({
         let echo = echo.clone();
@@ -272,7 +272,7 @@ async fn check(place: Place, echo: String, authentication: &str, password: &str,
     }
 }
 
-/// Tries every place with one spelling each; `forms` are all that stand for the credential.
+/// Checks every place with one spelling each; `forms` are the spellings of the credential.
 fn check_everywhere(authentication: &str, password: &str, forms: &[String], choice: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let all: Vec<String> = forms.iter().flat_map(|form| spellings(form)).collect();
@@ -382,7 +382,7 @@ async fn values_of_a_user_in_the_words_of_a_target_become_the_names_of_attribute
         assert!(!zoe.contains(value), "{value} is in {zoe}");
     }
     assert_eq!(lou, "the target answered 400: [userName]: [name.familyName]");
-    // A plan tells the same, and what is kept of the failure too.
+    // A plan reports the same, and so does the stored failure.
     let plan = bench.open().await.plan(provisioner::SyncOptions::default()).await.unwrap();
     let entry = plan.entries.iter().find(|entry| entry.user_name.as_str() == "lou").unwrap();
     assert!(entry.why.ends_with("[userName]: [name.familyName]"), "{}", entry.why);

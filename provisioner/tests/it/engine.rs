@@ -1,4 +1,4 @@
-//! What the matrix does not show: targets that no profile plays, time, and many users beside each other.
+//! Cases that the matrix does not have: targets without a profile, time, and many users in parallel.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::scripted::{Answer, Asked, target};
 use crate::support::{ALL_DELETE, Bench, Settings, TOKEN, but, short, user};
 
-/// A bench over a target of a test's own making.
+/// Returns a bench over a target that the test defines.
 async fn scripted(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Bench {
     let url = target(script).await;
     Bench::with("aquera", Settings { scim_url: Some(url), ..Settings::default() }).await
@@ -335,9 +335,9 @@ async fn patch_that_is_ignored_is_sent_once_and_put_for_every_user() {
 struct CountingTarget {
     accounts: Mutex<Vec<Value>>,
     in_flight: AtomicUsize,
-    /// Creates that came before an account was read back.
+    /// The creates before an account was read back.
     before_read_back: AtomicUsize,
-    /// The most creates in flight after that.
+    /// The maximum number of creates in flight after that.
     most_in_flight: AtomicUsize,
     is_read_back: AtomicBool,
 }
@@ -456,13 +456,13 @@ async fn re_hire_whose_look_up_fails_removes_no_account() {
     .await;
     bench.run(&[user("1", "ada")]).await;
     assert_eq!(bench.run(&[user("2", "ada")]).await, ["ada enters none failed rejected"]);
-    // Nor is the account lost to one who cannot be mapped.
+    // A user who cannot be mapped keeps the account too.
     let unmapped = but(user("2", "ada"), json!({ "title": { "no": "text" } }));
     assert_eq!(bench.run(&[unmapped]).await, ["ada enters none failed invalid-user"]);
 }
 
 #[tokio::test]
-async fn conflict_without_a_look_up_is_told() {
+async fn conflict_without_a_look_up_is_reported() {
     static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
     let bench = scripted(|asked| match asked.method.as_str() {
         "POST" => Answer::error(409, "taken"),
@@ -518,7 +518,7 @@ async fn cut_off_disable_that_deleted_costs_no_second_account() {
     bench.clock.advance(Duration::from_mins(5));
     let ada = [but(users[0].clone(), json!({ "enabled": false })), users[1].clone()];
     bench.users(&ada);
-    // The process ends when the disable has had its effect and nobody knows: the test (2), the read, the PATCH.
+    // The process ends after the effect of the disable and before its response: the test (2), the read, the PATCH.
     bench.sync_cut_off(4, Phase::AfterEffect).await;
     assert_eq!(bench.accounts(), ["brook true"]);
     let both = users.map(|user| but(user, json!({ "enabled": false })));

@@ -1,4 +1,4 @@
-//! What a plan expects of a target that has shown a limitation, in an earlier run or in the connection test.
+//! The failures that a plan expects of a target with a limitation, by an earlier run or the connection test.
 
 use mock_aquera::Profile;
 use provisioner::SyncOptions;
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{ALL_DELETE, ALL_DISABLE, Bench, Settings, but, short, user};
 
-/// Each entry of a plan as `user operation outcome reason requests`, and how many cannot be provisioned.
+/// Returns each entry of a plan as `user operation outcome reason requests`, and the number of users that cannot be
+/// provisioned.
 async fn plan(bench: &Bench, users: &[Value]) -> (Vec<String>, u64) {
     bench.users(users);
     let provisioner = bench.open_to_read().await;
@@ -30,7 +31,7 @@ async fn bench(profile: &str, method: &str) -> Bench {
     Bench::with(profile, Settings { options, ..Settings::default() }).await
 }
 
-/// Before any write nothing is known; afterwards the next plan expects what the last removal showed.
+/// Asserts the entries of a plan, and the number of users that cannot be provisioned.
 #[track_caller]
 fn check(found: &(Vec<String>, u64), expected: &[&str], failed: u64, what: &str) {
     assert_eq!(found.0.iter().map(String::as_str).collect::<Vec<_>>(), expected.to_vec(), "{what}");

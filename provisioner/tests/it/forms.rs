@@ -1,4 +1,4 @@
-//! Targets of a test's own making: what counts as having taken effect, and what is never judged.
+//! Targets that the tests define: effects that count as stored, and values that are never judged.
 
 use std::sync::Mutex;
 
@@ -44,7 +44,7 @@ async fn accounts_that_cannot_be_disabled_do_not_keep_the_others_active() {
     bench.sync().await;
     bench.users(&users[8..]);
     bench.sync().await;
-    // Those that failed come last in the next run, so the others are through by now.
+    // Failed ones come last in the next run, so the others are settled by now.
     let lines = short(&bench.sync().await);
     let failed = lines.iter().filter(|line| line.ends_with("failed ignored-by-target")).count();
     assert_eq!(failed, 3, "{lines:?}");

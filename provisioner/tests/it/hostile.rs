@@ -1,4 +1,4 @@
-//! Text of others that would steer a terminal or forge a line, in every command and every place where it is shown.
+//! Text of others that would steer a terminal or forge a line, in every command and every place of the output.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::scripted::{Answer, Asked, target};
 use crate::support::{Bench, TOKEN, but, user};
 
-/// A line break with a line of its own behind it, colours, a turned direction, and C1 controls.
+/// A line break with a line behind it, colours, a change of direction, and C1 controls.
 const HOSTILE: &str = "eve\r\nFORGED\u{1b}[31m\u{202e}x\u{9b}2J\u{2028}y\u{7f}";
 
 async fn run(arguments: &[&str], folder: &Path, answers: &str) -> Output {
@@ -49,7 +49,7 @@ fn check(output: &Output, arguments: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_text_of_others_steers_the_terminal_or_forges_a_line() {
+async fn text_of_others_cannot_steer_the_terminal_or_forge_a_line() {
     let refuses = |asked: &Asked| match asked.method.as_str() {
         "GET" => Answer::list(&[]),
         _ => Answer::error(400, &format!("{HOSTILE}: {}", "no ".repeat(9))),

@@ -1,4 +1,4 @@
-//! Targets that do not store what they take: what is learned of them, and what it must not cost anybody.
+//! Targets that do not store what they accept: the conclusions about them, and their limits.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ async fn bench(profile: &str, method: &str) -> Bench {
     Bench::with(profile, Settings { options, ..Settings::default() }).await
 }
 
-/// Exit code, and the lines in the order of the users.
+/// Returns the exit code, and the lines in the order of the users.
 pub(crate) async fn run(bench: &Bench, users: &[Value], full: bool) -> (u8, Vec<String>) {
     bench.users(users);
     bench.app.clear_journal();
@@ -47,17 +47,17 @@ fn at<'a>(user: &'a Value, pointer: &str) -> &'a Value {
     user.pointer(pointer).unwrap_or(&Value::Null)
 }
 
-/// Everybody's value at `pointer`, by user name.
+/// Returns the value of every user at `pointer`, by user name.
 fn values(bench: &Bench, pointer: &str) -> Vec<Value> {
     let mut users = bench.app.users();
     users.sort_by_key(|user| user["userName"].to_string());
     users.iter().map(|user| at(user, pointer).clone()).collect()
 }
 
-/// One attribute that the target does not store: what it costs the writes of that attribute, and nobody else.
+/// One attribute that the target does not store: the failures of its writes, and of no others.
 struct Lacks {
     profile: &'static str,
-    /// What the source changes of everybody.
+    /// The change of every user at the source.
     change: Value,
     /// Whether an update by this method is stored.
     stores: fn(&str) -> bool,
@@ -155,7 +155,7 @@ async fn attribute_that_is_not_stored_blocks_no_disable_and_no_other_attribute()
                 assert_eq!(bench.accounts(), accounts, "{what}");
             }
 
-            // The target is mended: the next run that has to do with it finds out by itself.
+            // The target is repaired: the next run with such a write finds out.
             bench.app.set_profile(Profile::builtin("aquera").unwrap());
             let twice =
                 all(&rest, &json!({ "title": "Boss", "name": { "given": "Given", "family": "Newest" } }));
@@ -208,7 +208,7 @@ async fn full_run_names_what_reads_back_unchanged_and_does_not_send_it_again() {
                 writes.len() <= if method == "auto" { 2 } else { 1 },
                 "{method}: tried again once: {writes:?}"
             );
-            // Nobody is read twice but the user that tries it again, whose write is read back.
+            // Only the account of the user with another attempt is read twice: its write is read back.
             let reads = bench
                 .app
                 .journal()
@@ -217,7 +217,7 @@ async fn full_run_names_what_reads_back_unchanged_and_does_not_send_it_again() {
                 .count();
             assert!(reads <= 12 + if method == "auto" { 3 } else { 1 }, "{method}: {reads}");
         }
-        // A mended target needs nobody's hand.
+        // A repaired target needs no action by a person.
         bench.app.set_profile(Profile::builtin("aquera").unwrap());
         let (exit, _) = run(&bench, &changed, false).await;
         assert_eq!(exit, 0, "{method}");
@@ -504,7 +504,7 @@ async fn user_who_failed_for_a_value_is_failed_until_it_is_stored_or_taken_back(
     assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(" failed ")), "{lines:?}");
     users[0] = but(users[0].clone(), json!({ "title": "Engineer" }));
     for turn in 0..6 {
-        // In between something else fails: nobody can read the account.
+        // In between another request fails: no account can be read.
         let outage = (turn == 3).then(|| {
             bench.app.add_fault("status=503 method=GET path=/Users/* times=always".parse().unwrap())
         });

@@ -1,5 +1,5 @@
-//! Leavers whose Disable or removal must not hang on something else: an attribute that is refused, a mapping that fails, an
-//! account that moved at the target; and accounts that are not ours.
+//! Leavers whose Disable or removal must not depend on something else: a refused attribute, a failing mapping, an account
+//! that moved at the target; and accounts of others.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn bench(profile: &str, method: &str, preferences: &'static str, rules: &s
 
 const EVERYONE: &str = "[[rule]]\nname = \"everyone\"\n";
 
-/// How many accounts are active.
+/// Returns the number of active accounts.
 fn active(bench: &Bench) -> usize {
     bench.app.users().iter().filter(|user| user["active"] == true).count()
 }
@@ -27,7 +27,7 @@ fn untitled(id: &str, name: &str) -> Value {
     json!({ "id": id, "username": name, "enabled": true })
 }
 
-/// Ada is disabled and enabled again, each time with a title that is refused.
+/// Disables and enables ada, each time with a title that is refused.
 async fn check_refused_title(bench: &Bench, what: &str) {
     let people = [untitled("1", "ada"), untitled("2", "brook")];
     for (enabled, accounts, operation) in [(false, 1, "disable"), (true, 2, "enable")] {
@@ -55,7 +55,7 @@ async fn refused_attribute_keeps_no_account_active() {
         );
         check_refused_title(&bench, &status.to_string()).await;
     }
-    // No answer is no reason either, as long as the account can be read.
+    // A missing response is no reason either, as long as the account can be read.
     for fault in ["reset", "empty-reply"] {
         let bench = bench("aquera", "patch", ALL_DISABLE, EVERYONE).await;
         bench.run(&[untitled("1", "ada"), untitled("2", "brook")]).await;
@@ -132,24 +132,24 @@ async fn repaired_target_gets_no_more_leavers_than_the_guard_allows() {
         }
         assert_eq!(active(&bench), 30);
         bench.app.remove_fault(fault);
-        // A fifth of thirty accounts goes, and the others are told what lets them through.
+        // A fifth of thirty accounts is removed, and the lines of the others have the number to approve.
         let report = bench.sync().await;
         assert_eq!(active(&bench), 24, "{preferences}");
         assert_eq!(report.summary.success, 6);
         assert_eq!(report.summary.failed_deprovisions, 23);
         let held = report.lines.iter().filter(|line| {
-            line.detail
-                .as_deref()
-                .is_some_and(|detail| detail.contains("--approve-removals 29 lets all of them through"))
+            line.detail.as_deref().is_some_and(|detail| {
+                detail.contains("approve 29 removals and disables to let all of them through")
+            })
         });
         assert_eq!(held.count(), 23, "{preferences}");
-        // On the same day no more go.
+        // No more are removed on the same day.
         bench.sync().await;
         assert_eq!(active(&bench), 24, "{preferences}");
         bench.clock.advance(Duration::from_hours(25));
         bench.sync().await;
         assert_eq!(active(&bench), 19, "{preferences}");
-        // A person may agree to all of them.
+        // A person may approve all of them.
         let approved = provisioner::SyncOptions { approve_removals: Some(18), ..Default::default() };
         let report = bench.sync_with(approved).await;
         assert_eq!(report.summary.success, 18, "{preferences}");

@@ -1,4 +1,4 @@
-//! What is too large: answers that are not read, and requests that cannot be sent.
+//! Limits of size: responses that are not read, and requests that cannot be sent.
 
 use provisioner::Clock as _;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn reason(report: &provisioner::RunReport) -> (String, String) {
 }
 
 #[tokio::test]
-async fn answer_above_the_limit_says_how_large_it_is() {
+async fn response_above_the_limit_reports_its_size() {
     const LARGE: usize = 9 << 20;
     for (made, read, status) in [(LARGE, 0, 201), (0, LARGE, 200)] {
         let mut bench = Bench::new("aquera").await;

@@ -1,4 +1,4 @@
-//! The integration tests of the provisioner: one binary.
+//! The integration tests of the provisioner, in one binary.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
 
@@ -7,6 +7,7 @@ mod config;
 mod connection;
 mod console;
 mod crash;
+mod duplicate_names;
 mod echo;
 mod engine;
 mod expectation;
@@ -16,7 +17,6 @@ mod learning;
 mod leavers;
 mod limits;
 mod mapping;
-mod namesakes;
 mod policy;
 mod program;
 mod refusals;

@@ -1,4 +1,4 @@
-//! Rules and mappings, from a configuration to what the target should carry.
+//! Rules and mappings, from a configuration to the wanted values.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn rules(text: &str) -> Vec<Rule> {
     Config::parse(&format!("{head}{text}"), Path::new("aquera.toml")).unwrap().rules
 }
 
-/// A mapping of the user name and one more line.
+/// Returns a mapping of the user name and one more line.
 fn mapping(line: &str) -> Mapping {
     let text = format!(
         "[[rule]]\nname = \"r\"\n[[rule.mapping]]\nsource = \"username\"\ntarget = \"userName\"\n\
@@ -46,7 +46,7 @@ fn mara() -> SourceUser {
 }
 
 #[test]
-fn the_default_mappings() {
+fn default_mappings_match_the_snapshot() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identities/users.ndjson");
     let source = SourceConfig {
         kind: SourceKind::File,
@@ -93,7 +93,7 @@ fn values_are_scalars_and_empty_ones_are_absent() {
     check("source = 'level.deeper'\ntarget = 'title'", "title", Value::Null);
     check("source = 'nickname'\ntarget = 'nickName'", "nickName", Value::Null);
     check("source = 'name.middle'\ntarget = 'name.middleName'", "name.middleName", Value::Null);
-    // Into a text, numbers and booleans go as texts; into a schema that we do not know, as they are.
+    // Numbers and booleans become texts in a text; in an unknown schema they stay as they are.
     check("source = 'level'\ntarget = 'title'", "title", "7");
     check("source = 'mfaEnabled'\ntarget = 'title'", "title", "false");
     check(
@@ -125,20 +125,23 @@ fn refused(mapping: &Mapping, expected: &str) {
 
 #[test]
 fn mapping_error_contains_no_values() {
-    refused(&mapping("source = 'record'\ntarget = 'title'"), "map `record` to `title`: it is an object");
-    refused(&mapping("source = 'groups'\ntarget = 'title'"), "it is an array");
+    refused(
+        &mapping("source = 'record'\ntarget = 'title'"),
+        "map `record` to `title`: expected a text, a number or a boolean, found an object",
+    );
+    refused(&mapping("source = 'groups'\ntarget = 'title'"), "found an array");
     let primary = "emails[type eq \"work\"].primary";
-    refused(&mapping(&format!("source = 'email'\ntarget = '{primary}'")), "takes true or false only");
+    refused(&mapping(&format!("source = 'email'\ntarget = '{primary}'")), "expected true or false");
     refused(
         &mapping("expression = 'user.type'\ntarget = 'userType'"),
         "compute `userType` by `user.type`: the user has no `type`",
     );
-    refused(&mapping("expression = 'user.groups'\ntarget = 'userType'"), "its result is a list");
+    refused(&mapping("expression = 'user.groups'\ntarget = 'userType'"), "the result is a list");
     for origin in
         ["source = 'nobody'", "source = 'name.middle'", "expression = 'null'", "expression = '\" \"'"]
     {
         let rule = format!("[[rule]]\nname = \"r\"\n[[rule.mapping]]\n{origin}\ntarget = \"userName\"\n");
-        refused(&rules(&rule).remove(0).mapping, "make a user name");
+        refused(&rules(&rule).remove(0).mapping, "failed to map `userName`");
     }
 }
 

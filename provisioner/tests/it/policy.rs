@@ -103,7 +103,7 @@ fn write_rows(
 }
 
 #[test]
-fn the_whole_cross_product() {
+fn policy_cross_product_matches_the_snapshot() {
     let mut table = String::new();
     for change in owned_changes() {
         for account in accounts() {
@@ -115,7 +115,7 @@ fn the_whole_cross_product() {
     }
     for leave in LEAVES {
         for account in accounts() {
-            // `enabled` plays no part in a leave.
+            // `enabled` does not affect a leave.
             for enabled in FLAGS {
                 let words = |preferences| leave_words(decide_leave(preferences, leave, account));
                 write_rows(&mut table, &format!("Leaves({leave:?})"), account, enabled, words);

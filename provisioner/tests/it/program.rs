@@ -1,4 +1,4 @@
-//! The program as a user meets it: its messages, its exit codes, its output.
+//! The program from outside: its messages, exit codes and output.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn objects(output: &Output) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_help_of_every_command() {
+async fn help_of_every_command_matches_the_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = String::new();
     for command in [
@@ -74,7 +74,7 @@ async fn invalid_number_is_reported_in_plain_words() {
     }
 }
 
-/// `RUST_LOG` as compose files leave it empty, and as a slip of the finger leaves it.
+/// `RUST_LOG` as compose files leave it empty, and with a typing mistake.
 #[tokio::test]
 async fn rust_log_that_cannot_be_read_is_told_with_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -164,7 +164,7 @@ async fn every_exit_but_2_ends_with_a_summary() {
 }
 
 #[tokio::test]
-async fn plan_says_that_the_guard_would_stop_it() {
+async fn plan_reports_that_the_guard_would_stop_it() {
     let mut bench = Bench::new("aquera").await;
     bench.settings.options = "max-removals = 1".to_owned();
     bench.users(&[user("1", "ada"), user("2", "brook"), user("3", "cleo")]);
@@ -234,7 +234,7 @@ async fn misspelt_attribute_in_a_filter_is_refused_by_every_command() {
 }
 
 #[tokio::test]
-async fn plan_says_what_would_be_sent_and_goes_stale() {
+async fn plan_lists_the_requests_and_goes_stale() {
     let bench = Bench::new("aquera").await;
     bench.app.seed_user(json!({ "userName": "brook", "active": true }));
     bench.users(&[user("1", "ada"), user("2", "brook")]);
@@ -291,7 +291,7 @@ async fn explain_follows_one_user() {
 }
 
 #[tokio::test]
-async fn status_tells_the_standing_state() {
+async fn status_shows_the_state_of_each_user() {
     let bench = Bench::new("no-partial-update").await;
     bench.users(&[user("1", "ada"), user("2", "brook")]);
     bench.write_config();
@@ -340,7 +340,7 @@ async fn state_in_use_is_left_alone() {
     let held = bench.open().await;
     let second = run(&["sync", "-c", "aquera.toml"], bench.folder.path()).await;
     assert_eq!(second.status.code(), Some(2));
-    assert!(err(&second).contains("in use by another run"), "{}", err(&second));
+    assert!(err(&second).contains("another run uses it"), "{}", err(&second));
     held.close().await;
 }
 

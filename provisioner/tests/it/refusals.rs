@@ -1,4 +1,4 @@
-//! Refusals for want of support: what is told of them at the end of a run is true of the whole run.
+//! Refusals for want of support: the report at the end of a run is true of the whole run.
 
 use provisioner::state::MethodSupport;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn id_of(bench: &Bench, name: &str) -> String {
     bench.app.users().iter().find(|user| user["userName"] == name).unwrap()["id"].as_str().unwrap().to_owned()
 }
 
-/// A line each for these operations, all of them done but the first where it is refused.
+/// Returns a line for each of these operations; all are done except the first, which is refused.
 #[track_caller]
 fn check(lines: &[String], operation: &str, first: &str) {
     assert_eq!(lines.len(), 4, "{lines:?}");

@@ -1,4 +1,4 @@
-//! What keeps a mistake from taking everybody's account: the delete guard, and sources that look wrong.
+//! Protection against mistakes that would remove every account: the delete guard, and sources that look wrong.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ fn people(count: usize) -> Vec<Value> {
     (0..count).map(|n| user(&n.to_string(), &format!("user{n:03}"))).collect()
 }
 
-/// `users` with the first `count` of them disabled.
+/// Returns `users` with the first `count` of them disabled.
 fn disabled(users: &[Value], count: usize) -> Vec<Value> {
     let change = |(at, user): (usize, &Value)| {
         if at < count { but(user.clone(), json!({ "enabled": false })) } else { user.clone() }
@@ -36,7 +36,7 @@ async fn linked(preferences: &'static str, options: &str, count: usize) -> (Benc
     (bench, users)
 }
 
-/// `gone` users are gone from `managed` and `off` are disabled in one run: whether the guard stops it.
+/// Asserts whether the guard stops a run in which `gone` users of `managed` are deleted and `off` are disabled.
 #[track_caller]
 fn expect(exit: u8, allowed: bool, at: &str) {
     assert_eq!(exit, if allowed { 0 } else { 4 }, "{at}");
@@ -114,7 +114,7 @@ async fn guard_names_people_causes_and_the_way_out() {
         "12 of 30 managed accounts would be removed or disabled, more than 6 in 24 hours (max-removals-percent = 20, from 6 \
          on): \"user010\", \"user011\", \"user000\" and 9 more: 10 gone from the source, 2 disabled at the source. The source \
          has 20 users and had 30 in the last run: if it was cut short, export it again. Nothing was written. Look at them \
-         with `plan`; if they are meant, run once with --approve-removals 12, or raise the limit"
+         with a plan; if they are meant, approve exactly 12 removals and disables, or raise the limit"
     );
     let approve = |count| SyncOptions { approve_removals: Some(count), ..SyncOptions::default() };
     assert_eq!(bench.sync_with(approve(11)).await.exit.code(), 4, "another number was agreed to");
@@ -207,7 +207,7 @@ async fn rule_that_matches_no_user_is_refused_while_it_has_accounts() {
         message,
         "rule \"all staff\" (population.id eq \"stuff\") matches none of the 3 users in the source, and 2 accounts would lose \
          their user (\"user1\" and \"user2\"); nothing was sent: correct the filter or export the users again, or if everybody \
-         has left, run once with --allow-empty-scope 'all staff'"
+         has left, allow this rule to match no user"
     );
     assert_eq!(bench.app.journal().len(), 0, "not even the connection test");
     // Another rule holds them: nobody leaves.
@@ -255,8 +255,7 @@ async fn source_with_other_users_is_refused() {
     assert_eq!(
         message,
         "none of the 3 users that have accounts is among the 3 users in the source, as if another file were behind its path; \
-         nothing was sent: correct `path` under [source], or if these are other people by intent, run once with \
-         --accept-new-source"
+         nothing was sent: correct `path` under [source], or confirm the new source if these are other people by intent"
     );
     assert_eq!(bench.app.journal().len(), 0);
     let accept = SyncOptions { accept_new_source: true, ..SyncOptions::default() };
@@ -304,7 +303,7 @@ async fn state_of_the_first_layout_is_brought_to_the_present_one() {
     assert!(message.contains("after 5 in the last 24 hours"), "{message}");
 }
 
-/// Everything on, Remove Action = Delete, for deleted rules too.
+/// All preferences on, Remove Action = Delete, for deleted rules too.
 const RULES_TOO: &str = "enable-users-creation = true\nenable-users-updation = true\nenable-users-disable = true\n\
     enable-users-deprovision = true\nremove-action = \"delete\"\ndeprovision-on-rule-deletion = true\n";
 
@@ -354,10 +353,8 @@ async fn rule_that_takes_over_no_user_is_refused_while_others_lose_their_users()
             )),
             "{name}: {message}"
         );
-        assert!(
-            message.ends_with(&format!("if that is meant, run once with --allow-empty-scope {refused}")),
-            "{message}"
-        );
+        assert!(message.contains(&format!("rule \"{refused}\" ")), "{message}");
+        assert!(message.ends_with("if that is meant, allow this rule to match no user"), "{message}");
         assert_eq!(bench.app.journal().len(), 0, "{name}");
         assert_eq!(bench.accounts().len(), 6, "{name}");
         let allow =

@@ -1,4 +1,4 @@
-//! A target whose every answer a test decides, for what no profile of the mock does.
+//! A target whose responses a test defines, for behaviour that no profile of the mock has.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A request as a script sees it.
+/// A request for a script.
 pub(crate) struct Asked {
     pub(crate) method: String,
-    /// With the query, as sent.
+    /// The path with the query, as sent.
     pub(crate) path: String,
     pub(crate) head: String,
     pub(crate) body: Value,
 }
 
-/// An answer: status, further header lines, body.
+/// A response: status, further header lines, body.
 pub(crate) struct Answer(pub(crate) u16, pub(crate) &'static str, pub(crate) String);
 
 impl Answer {
@@ -39,7 +39,7 @@ impl Answer {
     }
 }
 
-/// Starts a target that passes the connection test and leaves the rest to `script`; its SCIM URL.
+/// Starts a target that passes the connection test and leaves other requests to `script`; returns its SCIM URL.
 pub(crate) async fn target(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> String {
     raw_target(move |asked| {
         let Answer(status, headers, body) = match asked.path.as_str() {
@@ -56,7 +56,7 @@ pub(crate) async fn target(script: impl Fn(&Asked) -> Answer + Send + Sync + 'st
     .await
 }
 
-/// Starts a target that answers each request with the bytes that `script` gives, and closes; its SCIM URL.
+/// Starts a target that answers each request with the bytes of `script`, and closes; returns its SCIM URL.
 pub(crate) async fn raw_target(script: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

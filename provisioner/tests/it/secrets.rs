@@ -1,4 +1,4 @@
-//! A credential that also stands in user data: it is no echo there, and nothing that a comparison rests on is cleared.
+//! A credential that is also part of user data: it is no echo there, and values for comparisons are not cleared.
 
 use serde_json::json;
 
@@ -37,7 +37,7 @@ async fn users_whose_data_hold_the_credential_are_created_linked_and_found_again
     let report = bench.sync().await;
     assert_eq!(short(&report), [format!("{name} enters link success linked")]);
     assert_eq!(short(&bench.sync().await), [""; 0]);
-    // And it is removed like anybody's.
+    // The account is removed like any other.
     let report = {
         bench.users(&[user("1", "ada")]);
         bench.sync().await

@@ -1,4 +1,4 @@
-//! Source files: read whole and proved whole, or refused with the place.
+//! Source files: read and validated completely, or refused with the place.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn read_text(name: &str, text: &str) -> Result<Snapshot, SourceError> {
     read_bytes(name, text.as_bytes(), false)
 }
 
-/// The same users wherever they stand in their file.
+/// Returns the users without their places in the file.
 fn without_lines(snapshot: &Snapshot) -> Snapshot {
     let mut snapshot = snapshot.clone();
     snapshot.users.iter_mut().for_each(|user| user.line = 0);
@@ -36,7 +36,7 @@ fn without_lines(snapshot: &Snapshot) -> Snapshot {
 }
 
 #[test]
-fn three_formats_of_the_same_users_are_one_snapshot() {
+fn files_in_three_formats_are_one_snapshot() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identities");
     let [ndjson, json, csv] = ["users.ndjson", "users.json", "users.csv"]
         .map(|name| read(&source(&folder.join(name)), false).unwrap());
@@ -67,7 +67,7 @@ fn check(name: &str, text: &str, line: Option<usize>, expected: &str) {
 #[test]
 fn malformed_ndjson_is_refused_with_its_line() {
     let good = r#"{"id":"1","username":"a"}"#;
-    check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"Okafor\","), Some(2), "ends half-way");
+    check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"Okafor\","), Some(2), "is incomplete");
     check(
         "u.ndjson",
         &format!("{good}\n\n{{\"id\" \"2\", \"x\":\"Okafor\"}}\n{good}"),
@@ -89,7 +89,7 @@ fn malformed_ndjson_is_refused_with_its_line() {
     }
     check("u.jsonl", &format!("{good}\n[\"Okafor\"]\n"), Some(2), "found an array");
     check("u.ndjson", "\"Okafor\"\n", Some(1), "found a text");
-    check("u.ndjson", "{\n \"id\":\"1\"\n}", Some(1), "ends half-way");
+    check("u.ndjson", "{\n \"id\":\"1\"\n}", Some(1), "is incomplete");
     check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"é Okafor\"]"), Some(2), "invalid JSON");
 }
 
@@ -98,7 +98,7 @@ fn malformed_arrays_are_refused_with_their_place() {
     let good = r#"{"id":"1","username":"a"}"#;
     check("u.json", &format!("[{good}\n"), Some(2), "the array is not closed");
     check("u.json", &format!("[{good},\n"), Some(2), "the array is not closed");
-    check("u.json", &format!("[{good},\n{{\"id\":"), Some(2), "ends half-way");
+    check("u.json", &format!("[{good},\n{{\"id\":"), Some(2), "is incomplete");
     check("u.json", &format!("[{good}\n{good}]"), Some(2), "a comma or the end");
     check("u.json", &format!("[{good}]\n, 1"), Some(2), "unexpected text after");
     check("u.json", good, Some(1), "not a JSON array");
@@ -196,7 +196,7 @@ fn csv_is_read_as_spreadsheets_write_it() {
 }
 
 #[test]
-fn csv_that_is_nearly_right_is_told_what_is_meant() {
+fn misspelt_csv_header_gets_a_suggestion() {
     check(
         "u.csv",
         "id,userName,enabled\n1,Okafor,true\n",
@@ -239,7 +239,7 @@ fn page_of_the_api_is_read_where_it_is_the_only_one() {
     let error = read_text("u.json", &but("count", json!(5))).unwrap_err();
     assert!(error.way_out().contains("page by page"), "{}", error.way_out());
     check("u.json", &but("_embedded", json!({"groups": []})), Some(1), "not a JSON array");
-    check("u.json", "{\"_embedded\":{\"users\":[]}}", None, "it holds no user");
+    check("u.json", "{\"_embedded\":{\"users\":[]}}", None, "it has no users");
     let whole = page.to_string();
     for cut in 1..whole.len() {
         assert!(read_bytes("u.json", &whole.as_bytes()[..cut], true).is_err(), "{}", &whole[..cut]);
@@ -264,7 +264,7 @@ fn key_that_is_there_twice_is_refused_with_its_line() {
 }
 
 #[test]
-fn first_of_several_problems_says_how_many_there_are() {
+fn first_of_several_problems_counts_the_others() {
     let text =
         "{\"id\":\"1\"}\n{\"id\":\"2\",\"username\":\"b\"}\nnonsense\n{\"id\":\"2\",\"username\":\"b\"}\n";
     check("u.ndjson", text, Some(1), "(and 2 more problems)");
@@ -346,7 +346,7 @@ fn source_without_users_is_refused_unless_allowed() {
     ] {
         let error = read_bytes(name, text.as_bytes(), false).unwrap_err();
         assert_eq!(*error.problem(), SourceProblem::Empty, "{name} {text:?}");
-        assert!(error.way_out().contains("--allow-empty-source"));
+        assert!(error.way_out().contains("allow an empty source"));
         assert!(read_bytes(name, text.as_bytes(), true).unwrap().users.is_empty(), "{name} {text:?}");
     }
     // Nothing allows half a file.
@@ -371,7 +371,7 @@ fn harmless_irregularities_are_tolerated() {
     let csv = "\u{feff}id, username ,enabled\r\n1,a,false\r\n2,A,true\r\n";
     let snapshot = read_text("u.csv", csv).unwrap();
     assert_eq!(snapshot.users[0].attributes, json!({"id": "1", "username": "a", "enabled": false}));
-    // Two users of one user name are for the correlation to judge.
+    // Two users of one user name are no error of the source.
     assert_eq!(snapshot.users.len(), 2);
 }
 
@@ -389,12 +389,12 @@ fn source_digest_depends_on_content_only() {
     assert_ne!(one.users[0].digest(), changed.users[0].digest());
 }
 
-/// What a CSV cell can hold: any text but the empty one, which means absent.
+/// Generates the text of a CSV cell: any text but the empty one, which means absent.
 fn cell() -> impl Strategy<Value = String> {
     proptest::string::string_regex("[a-zé \",\n\r.;'\\\\{\\[]{1,8}").unwrap()
 }
 
-/// A user made of a text for id and user name, `enabled`, and given name, family name and title where it has them.
+/// Generates a user with a text for id and user name, `enabled`, and an optional given name, family name and title.
 fn user(at: usize, text: &str, enabled: bool, optional: [Option<String>; 3]) -> Value {
     let [given, family, title] = optional;
     let present = |members: [(&str, Option<String>); 2]| -> Map<_, _> {
@@ -418,7 +418,7 @@ fn users() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-/// The users as CSV, written by hand: every cell in quotes.
+/// Returns the users as CSV, with every cell in quotes.
 fn to_csv(users: &[Value]) -> String {
     let columns = ["id", "enabled", "username", "name.given", "title", "name.family"];
     let row = |user: &Value| {
@@ -438,7 +438,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn format_makes_no_difference(users in users()) {
+    fn formats_of_the_same_users_give_one_snapshot(users in users()) {
         let lines: Vec<String> = users.iter().map(Value::to_string).collect();
         let ndjson = read_text("u.ndjson", &lines.join("\n")).unwrap();
         let json = read_text("u.json", &serde_json::to_string_pretty(&users).unwrap()).unwrap();
@@ -457,7 +457,7 @@ proptest! {
     }
 }
 
-/// A page with the users `ids`, as the API gives it.
+/// Returns a page with the users `ids`, as the API has it.
 fn page(ids: &[usize], at: usize, next: Option<usize>, count: usize) -> Value {
     let users: Vec<Value> =
         ids.iter().map(|id| json!({ "id": id.to_string(), "username": format!("u{id}") })).collect();

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 pub(crate) const TOKEN: &str = "a-token-for-tests";
 
-/// What a test's configuration says; every field has a sensible start.
+/// The configuration of a test; every field has a sensible default.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) preferences: &'static str,
@@ -25,10 +25,10 @@ pub(crate) struct Settings {
     pub(crate) source: &'static str,
 }
 
-/// Everything on, Remove Action = Disable.
+/// All preferences on, Remove Action = Disable.
 pub(crate) const ALL_DISABLE: &str = "enable-users-creation = true\nenable-users-updation = true\n\
     enable-users-disable = true\nenable-users-deprovision = true\nremove-action = \"disable\"\n";
-/// Everything on, Remove Action = Delete.
+/// All preferences on, Remove Action = Delete.
 pub(crate) const ALL_DELETE: &str = "enable-users-creation = true\nenable-users-updation = true\n\
     enable-users-disable = true\nenable-users-deprovision = true\nremove-action = \"delete\"\n";
 
@@ -101,7 +101,7 @@ impl Bench {
         Provisioner::open(config, environment).await.unwrap()
     }
 
-    /// As a plan opens it: beside a run, without changing the state.
+    /// Opens the state as a plan does: beside a run, without a change.
     pub(crate) async fn open_to_read(&self) -> Provisioner {
         let (config, environment) = self.parts();
         Provisioner::open_to_read(config, environment).await.unwrap()
@@ -129,7 +129,7 @@ impl Bench {
         report
     }
 
-    /// A sync whose process ends while its `nth` request is held in `phase`; the request has no further effect.
+    /// Runs a sync whose process ends while its `nth` request is held in `phase`; the request has no further effect.
     pub(crate) async fn sync_cut_off(&self, nth: usize, phase: Phase) {
         let mut hold = self.app.hold(nth, phase);
         let provisioner = self.open().await;
@@ -144,13 +144,13 @@ impl Bench {
         self.sync_with(SyncOptions::default()).await
     }
 
-    /// One sync over `users`, its lines in short.
+    /// Runs one sync over `users`, and returns its lines in short.
     pub(crate) async fn run(&self, users: &[Value]) -> Vec<String> {
         self.users(users);
         short(&self.sync().await)
     }
 
-    /// The write requests since the journal was cleared, as `METHOD status`.
+    /// Returns the write requests since the journal was cleared, as `METHOD status`.
     pub(crate) fn writes(&self) -> Vec<String> {
         self.app
             .journal()
@@ -163,7 +163,7 @@ impl Bench {
             .collect()
     }
 
-    /// `userName active` of every account at the target, by user name.
+    /// Returns `userName active` of every account at the target, by user name.
     pub(crate) fn accounts(&self) -> Vec<String> {
         let mut accounts: Vec<String> = self
             .app
@@ -176,7 +176,7 @@ impl Bench {
     }
 }
 
-/// `user change operation outcome reason`, a line each.
+/// Returns `user change operation outcome reason`, one line each.
 pub(crate) fn short(report: &RunReport) -> Vec<String> {
     report
         .lines
@@ -189,12 +189,12 @@ pub(crate) fn short(report: &RunReport) -> Vec<String> {
         .collect()
 }
 
-/// A PingOne user.
+/// Returns a PingOne user.
 pub(crate) fn user(id: &str, name: &str) -> Value {
     json!({ "id": id, "username": name, "enabled": true, "email": format!("{name}@example.org"), "title": "Engineer" })
 }
 
-/// `user` with `members` replaced.
+/// Returns `user` with `members` replaced.
 pub(crate) fn but(mut user: Value, members: Value) -> Value {
     let Value::Object(members) = members else { panic!("an object") };
     user.as_object_mut().unwrap().extend(members);

@@ -1,4 +1,4 @@
-//! Which servers are trusted: authorities and self-signed certificates in `ca-file`, names and dates.
+//! The trusted servers: authorities and self-signed certificates in `ca-file`, names and dates.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn self_signed(params: &CertificateParams) -> Identity {
     Identity { pem: certificate.pem(), certificate: certificate.der().clone(), key }
 }
 
-/// A server with this certificate that answers every request with an empty list of users; its port.
+/// Starts a server with this certificate that answers every request with an empty list of users; returns its port.
 async fn serve(identity: &Identity) -> u16 {
     let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -95,7 +95,7 @@ fn assert_refused(report: &ConnectionReport, words: &str) {
     assert!(failure.next.contains("ca-file"), "{failure:?}");
 }
 
-/// Refused for what no `ca-file` mends, in words that are not the library's.
+/// Asserts a refusal that no `ca-file` solves, in words that are not the library's.
 #[track_caller]
 fn assert_refused_for_itself(report: &ConnectionReport, words: &str, next: &str) {
     let failure = report.failure.as_ref().unwrap();

@@ -1,7 +1,7 @@
-//! A create whose outcome is not known, and a source that has changed before the next run.
+//! A create with an unknown outcome, and a source that has changed before the next run.
 //!
-//! In the end every person has one account, and no account is active that nobody manages, whatever happened at the
-//! source meanwhile and however little the target's search can do.
+//! In the end every person has one account, and every active account is managed, for each change at the source and each
+//! kind of search at the target.
 
 mod delayed;
 mod foreign;
@@ -18,12 +18,12 @@ use tokio::process::Command;
 use crate::support::{ALL_DELETE, ALL_DISABLE, Bench, Settings, but, short, user};
 
 const STAFF: &str = "[[rule]]\nname = \"staff\"\nfilter = 'title eq \"Engineer\"'\n";
-/// The same, with an `externalId` that is not the source id.
+/// The same rule, with an `externalId` that is not the source id.
 const BADGES: &str = "[[rule]]\nname = \"staff\"\nfilter = 'title eq \"Engineer\"'\n\
     [[rule.mapping]]\nsource = \"username\"\ntarget = \"userName\"\n\
     [[rule.mapping]]\nsource = \"externalId\"\ntarget = \"externalId\"\n";
 
-/// What happens at the source between the two runs: its users then, and every account that is active afterwards.
+/// A change at the source between the two runs: its users then, and every account that is active afterwards.
 type Change = (&'static str, fn() -> Vec<Value>, &'static [&'static str]);
 
 fn ada() -> Value {
@@ -66,7 +66,7 @@ const CHANGES: [Change; 10] = [
     ),
 ];
 
-/// A target with this about its filters.
+/// Returns a target with these settings of its filters.
 fn filters(line: &str) -> Profile {
     Profile::from_toml(&format!("name = \"x\"\nsummary = \"y\"\n[filter]\n{line}\n")).unwrap()
 }
@@ -89,7 +89,7 @@ async fn bench_at(profile: &str, preferences: &'static str, rules: &str) -> Benc
     bench
 }
 
-/// The program is killed while its POST is not answered.
+/// Kills the program while its POST is not answered.
 async fn kill_at_the_post(bench: &Bench) {
     let fault = bench.app.add_fault("hang=20s phase=after method=POST".parse().unwrap());
     let mut child = Command::new(env!("CARGO_BIN_EXE_provisioner"))
@@ -113,10 +113,10 @@ async fn kill_at_the_post(bench: &Bench) {
     bench.app.remove_fault(fault);
 }
 
-/// What happens where the account of a re-hired user keeps no `externalId`.
+/// The case of a re-hired user whose account keeps no `externalId`.
 const LOSES_ORIGIN: &str = "no-external-id: re-hired";
 
-/// Every person has one account, and whatever is active is managed.
+/// Asserts that every person has one account, and that every active account is managed.
 async fn check(bench: &Bench, active: &[&str], at: &str) {
     for _ in 0..2 {
         bench.sync().await;

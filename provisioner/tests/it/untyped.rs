@@ -1,4 +1,4 @@
-//! Targets that drop what a value is selected by (`type`): the value that was written here is found by itself.
+//! Targets that drop the sub-attribute that selects a value (`type`): the written value is found by itself.
 
 use mock_aquera::Profile;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn bench(method: &str, more: &str) -> Bench {
     )
     .await;
     bench.run(&[user("1", "ada")]).await;
-    // Somebody else's addresses.
+    // The addresses of another person.
     let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
     bench.app.edit_user(&id, |user| {
         let emails = user["emails"].as_array_mut().unwrap();
@@ -67,7 +67,7 @@ async fn value_of_somebody_else_that_is_the_same_twice_stays() {
     for method in METHODS {
         let bench = bench(method, "").await;
         let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
-        // Which of two is ours cannot be told: none is taken away.
+        // Neither of the two is known to be ours: none is removed.
         bench.app.edit_user(&id, |user| {
             user["emails"]
                 .as_array_mut()

@@ -80,14 +80,26 @@ pub(super) struct AttributePlan {
     pub(super) attribute: Attribute,
     /// The name as a JSON member, `"name":`.
     pub(super) key: Box<[u8]>,
-    pub(super) is_ignored: bool,
-    pub(super) never_shown: bool,
-    pub(super) on_request: bool,
-    pub(super) captured: bool,
+    pub(super) handling: ValueHandling,
     pub(super) role: AttributeRole,
     /// The position of the watched path that its text belongs to.
     pub(super) watched: Option<usize>,
     pub(super) subs: ObjectPlan,
+}
+
+/// What the decoder does with the value of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ValueHandling {
+    /// It is written.
+    Write,
+    /// It is written, and is returned only on request.
+    WriteOnRequest,
+    /// It is ignored, because only the server writes it.
+    Ignore,
+    /// It is handed over in [`DecodedResource::captured`](super::DecodedResource::captured) and not written.
+    Capture,
+    /// It is handed over in [`DecodedResource::secrets`](super::DecodedResource::secrets) and not written.
+    Secret,
 }
 
 /// A meaning of an attribute that its schema does not tell.
@@ -132,7 +144,11 @@ impl ObjectPlan {
         let nodes: Vec<AttributePlan> = attributes
             .map(|attribute| {
                 let mut node = AttributePlan::new(attribute, prefix, watched);
-                node.captured = captured.is_some_and(|name| attribute.name == *name);
+                if node.handling != ValueHandling::Ignore
+                    && captured.is_some_and(|name| attribute.name == *name)
+                {
+                    node.handling = ValueHandling::Capture;
+                }
                 node.role = match attribute.name.as_str() {
                     "schemas" if top => AttributeRole::Schemas,
                     "active" if top => AttributeRole::Active,
@@ -171,13 +187,15 @@ impl AttributePlan {
         } else {
             (ObjectPlan::default(), watches(&path))
         };
+        let handling = match (attribute.returned, attribute.mutability) {
+            _ if rules::is_ignored(attribute, ResourceForm::Request) => ValueHandling::Ignore,
+            (Returned::Never, _) | (_, Mutability::WriteOnly) => ValueHandling::Secret,
+            (Returned::Request, _) => ValueHandling::WriteOnRequest,
+            (Returned::Always | Returned::Default, _) => ValueHandling::Write,
+        };
         Self {
             key: member_key(name),
-            is_ignored: rules::is_ignored(attribute, ResourceForm::Request),
-            never_shown: attribute.returned == Returned::Never
-                || attribute.mutability == Mutability::WriteOnly,
-            on_request: attribute.returned == Returned::Request,
-            captured: false,
+            handling,
             role: AttributeRole::Plain,
             watched,
             subs,

@@ -7,7 +7,7 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-use super::decode_plan::{AttributePlan, AttributeRole, ObjectPlan};
+use super::decode_plan::{AttributePlan, AttributeRole, ObjectPlan, ValueHandling};
 use super::{
     DecodeError, DecodeOptions, DecodedResource, MAX_DROPPED, Rejection, ResourceDecoder, write_text,
 };
@@ -114,7 +114,7 @@ impl GivenMembers {
     }
 }
 
-/// What a member held, to tell later whether it had a value.
+/// The content of a member, which tells later whether it had a value.
 #[derive(Clone, Copy)]
 struct Progress {
     members: usize,
@@ -211,7 +211,7 @@ impl<'r> Pass<'r> {
         }
     }
 
-    /// Whether a value has been decoded since then. Secrets are values too, though they are not written.
+    /// Whether a value has been decoded since a mark. Secrets are values too, though they are not written.
     fn has_value_since(&self, before: Progress) -> bool {
         self.out.members.len() > before.members || self.out.secrets.len() > before.secrets
     }
@@ -263,32 +263,38 @@ impl<'r> Pass<'r> {
             return Err(A::Error::custom(format_args!("{} {}", self.place(None), ProblemKind::Repeated)));
         }
         let before = self.progress();
-        let is_given = if plan.role == AttributeRole::Schemas {
-            map.next_value_seed(AnyValue(SchemasMember(self)))?;
-            true
-        } else if plan.is_ignored {
-            let is_given = map.next_value::<Option<IgnoredAny>>()?.is_some();
-            if is_given && self.place.len() > 1 && self.out.read_only.len() < MAX_DROPPED {
-                let place = self.place(None);
-                self.out.read_only.push(place);
+        let is_given = match plan.handling {
+            _ if plan.role == AttributeRole::Schemas => {
+                map.next_value_seed(AnyValue(SchemasMember(self)))?;
+                true
             }
-            true
-        } else if plan.captured {
-            let value = map.next_value_seed(ValueTree)?;
-            self.capture(plan, value)
-        } else if plan.never_shown {
-            let value = map.next_value_seed(ValueTree)?;
-            self.secret(plan, value);
-            self.has_value_since(before)
-        } else {
-            let (cut, after_key) = self.begin(&plan.key);
-            map.next_value_seed(AnyValue(AttributeValue { pass: self, plan }))?;
-            let wrote = self.out.members.len() > after_key;
-            if !wrote {
-                self.out.members.truncate(cut);
+            ValueHandling::Ignore => {
+                let is_given = map.next_value::<Option<IgnoredAny>>()?.is_some();
+                if is_given && self.place.len() > 1 && self.out.read_only.len() < MAX_DROPPED {
+                    let place = self.place(None);
+                    self.out.read_only.push(place);
+                }
+                true
             }
-            self.out.on_request |= wrote && plan.on_request;
-            self.has_value_since(before)
+            ValueHandling::Capture => {
+                let value = map.next_value_seed(ValueTree)?;
+                self.capture(plan, value)
+            }
+            ValueHandling::Secret => {
+                let value = map.next_value_seed(ValueTree)?;
+                self.secret(plan, value);
+                self.has_value_since(before)
+            }
+            handling @ (ValueHandling::Write | ValueHandling::WriteOnRequest) => {
+                let (cut, after_key) = self.begin(&plan.key);
+                map.next_value_seed(AnyValue(AttributeValue { pass: self, plan }))?;
+                let wrote = self.out.members.len() > after_key;
+                if !wrote {
+                    self.out.members.truncate(cut);
+                }
+                self.out.on_request |= wrote && handling == ValueHandling::WriteOnRequest;
+                self.has_value_since(before)
+            }
         };
         // An attribute with a problem is not missing too.
         if !is_given && self.problems.len() == before.problems {

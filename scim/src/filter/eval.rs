@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
-use super::{AttrFacts, AttrInfo, CompareOp, Filter, Literal};
+use super::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, TextKind};
 use crate::date_time::instant;
 use crate::json::get_ci;
 use crate::name::AttrName;
@@ -180,7 +180,8 @@ fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
 }
 
 fn compare_text(value: &str, op: CompareOp, literal: &str, facts: AttrFacts<'_>) -> bool {
-    let by_instant = facts.date_time && !matches!(op, CompareOp::Co | CompareOp::Sw | CompareOp::Ew);
+    let by_instant =
+        facts.text == TextKind::DateTime && !matches!(op, CompareOp::Co | CompareOp::Sw | CompareOp::Ew);
     if by_instant {
         return match (instant(value), instant(literal)) {
             (Some(value), Some(literal)) => by_order(op, Some(value.cmp(&literal))),
@@ -191,9 +192,9 @@ fn compare_text(value: &str, op: CompareOp, literal: &str, facts: AttrFacts<'_>)
             },
         };
     }
-    if facts.case_exact && facts.user_name && !(value.is_ascii() && literal.is_ascii()) {
+    if facts.case_exact && facts.text == TextKind::UserName && !(value.is_ascii() && literal.is_ascii()) {
         let (value, literal) = (user_name_key_with_case(value), user_name_key_with_case(literal));
-        return compare_text(&value, op, &literal, AttrFacts { user_name: false, ..facts });
+        return compare_text(&value, op, &literal, AttrFacts { text: TextKind::Plain, ..facts });
     }
     if facts.case_exact {
         return match op {
@@ -206,14 +207,9 @@ fn compare_text(value: &str, op: CompareOp, literal: &str, facts: AttrFacts<'_>)
     if value.is_ascii() && literal.is_ascii() {
         return caseless_ascii(value, op, literal);
     }
-    let comparable = if facts.user_name { user_name_key } else { lower_case };
+    let comparable = if facts.text == TextKind::UserName { user_name_key } else { lower_case };
     let (value, literal) = (comparable(value), comparable(literal));
-    compare_text(
-        &value,
-        op,
-        &literal,
-        AttrFacts { case_exact: true, date_time: false, user_name: false, ..facts },
-    )
+    compare_text(&value, op, &literal, AttrFacts { case_exact: true, text: TextKind::Plain, ..facts })
 }
 
 /// The maximum length of a text that is searched without a copy. For longer ones a search that is linear in the worst

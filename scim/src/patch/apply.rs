@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    PatchError, PatchKind, PatchRequest, booleans,
+    PatchError, PatchKind, PatchOp, PatchRequest, booleans,
     dialect::{Dialect, DialectUse, Dialects, twice},
     index::{ValueIndex, WorkBudget},
     value_identity::MAX_SEARCHED,
@@ -81,14 +81,7 @@ pub fn apply_with(
     };
     for (i, operation) in request.operations.iter().enumerate() {
         editor.work.next();
-        operation
-            .check()
-            .and_then(|()| match (&operation.path, &operation.value) {
-                (Some(path), value) => editor.at(operation.op, path, value.as_ref(), true),
-                (None, Some(value)) => editor.members(operation.op, None, value),
-                (None, None) => Ok(()),
-            })
-            .map_err(|e| e.in_operation(i + 1))?;
+        editor.operation(operation).map_err(|e| e.in_operation(i + 1))?;
     }
     editor.settle();
     if let Some(lost) = had.into_iter().find(|schema| !has(&editor.members, schema)) {
@@ -130,7 +123,28 @@ struct ResourceEditor<'a> {
 /// The member that holds an attribute: the URN of its extension, if any, and its name.
 type AttributeHolder = (Option<String>, String);
 
+/// The place of a change's path in the operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PathOrigin {
+    /// In `path` of the operation.
+    Operation,
+    /// It is the name of a member of the value.
+    Member,
+}
+
 impl ResourceEditor<'_> {
+    fn operation(&mut self, operation: &PatchOp) -> Result<(), PatchError> {
+        match operation {
+            PatchOp::Remove { path, value } => {
+                self.at(PatchKind::Remove, path, value.as_ref(), PathOrigin::Operation)
+            }
+            PatchOp::Add { path, value } | PatchOp::Replace { path, value } => match path {
+                Some(path) => self.at(operation.kind(), path, Some(value), PathOrigin::Operation),
+                None => self.members(operation.kind(), None, value),
+            },
+        }
+    }
+
     /// Applies an operation to the whole resource, or to a whole extension: each member is a path.
     fn members(&mut self, op: PatchKind, schema: Option<&Schema>, value: &Value) -> Result<(), PatchError> {
         let Value::Object(given) = value else {
@@ -156,25 +170,24 @@ impl ResourceEditor<'_> {
                 let problem = "is a path where the name of an attribute belongs; it must be sent as `path`";
                 return Err(PatchError::new(ScimType::InvalidPath, key, problem));
             }
-            self.at(op, &path, Some(value), false)?;
+            self.at(op, &path, Some(value), PathOrigin::Member)?;
         }
         Ok(())
     }
 
-    /// Applies an operation at a path, which is `explicit` unless it is the name of a member.
+    /// Applies an operation at a path.
     fn at(
         &mut self,
-        op: PatchKind,
+        requested: PatchKind,
         path: &PatchPath,
         value: Option<&Value>,
-        explicit: bool,
+        origin: PathOrigin,
     ) -> Result<(), PatchError> {
         let schemas = self.schemas;
-        let says_remove = op == PatchKind::Remove;
-        let (op, value) = match value {
-            Some(value) if op == PatchKind::Replace && is_unassigned(value) => (PatchKind::Remove, None),
-            Some(value) if op == PatchKind::Add && is_unassigned(value) => return Ok(()),
-            value => (op, value),
+        let (op, value) = match (requested, value) {
+            (PatchKind::Replace, Some(value)) if is_unassigned(value) => (PatchKind::Remove, None),
+            (PatchKind::Add, Some(value)) if is_unassigned(value) => return Ok(()),
+            (op, value) => (op, value),
         };
         let attr_path = path.attr_path();
         if path.filter.is_none()
@@ -209,7 +222,9 @@ impl ResourceEditor<'_> {
         }
         let read_only = |attr: &Attribute| attr.mutability == Mutability::ReadOnly;
         if read_only(found.attribute) || found.sub.is_some_and(read_only) {
-            if !explicit && self.current(found).is_some_and(|current| Some(current) == value) {
+            if origin == PathOrigin::Member
+                && self.current(found).is_some_and(|current| Some(current) == value)
+            {
                 return Ok(());
             }
             return Err(PatchError::mutability(&place, "is read-only"));
@@ -219,18 +234,8 @@ impl ResourceEditor<'_> {
         }
         // The edit needs the budget while the editor is borrowed.
         let (work, many) = (std::mem::take(&mut self.work), self.many);
-        let change = AttributeEdit {
-            op,
-            says_remove,
-            path,
-            attr_path,
-            found,
-            value,
-            place,
-            schemas,
-            many,
-            work: &work,
-        };
+        let change =
+            AttributeEdit { op, requested, path, attr_path, found, value, place, schemas, many, work: &work };
         let written = self.write(found, &change);
         self.work = work;
         written

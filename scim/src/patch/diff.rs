@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PatchKind, PatchOp, PatchRequest, apply};
+use super::{PatchOp, PatchRequest, apply};
 use crate::filter::{CompareOp, Filter, Literal, PatchPath, element_matches};
 use crate::json::{get_ci, is_unassigned};
 use crate::name::AttrName;
@@ -52,7 +52,7 @@ impl Pair<'_> {
         match (old, new) {
             (Value::Array(old), Value::Array(new)) => {
                 let by_value = self.by_value(attr, path, old, new);
-                out.extend(by_value.unwrap_or_else(|| vec![set(PatchKind::Replace, path, &json!(new))]));
+                out.extend(by_value.unwrap_or_else(|| vec![replace(path, json!(new))]));
             }
             (Value::Object(old), Value::Object(new)) => {
                 for sub in &attr.sub_attributes {
@@ -61,7 +61,7 @@ impl Pair<'_> {
                     plain(sub, &path, get_ci(old, name), get_ci(new, name), out);
                 }
             }
-            _ => out.push(set(PatchKind::Replace, path, new)),
+            _ => out.push(replace(path, new.clone())),
         }
     }
 
@@ -97,10 +97,10 @@ impl Pair<'_> {
         }
         for value in gone {
             let path = PatchPath { filter: Some(select(value)?), ..path.clone().into() };
-            operations.push(PatchOp { op: PatchKind::Remove, path: Some(path), value: None });
+            operations.push(PatchOp::Remove { path, value: None });
         }
         if !come.is_empty() {
-            operations.push(set(PatchKind::Add, path, &json!(come)));
+            operations.push(PatchOp::Add { path: Some(path.clone().into()), value: json!(come) });
         }
         self.reaches(attr, old, &operations, new).then_some(operations)
     }
@@ -132,17 +132,17 @@ fn plain(
     }
     match (before, after) {
         (None, None) => {}
-        (None, Some(after)) => out.push(set(PatchKind::Add, path, after)),
-        (Some(_), None) => {
-            out.push(PatchOp { op: PatchKind::Remove, path: Some(path.clone().into()), value: None });
+        (None, Some(after)) => {
+            out.push(PatchOp::Add { path: Some(path.clone().into()), value: after.clone() });
         }
-        (Some(before), Some(after)) if before != after => out.push(set(PatchKind::Replace, path, after)),
+        (Some(_), None) => out.push(PatchOp::Remove { path: path.clone().into(), value: None }),
+        (Some(before), Some(after)) if before != after => out.push(replace(path, after.clone())),
         (Some(_), Some(_)) => {}
     }
 }
 
-fn set(op: PatchKind, path: &AttrPath, value: &Value) -> PatchOp {
-    PatchOp { op, path: Some(path.clone().into()), value: Some(value.clone()) }
+fn replace(path: &AttrPath, value: Value) -> PatchOp {
+    PatchOp::Replace { path: Some(path.clone().into()), value }
 }
 
 fn same_type(a: &Value, b: &Value) -> bool {
@@ -167,8 +167,10 @@ fn change(
                 sub: Some(sub.name.clone()),
                 ..path.clone().into()
             };
-            let op = if new.is_some() { PatchKind::Replace } else { PatchKind::Remove };
-            out.push(PatchOp { op, path: Some(path), value: new.cloned() });
+            out.push(match new {
+                Some(new) => PatchOp::Replace { path: Some(path), value: new.clone() },
+                None => PatchOp::Remove { path, value: None },
+            });
         }
     }
 }

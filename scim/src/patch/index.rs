@@ -28,7 +28,7 @@ pub(super) const MAX_UNINDEXED: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct WorkBudget {
     all: Cell<usize>,
-    /// Those of the current operation.
+    /// The values of the current operation.
     own: Cell<usize>,
 }
 
@@ -86,7 +86,7 @@ pub(super) struct ValueIndex {
     /// The positions of primary values.
     pub(super) primaries: Option<Vec<usize>>,
     by_sub: Vec<(AttrName, TextIndex)>,
-    /// Those of multi-valued sub-attributes. The code that sets a sub-attribute updates them.
+    /// The indexes of multi-valued sub-attributes. The code that sets a sub-attribute updates them.
     pub(super) lists: SubAttributeIndexes,
     /// The number of removed values, which are `null`.
     pub(super) removed: usize,
@@ -158,7 +158,7 @@ impl ValueIndex {
 #[derive(Default)]
 struct TextIndex {
     by_text: HashMap<String, Vec<usize>>,
-    /// Those whose sub-attribute has a value other than one text.
+    /// The positions of values whose sub-attribute is not a single text.
     others: Vec<usize>,
 }
 

@@ -163,51 +163,56 @@ impl PatchOp {
             Some(Value::String(path)) => Some(read_path(path, dialect_use)?),
             Some(_) => return Err(PatchError::new(ScimType::InvalidPath, "the path", "is not a text")),
         };
-        let value = get_ci(members, "value").cloned();
-        let operation = Self { op, path, value };
-        operation.check().map_err(unknown)?;
+        let operation = Self::new(op, path, get_ci(members, "value").cloned()).map_err(unknown)?;
         operation.check_dialect(dialect_use)?;
         Ok(operation)
     }
 
+    /// Creates an operation of the parts that its kind needs.
+    fn new(op: PatchKind, path: Option<PatchPath>, value: Option<Value>) -> Result<Self, PatchError> {
+        let fail = |kind, problem: &str| PatchError::new(kind, op.as_str(), problem);
+        let needed = |value: Option<Value>| {
+            let value = value.ok_or_else(|| fail(ScimType::InvalidValue, "needs a value"))?;
+            if path.is_none() && !value.is_object() {
+                return Err(fail(ScimType::InvalidValue, "without a path needs an object as its value"));
+            }
+            Ok(value)
+        };
+        Ok(match op {
+            PatchKind::Add => Self::Add { value: needed(value)?, path },
+            PatchKind::Replace => Self::Replace { value: needed(value)?, path },
+            PatchKind::Remove => {
+                let path = path.ok_or_else(|| fail(ScimType::NoTarget, "needs a path"))?;
+                Self::Remove { path, value }
+            }
+        })
+    }
+
     fn check_dialect(&self, dialect_use: &mut DialectUse) -> Result<(), PatchError> {
-        // An empty array is a value too.
-        let given = self.value.as_ref().is_some_and(|value| !value.is_null());
-        match (self.op, &self.path) {
-            (PatchKind::Remove, Some(path)) if given && !dialect_use.record(Dialect::RemoveByValue) => {
+        match self {
+            // An empty array is a value too.
+            Self::Remove { path, value: Some(value) }
+                if !value.is_null() && !dialect_use.record(Dialect::RemoveByValue) =>
+            {
                 let problem = format!("takes no value; it must select with a path such as {}[…]", path.name);
                 Err(PatchError::new(ScimType::InvalidValue, "remove", problem))
             }
-            (PatchKind::Add, None) if !dialect_use.record(Dialect::PathlessAdd) => {
+            Self::Add { path: None, .. } if !dialect_use.record(Dialect::PathlessAdd) => {
                 let problem = "needs a path here; it must name the attribute in `path`";
                 Err(PatchError::new(ScimType::NoTarget, "add", problem))
             }
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks that the operation has what its kind needs.
-    pub(super) fn check(&self) -> Result<(), PatchError> {
-        let fail = |kind, problem: &str| Err(PatchError::new(kind, self.op.as_str(), problem));
-        match (self.op, &self.path, &self.value) {
-            (PatchKind::Remove, None, _) => fail(ScimType::NoTarget, "needs a path"),
-            (PatchKind::Remove, Some(_), _) => Ok(()),
-            (_, _, None) => fail(ScimType::InvalidValue, "needs a value"),
-            (_, None, Some(value)) if !value.is_object() => {
-                fail(ScimType::InvalidValue, "without a path needs an object as its value")
-            }
-            _ => Ok(()),
+            Self::Add { .. } | Self::Remove { .. } | Self::Replace { .. } => Ok(()),
         }
     }
 
     /// Returns the operation as a request has it.
     pub fn to_json(&self) -> Value {
         let mut members = Map::new();
-        members.insert("op".to_owned(), self.op.as_str().into());
-        if let Some(path) = &self.path {
+        members.insert("op".to_owned(), self.kind().as_str().into());
+        if let Some(path) = self.path() {
             members.insert("path".to_owned(), path.to_string().into());
         }
-        if let Some(value) = &self.value {
+        if let Some(value) = self.value() {
             members.insert("value".to_owned(), value.clone());
         }
         Value::Object(members)

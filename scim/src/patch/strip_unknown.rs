@@ -20,16 +20,16 @@ type Members = Map<String, Value>;
 ///     {"op": "add", "value": {"title": "Nurse", "shoe": 44, "name": {"givenName": "Ida", "size": "S"}}},
 /// ]}))?;
 /// assert_eq!(strip_unknown(&mut request, SchemaSet::user()), ["name.size", "shoe"]);
-/// assert_eq!(request.operations[0].value, Some(json!({"title": "Nurse", "name": {"givenName": "Ida"}})));
+/// assert_eq!(request.operations[0].value(), Some(&json!({"title": "Nurse", "name": {"givenName": "Ida"}})));
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
 pub fn strip_unknown(request: &mut PatchRequest, schemas: &SchemaSet) -> Vec<String> {
     let mut dropped = Vec::new();
     for operation in &mut request.operations {
-        let Some(value) = &mut operation.value else { continue };
-        match &operation.path {
-            None => in_members(value, schemas, &mut dropped),
-            Some(path) => in_value(value, path, schemas, &mut dropped),
+        match operation.parts_mut() {
+            (_, None) => {}
+            (None, Some(value)) => in_members(value, schemas, &mut dropped),
+            (Some(path), Some(value)) => in_value(value, path, schemas, &mut dropped),
         }
     }
     dropped
@@ -116,11 +116,12 @@ mod tests {
     fn check(operation: Value, left: Value) {
         let body = json!({"schemas": [PATCH_URN], "Operations": [operation]});
         let mut request = PatchRequest::from_json(&body).unwrap();
-        let path = request.operations[0].path.clone();
-        let before = request.operations[0].value.clone().unwrap_or_default();
+        let path = request.operations[0].path().cloned();
+        let before = request.operations[0].value().cloned().unwrap_or_default();
         let dropped = strip_unknown(&mut request, SchemaSet::user());
         assert_eq!(dropped.is_empty(), left == before, "{dropped:?}");
-        assert_eq!((request.operations[0].value.as_ref(), &request.operations[0].path), (Some(&left), &path));
+        assert_eq!(request.operations[0].value(), Some(&left));
+        assert_eq!(request.operations[0].path(), path.as_ref());
     }
 
     #[test]

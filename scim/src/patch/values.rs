@@ -20,8 +20,8 @@ type Members = Map<String, Value>;
 /// One operation on one attribute.
 pub(super) struct AttributeEdit<'a> {
     pub(super) op: PatchKind,
-    /// Whether the request says `remove`. A `replace` with no value removes too, but needs a value to replace.
-    pub(super) says_remove: bool,
+    /// The kind in the request. A `replace` with no value is applied as `remove`, but needs a value to replace.
+    pub(super) requested: PatchKind,
     pub(super) path: &'a PatchPath,
     pub(super) attr_path: AttrPath,
     pub(super) found: AttributeLocation<'a>,
@@ -378,7 +378,7 @@ impl ValueList<'_, '_> {
             None => (0..self.values.len()).filter(there).collect(),
         };
         // RFC 7644 §3.5.2.2 has no error for the removal of a missing value.
-        if !selected.is_empty() || edit.says_remove {
+        if !selected.is_empty() || edit.requested == PatchKind::Remove {
             return Ok(selected);
         }
         let described = if edit.op == PatchKind::Add { self.described(filter) } else { None };

@@ -1,11 +1,11 @@
-//! What is shown of resources with every kind of `returned`.
+//! Projections of resources with every kind of `returned`.
 
 use serde_json::json;
 
 use super::*;
 use crate::schema::ENTERPRISE_URN;
 
-/// Every `returned` at both levels: a name's first letter tells which.
+/// Returns schemas with every `returned` at both levels: the first letter of a name tells which.
 fn things() -> SchemaSet {
     let returned = |name: &str| match name.as_bytes()[0] {
         b'a' => "always",
@@ -43,7 +43,7 @@ fn thing() -> Value {
         "urn:example:more:1.0": {"aX": 1, "dX": 1, "rX": 1}, "urn:example:calm": {"dY": 1}, "own": 1})
 }
 
-/// The shown members in one line; `id` and `schemas`, which are always there, are left out.
+/// Returns the shown members in one line, without `id` and `schemas`, which are always shown.
 fn said(value: &Value) -> String {
     match value {
         Value::Object(members) => {
@@ -66,7 +66,7 @@ fn check(attributes: Option<&str>, excluded: Option<&str>, expected: &str) {
     let set = things();
     let projection = Projection::new(attributes, excluded, &set).unwrap();
     let shown = projection.apply(&thing());
-    assert!(shown["id"] == "7" && shown["schemas"].is_array(), "what is always there");
+    assert!(shown["id"] == "7" && shown["schemas"].is_array(), "the attributes that are always returned");
     assert_eq!(said(&shown), format!("({expected})"));
     // Nothing is shown that the members needed do not name.
     if let Some(needs) = projection.needs() {
@@ -144,7 +144,7 @@ fn projection_with_both_parameters_is_refused() {
     let error = Projection::new(Some("a"), Some("b"), SchemaSet::user()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`attributes` and `excludedAttributes` cannot both be given; leave one of them out"
+        "`attributes` and `excludedAttributes` exclude each other; give one of them"
     );
 }
 

@@ -1,5 +1,4 @@
-//! The attributes that every resource has without a schema of its own (RFC 7643 §3.1), and
-//! `schemas` (RFC 7643 §3).
+//! The common attributes of every resource (RFC 7643 §3.1), and `schemas` (RFC 7643 §3).
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,4 @@
-//! The schemas of what discovery answers (RFC 7643 §5, §6, §7, §8.7.2). Everything in them is
-//! read-only.
+//! The schemas of the discovery documents (RFC 7643 §5, §6, §7, §8.7.2). All attributes are read-only.
 
 use super::{
     Attribute, AttributeType, RESOURCE_TYPE_URN, SCHEMA_URN, SPC_URN, Schema,
@@ -71,7 +70,7 @@ pub(super) fn service_provider_config() -> Schema {
     schema(SPC_URN, "Service Provider Configuration", "What a service provider can do.", attributes)
 }
 
-/// RFC 9865: which ways of paging there are.
+/// Returns the definition of `pagination`, the supported kinds of paging (RFC 9865).
 fn pagination() -> Attribute {
     let limit = |name, description| typed(name, AttributeType::Integer, description);
     complex(

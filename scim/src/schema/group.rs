@@ -1,4 +1,4 @@
-//! The Group schema (RFC 7643 §4.2, §8.7.1). The RFC's text requires `displayName`, and so does this.
+//! The Group schema (RFC 7643 §4.2, §8.7.1). The text of the RFC requires `displayName`, and so does this schema.
 
 use super::{
     GROUP_URN, Schema,

@@ -8,9 +8,10 @@ use crate::name::{AttrName, Urn};
 
 /// A document that is not a schema or not a resource type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{document}, {place}: {problem}")]
+#[error("invalid {document}: {}{problem}", prefix(place))]
 pub struct SchemaError {
     document: &'static str,
+    /// The place of the object, or an empty text for the document.
     place: String,
     problem: String,
     unknown: Option<UnknownWord>,
@@ -23,8 +24,22 @@ pub struct UnknownWord {
     pub written: String,
     /// The defined words.
     pub known: &'static [&'static str],
-    /// Whether the word is the value of a characteristic; otherwise it is the name of a member.
-    pub is_keyword: bool,
+    /// The meaning of the word.
+    pub role: WordRole,
+}
+
+/// The meaning of a word in a schema document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WordRole {
+    /// It is the name of a member.
+    MemberName,
+    /// It is the value of a characteristic, such as `mutability`.
+    Keyword,
+}
+
+/// Returns a place as it precedes a problem.
+fn prefix(place: &str) -> String {
+    if place.is_empty() { String::new() } else { format!("{place}: ") }
 }
 
 impl SchemaError {
@@ -69,7 +84,7 @@ impl Schema {
     /// # Errors
     /// The first member that is unknown, missing, of the wrong type, or has an unknown keyword.
     pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
-        let reader = Reader::new(document, "schema document", "the document")?;
+        let reader = Reader::new(document, "schema document", "")?;
         reader.refuse_others(SCHEMA_MEMBERS)?;
         let id = reader.urn("id")?;
         Ok(Self::new(
@@ -122,7 +137,9 @@ impl<'a> Reader<'a> {
         let place = place.to_owned();
         match value {
             Value::Object(members) => Ok(Self { members, document, place, attribute: String::new() }),
-            _ => Err(SchemaError { document, place, problem: "not an object".to_owned(), unknown: None }),
+            _ => {
+                Err(SchemaError { document, place, problem: "expected an object".to_owned(), unknown: None })
+            }
         }
     }
 
@@ -141,7 +158,7 @@ impl<'a> Reader<'a> {
         match self.members.keys().find(|written| !is_known(written)) {
             None => Ok(()),
             Some(written) => {
-                let word = UnknownWord { written: written.clone(), known, is_keyword: false };
+                let word = UnknownWord { written: written.clone(), known, role: WordRole::MemberName };
                 Err(self.unknown(word, format!("unknown member `{written}`")))
             }
         }
@@ -172,7 +189,9 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<T>, SchemaError> {
         match get_ci(self.members, name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => read(value).map(Some).ok_or_else(|| self.error(format!("`{name}` is not {kind}"))),
+            Some(value) => {
+                read(value).map(Some).ok_or_else(|| self.error(format!("`{name}` must be {kind}")))
+            }
         }
     }
 
@@ -195,7 +214,8 @@ impl<'a> Reader<'a> {
         match self.text(name)? {
             None => Ok(default),
             Some(word) => T::from_keyword(word).ok_or_else(|| {
-                let unknown = UnknownWord { written: word.to_owned(), known: T::WORDS, is_keyword: true };
+                let unknown =
+                    UnknownWord { written: word.to_owned(), known: T::WORDS, role: WordRole::Keyword };
                 self.unknown(unknown, format!("`{name}` cannot be {word:?}"))
             }),
         }
@@ -208,7 +228,7 @@ impl<'a> Reader<'a> {
         for (at, value) in list.into_iter().flatten().enumerate() {
             let attribute = self.attribute(value, &format!("{path}{name}[{at}]"))?;
             if found.iter().any(|other| other.name == attribute.name) {
-                return Err(self.error(format!("attribute {} is there twice", attribute.name)));
+                return Err(self.error(format!("attribute {} is defined twice", attribute.name)));
             }
             found.push(attribute);
         }
@@ -270,26 +290,26 @@ mod tests {
 
     #[test]
     fn invalid_schema_document_is_refused() {
-        refuse(json!([]), "schema document, the document: not an object");
-        refuse(json!({}), "schema document, the document: `id` is missing");
+        refuse(json!([]), "invalid schema document: expected an object");
+        refuse(json!({}), "invalid schema document: `id` is missing");
         let with = |attribute: Value| json!({"id": "urn:example:thing", "attributes": [attribute]});
-        refuse(with(json!({})), "schema document, attributes[0]: `name` is missing");
-        refuse(with(json!(4)), "schema document, attributes[0]: not an object");
+        refuse(with(json!({})), "invalid schema document: attributes[0]: `name` is missing");
+        refuse(with(json!(4)), "invalid schema document: attributes[0]: expected an object");
         refuse(
             with(json!({"name": "x", "type": "text"})),
-            "schema document, attribute x (attributes[0]): `type` cannot be \"text\"",
+            "invalid schema document: attribute x (attributes[0]): `type` cannot be \"text\"",
         );
         refuse(
             with(json!({"name": "x", "required": "no"})),
-            "schema document, attribute x (attributes[0]): `required` is not a boolean",
+            "invalid schema document: attribute x (attributes[0]): `required` must be a boolean",
         );
         refuse(
             with(json!({"name": "x", "subAttributes": [{"name": "y", "returned": "maybe"}]})),
-            "schema document, attribute x.y (attributes[0].subAttributes[0]): `returned` cannot be \"maybe\"",
+            "invalid schema document: attribute x.y (attributes[0].subAttributes[0]): `returned` cannot be \"maybe\"",
         );
         refuse(
             json!({"id": "urn:example:thing", "attributes": [{"name": "x"}, {"name": "X"}]}),
-            "schema document, the document: attribute X is there twice",
+            "invalid schema document: attribute X is defined twice",
         );
     }
 
@@ -299,24 +319,22 @@ mod tests {
         #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
         fn check(document: Value, place: &str, written: &str, known: &[&str]) {
             let error = Schema::from_json(&document).unwrap_err();
-            assert_eq!(error.to_string(), format!("schema document, {place}: unknown member `{written}`"));
+            assert_eq!(
+                error.to_string(),
+                format!("invalid schema document: {place}unknown member `{written}`")
+            );
             let unknown = error.unknown().unwrap();
             assert_eq!((unknown.written.as_str(), unknown.known), (written, known));
         }
-        check(
-            json!({"id": "urn:example:thing", "atributes": []}),
-            "the document",
-            "atributes",
-            SCHEMA_MEMBERS,
-        );
+        check(json!({"id": "urn:example:thing", "atributes": []}), "", "atributes", SCHEMA_MEMBERS);
         let with = |attributes: Value| json!({"id": "urn:example:thing", "attributes": attributes});
         let typo = json!({"name": "x", "mutabilty": "readOnly"});
-        let place = "attribute x (attributes[1])";
+        let place = "attribute x (attributes[1]): ";
         check(with(json!([{"name": "a"}, typo])), place, "mutabilty", ATTRIBUTE_MEMBERS);
         let nested = with(json!([{"name": "a", "subAttributes": [typo]}]));
-        let place = "attribute a.x (attributes[0].subAttributes[0])";
+        let place = "attribute a.x (attributes[0].subAttributes[0]): ";
         check(nested, place, "mutabilty", ATTRIBUTE_MEMBERS);
-        check(with(json!([{"nme": "x"}])), "attributes[0]", "nme", ATTRIBUTE_MEMBERS);
+        check(with(json!([{"nme": "x"}])), "attributes[0]: ", "nme", ATTRIBUTE_MEMBERS);
         let unknown = Schema::from_json(&with(json!([{"name": "x", "mutability": "readonly"}]))).unwrap_err();
         assert_eq!(unknown.unknown().unwrap().known, Mutability::WORDS);
     }

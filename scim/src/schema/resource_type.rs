@@ -74,7 +74,7 @@ impl ResourceType {
     /// # Errors
     /// The first member that is unknown, missing or invalid, or an extension that is listed twice.
     pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
-        let reader = Reader::new(document, "resource type document", "the document")?;
+        let reader = Reader::new(document, "resource type document", "")?;
         reader.refuse_others(MEMBERS)?;
         let name = reader.required_text("name")?;
         if name.trim().is_empty() {
@@ -86,16 +86,16 @@ impl ResourceType {
             extension.refuse_others(EXTENSION_MEMBERS)?;
             let urn = extension.urn("schema")?;
             if urn == schema {
-                return Err(extension.error("`schema` is the main schema of the type"));
+                return Err(extension.error("`schema` must differ from the main schema of the type"));
             }
             if extensions.iter().any(|(other, _)| *other == urn) {
-                return Err(extension.error(format!("{urn} is an extension twice")));
+                return Err(extension.error(format!("extension {urn} is listed twice")));
             }
             extensions.push((urn, extension.flag("required")?));
         }
         let endpoint = reader.required_text("endpoint")?;
         if !is_endpoint(endpoint) {
-            return Err(reader.error("`endpoint` is not a path below the base URL, such as /Users"));
+            return Err(reader.error("`endpoint` must be a path below the base URL, such as /Users"));
         }
         Ok(Self {
             name: name.to_owned(),
@@ -109,7 +109,7 @@ impl ResourceType {
     /// Combines the schemas of the type, taken from these.
     ///
     /// # Errors
-    /// A schema is not among these, is named twice, or the main schema defines an attribute that every resource has.
+    /// A schema is not among these, is listed twice, or the main schema defines an attribute that every resource has.
     pub fn schema_set(&self, schemas: &[Schema]) -> Result<SchemaSet, SchemaSetError> {
         let fail = |problem| SchemaSetError { resource_type: self.name.clone(), problem };
         let find = |urn: &Urn| {
@@ -136,7 +136,7 @@ impl ResourceType {
 
 /// The schemas of a resource type that cannot be combined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("resource type {resource_type}: {problem}")]
+#[error("invalid resource type `{resource_type}`: {problem}")]
 pub struct SchemaSetError {
     /// The name of the resource type.
     pub resource_type: String,
@@ -144,17 +144,17 @@ pub struct SchemaSetError {
     pub problem: SchemaSetProblem,
 }
 
-/// Why the schemas of a resource type cannot be combined.
+/// A problem with the schemas of a resource type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaSetProblem {
     /// No schema has the URN.
-    #[error("there is no schema {0}; give its document too")]
+    #[error("unknown schema {0}; give its document too")]
     NoSchema(Urn),
-    /// The resource type names a schema twice.
-    #[error("schema {0} is named twice")]
+    /// The resource type lists a schema twice.
+    #[error("schema {0} is listed twice")]
     Twice(Urn),
     /// The main schema defines an attribute that every resource has.
-    #[error("attribute {attribute} of {schema} shadows the one that every resource has; rename it")]
+    #[error("attribute {attribute} of {schema} hides the common attribute of that name; rename it")]
     Shadowed {
         /// The attribute.
         attribute: AttrName,
@@ -209,29 +209,29 @@ mod tests {
             let mut document = ResourceType::user().to_json();
             document[change.0] = change.1;
             let found = ResourceType::from_json(&document).unwrap_err().to_string();
-            assert_eq!(found, format!("resource type document, {message}"));
+            assert_eq!(found, format!("invalid resource type document: {message}"));
         }
-        check(("name", json!(null)), "the document: `name` is missing");
-        check(("name", json!(" ")), "the document: `name` is empty");
-        check(("name", json!(4)), "the document: `name` is not a text");
-        let endpoint = "the document: `endpoint` is not a path below the base URL, such as /Users";
+        check(("name", json!(null)), "`name` is missing");
+        check(("name", json!(" ")), "`name` is empty");
+        check(("name", json!(4)), "`name` must be a text");
+        let endpoint = "`endpoint` must be a path below the base URL, such as /Users";
         for bad in ["Users", "/", "/Us ers", "/a//b", "/Users?x"] {
             check(("endpoint", json!(bad)), endpoint);
         }
-        check(
-            ("schema", json!("User")),
-            "the document: `schema`: \"User\" is not a URN of the form urn:namespace:name",
-        );
-        check(("schemaExtensions", json!({})), "the document: `schemaExtensions` is not an array");
-        check(("schemaExtensions", json!([7])), "schemaExtensions[0]: not an object");
+        check(("schema", json!("User")), "`schema`: invalid URN `User`: expected urn:namespace:name");
+        check(("schemaExtensions", json!({})), "`schemaExtensions` must be an array");
+        check(("schemaExtensions", json!([7])), "schemaExtensions[0]: expected an object");
         let twice = json!([{"schema": EXTRA}, {"schema": EXTRA.to_uppercase()}]);
-        let message = format!("schemaExtensions[1]: {} is an extension twice", EXTRA.to_uppercase());
+        let message = format!("schemaExtensions[1]: extension {} is listed twice", EXTRA.to_uppercase());
         check(("schemaExtensions", twice), &message);
         let main = json!([{"schema": USER_URN, "required": true}]);
-        check(("schemaExtensions", main), "schemaExtensions[0]: `schema` is the main schema of the type");
+        check(
+            ("schemaExtensions", main),
+            "schemaExtensions[0]: `schema` must differ from the main schema of the type",
+        );
         let word = json!([{"schema": EXTRA, "required": "yes"}]);
-        check(("schemaExtensions", word), "schemaExtensions[0]: `required` is not a boolean");
-        check(("endpont", json!("/Users")), "the document: unknown member `endpont`");
+        check(("schemaExtensions", word), "schemaExtensions[0]: `required` must be a boolean");
+        check(("endpont", json!("/Users")), "unknown member `endpont`");
         let word = json!([{"schema": EXTRA, "requird": true}]);
         check(("schemaExtensions", word), "schemaExtensions[0]: unknown member `requird`");
     }
@@ -241,22 +241,22 @@ mod tests {
         #[track_caller]
         fn check(kind: &ResourceType, schemas: &[Schema], message: &str) {
             let found = kind.schema_set(schemas).unwrap_err().to_string();
-            assert_eq!(found, format!("resource type Device: {message}"));
+            assert_eq!(found, format!("invalid resource type `Device`: {message}"));
         }
         let own = schema(DEVICE, "serial");
-        check(&device(&[]), &[], "there is no schema urn:example:device; give its document too");
+        check(&device(&[]), &[], "unknown schema urn:example:device; give its document too");
         check(
             &device(&[(EXTRA, false)]),
             std::slice::from_ref(&own),
-            "there is no schema urn:example:extra:1.0; give its document too",
+            "unknown schema urn:example:extra:1.0; give its document too",
         );
         let twice = device(&[(EXTRA, false), (EXTRA, true)]);
-        check(&twice, &[own.clone(), schema(EXTRA, "x")], "schema urn:example:extra:1.0 is named twice");
-        check(&device(&[(DEVICE, false)]), &[own], "schema urn:example:device is named twice");
+        check(&twice, &[own.clone(), schema(EXTRA, "x")], "schema urn:example:extra:1.0 is listed twice");
+        check(&device(&[(DEVICE, false)]), &[own], "schema urn:example:device is listed twice");
         check(
             &device(&[]),
             &[schema(DEVICE, "ExternalID")],
-            "attribute ExternalID of urn:example:device shadows the one that every resource has; rename it",
+            "attribute ExternalID of urn:example:device hides the common attribute of that name; rename it",
         );
     }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Attribute, AttributeType, Schema, common::COMMON, discovery, group, user};
 use crate::{
-    filter::{AttrFacts, AttrInfo},
+    filter::{AttrFacts, AttrInfo, TextKind},
     name::Urn,
     path::AttrPath,
 };
@@ -166,8 +166,11 @@ impl SchemaSet {
 fn facts_of<'a>(found: AttributeLocation<'a>, compared: &Attribute) -> AttrFacts<'a> {
     AttrFacts {
         case_exact: compared.case_exact,
-        date_time: compared.kind == AttributeType::DateTime,
-        user_name: found.extension.is_none() && compared.is_user_name(),
+        text: match compared.kind {
+            AttributeType::DateTime => TextKind::DateTime,
+            _ if found.extension.is_none() && compared.is_user_name() => TextKind::UserName,
+            _ => TextKind::Plain,
+        },
         extension: found.extension.map(Schema::id),
     }
 }

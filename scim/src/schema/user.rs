@@ -78,7 +78,7 @@ pub(super) fn user() -> Schema {
     Schema::new(Urn::literal(USER_URN), "User", "A user account.", attributes)
 }
 
-/// A multi-valued attribute with the sub-attributes of RFC 7643 §2.4.
+/// Returns a multi-valued attribute with the sub-attributes of RFC 7643 §2.4.
 fn plural(name: &str, description: &str, value: Attribute, types: &[&str]) -> Attribute {
     let subs = vec![
         value,

@@ -1,4 +1,4 @@
-//! What clients write that the RFC does not: taken, and refused.
+//! Dialects: each is accepted if it is in the set, and refused otherwise.
 
 use scim::{
     filter::Filter,
@@ -21,7 +21,7 @@ fn message(operations: Value) -> Value {
     json!({"schemas": [PATCH_URN], "Operations": operations})
 }
 
-/// What comes of a body, which dialects it met, or the keyword and the message of its refusal.
+/// Returns the patched resource with the used dialects, or the keyword and the message of the error.
 fn run(body: &Value, resource: Value, dialects: Dialects) -> Result<(Value, Vec<Dialect>), String> {
     let schemas = if resource.get("displayName").is_some() { SchemaSet::group() } else { SchemaSet::user() };
     let told = |e: scim::patch::PatchError| format!("{} {e}", e.scim_type());
@@ -31,7 +31,7 @@ fn run(body: &Value, resource: Value, dialects: Dialects) -> Result<(Value, Vec<
     Ok((patched, met))
 }
 
-/// Taken when all are; taken when it alone is; refused when it alone is not, and when none is.
+/// Asserts that a body is accepted if all dialects or this one alone are, and refused without this one.
 #[track_caller]
 fn check(dialect: Dialect, body: Value, resource: Value, expected: (&str, Value), refusal: &str) {
     let (pointer, value) = expected;
@@ -352,7 +352,7 @@ fn password_and_schemas_can_be_patched() {
     assert_eq!(write("schemas", json!([USER_URN, ENTERPRISE_URN])).unwrap(), user());
 }
 
-/// A type with an extension that must be there, whose URN does not end in a name.
+/// Returns schemas with a required extension whose URN does not end in a name.
 fn device() -> SchemaSet {
     let core = json!({"id": "urn:example:device", "attributes": [
         {"name": "made", "type": "complex", "subAttributes": [{"name": "place", "mutability": "immutable"}]}]});

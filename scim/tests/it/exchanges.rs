@@ -1,5 +1,4 @@
-//! Fixtures that show a request and its answer: is each message what its kind must be, and do the
-//! two agree?
+//! Fixtures with a request and its response: each message has the form of its kind, and the two agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +15,7 @@ use scim::validate::{ProblemKind, validate};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A request and its answer.
+/// A request and its response.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exchange {
@@ -49,7 +48,7 @@ struct Query {
     count: Option<u64>,
 }
 
-/// A list in the query is one text with commas, in a body an array.
+/// A list of names: one text with commas in a query, an array in a body.
 #[derive(Deserialize, Clone)]
 #[serde(from = "Value")]
 struct Names(Vec<AttrPath>);
@@ -73,7 +72,7 @@ struct Response {
     body: Option<Value>,
 }
 
-/// The kind of message a body is: the first of its schemas.
+/// Returns the kind of the message: the first of its schemas.
 fn kind(body: &Value) -> &str {
     body["schemas"][0].as_str().unwrap()
 }
@@ -136,7 +135,7 @@ fn check_patch(body: &Value) {
     assert_eq!(request.to_json(), *body);
 }
 
-/// The error body is exactly what this crate makes of its status, keyword and detail.
+/// Asserts that the error body equals the one that this crate builds of its status, keyword and detail.
 fn check_error(body: &Value, status: u16, request: &Request) {
     assert!(status >= 400);
     let keyword = body["scimType"].as_str();
@@ -149,7 +148,7 @@ fn check_error(body: &Value, status: u16, request: &Request) {
     }
 }
 
-/// A resource in an answer that holds no more than was asked for.
+/// Asserts that a resource in a response has no attribute beyond the requested ones.
 fn check_resource(resource: &Value, wanted: Option<&Names>) {
     let schemas = schemas_of(resource);
     let problems = validate(resource, schemas).err().unwrap_or_default();
@@ -203,7 +202,7 @@ fn check_list(body: &Value, query: &Query) {
     }
 }
 
-/// The answer to a request on one resource: what was sent is there, and the headers say the same.
+/// Asserts that the response to a request on one resource has the sent values, and that its headers agree.
 fn check_answer(request: &Request, response: &Response, answer: &Value) {
     check_resource(answer, request.query.attributes.as_ref());
     for path in request.query.excluded_attributes.iter().flat_map(|names| &names.0) {
@@ -262,7 +261,7 @@ fn check_bulk_request(body: &Value) {
     assert!(referred.is_subset(&made), "{referred:?} of {made:?}");
 }
 
-/// The temporary ids that a document refers to.
+/// Collects the temporary ids that a document refers to.
 fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
     match value {
         Value::String(text) => found.extend(text.strip_prefix("bulkId:")),

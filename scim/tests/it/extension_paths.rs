@@ -1,4 +1,4 @@
-//! The URN of an extension as a path of PATCH, whatever form it has.
+//! The URN of an extension as a path of PATCH, in every form.
 
 use scim::{
     patch::{PatchRequest, apply},

@@ -1,4 +1,4 @@
-//! Parsing and evaluating filters, form by form.
+//! Parsing and evaluation of filters, one form at a time.
 
 use scim::filter::{Filter, MAX_DEPTH, MAX_TERMS};
 use scim::parse_error::ParseError;

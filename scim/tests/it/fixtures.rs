@@ -1,7 +1,6 @@
 //! Every file of `fixtures/rfc/`: each example of RFC 7643 §8 and RFC 7644 §3, with data of our own.
 //!
-//! A file says what kind of example it is; one of no known kind, or with a member that nobody
-//! reads, fails.
+//! A file names the kind of its example. An unknown kind fails, and so does a member that no check reads.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -114,7 +113,7 @@ fn run_resource(resource: &Value, schemas: &SchemaSet) {
     assert_eq!(diff(resource, resource, schemas), Vec::new());
 }
 
-/// The same document with its member names in capitals.
+/// Returns the document with its member names in capitals.
 fn shouted(value: &Value) -> Value {
     match value {
         Value::Object(members) => {

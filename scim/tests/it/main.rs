@@ -1,4 +1,4 @@
-//! The one integration binary of the crate.
+//! The integration tests of the crate, in one binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 #![expect(clippy::needless_pass_by_value, reason = "checks are called with json!")]

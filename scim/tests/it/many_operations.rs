@@ -7,7 +7,7 @@ use scim::{
 };
 use serde_json::{Value, json};
 
-/// As many operations on as many values that a look at each value for each operation is refused.
+/// The number of operations and of values for which one search per operation exceeds the limit.
 const VALUES: usize = 6000;
 const OPERATIONS: usize = 500;
 
@@ -98,7 +98,7 @@ fn work_beyond_the_limit_is_too_many() {
     );
 }
 
-/// Values that have no `value` are told apart by all that they say.
+/// Values without a `value` are identified by all sub-attributes.
 #[test]
 fn values_without_value_are_added_and_removed_by_all_sub_attributes() {
     const MANY: usize = 4000;
@@ -162,7 +162,7 @@ fn many_additions_to_a_sub_attribute_stay_below_the_work_limit() {
         let expected: Vec<String> =
             (0..MANY).filter(|n| *n >= 2000 || n % 2 == 1).map(|n| n.to_string()).collect();
         assert_eq!(list(&removed), expected, "{path}");
-        // What is known of the values is forgotten where they change otherwise.
+        // The indexes of the values are dropped if the values change otherwise.
         let mixed = applied(vec![
             json!({"op": "add", "path": path, "value": ["x"]}),
             json!({"op": "remove", "path": path, "value": ["0", "x"]}),

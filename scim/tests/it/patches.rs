@@ -446,8 +446,8 @@ fn group_members_are_patched() {
     );
 }
 
-/// A type of our own, with what users and groups have not: attributes that are immutable, required
-/// below the top, numbers, dates, and several values that are not complex.
+/// Returns schemas with characteristics that users and groups lack: immutable attributes, required sub-attributes, numbers,
+/// dates, and multi-valued attributes that are not complex.
 fn badges() -> SchemaSet {
     let plain = |name: &str, kind: &str| json!({"name": name, "type": kind});
     let mut serial = plain("serial", "string");

@@ -1,9 +1,9 @@
-//! What holds for every input.
+//! Properties that hold for every input.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use scim::filter::{AttrInfo, CompareOp, Filter, Literal, PatchPath};
 use scim::parse_error::ParseError;
-use scim::patch::{PatchKind, PatchOp, PatchRequest, apply, diff};
+use scim::patch::{PatchOp, PatchRequest, apply, diff};
 use scim::path::AttrPath;
 use scim::schema::{ENTERPRISE_URN, SchemaSet, USER_URN};
 use scim::validate::validate;
@@ -78,7 +78,7 @@ fn filter() -> impl Strategy<Value = Filter> {
     logic(prop_oneof![3 => comparison(), 1 => value_path].boxed())
 }
 
-/// Tokens in any order: closer to filters than arbitrary text.
+/// Generates tokens in any order, which are closer to filters than arbitrary text.
 fn soup() -> impl Strategy<Value = String> {
     let tokens = vec![
         "userName",
@@ -157,7 +157,7 @@ fn elements() -> impl Strategy<Value = Option<Value>> {
     })
 }
 
-/// A valid user in canonical form.
+/// Generates a valid user in canonical form.
 fn user() -> impl Strategy<Value = Value> {
     let person = (text(), text(), text()).prop_map(|(given, family, middle)| {
         object(vec![("givenName", given), ("familyName", family), ("middleName", middle)])
@@ -219,9 +219,13 @@ fn operation() -> impl Strategy<Value = PatchOp> {
         1 => value(),
         2 => Just(json!({"department": "a", "givenName": null, "primary": true})),
     ];
-    let kind = select(vec![PatchKind::Add, PatchKind::Remove, PatchKind::Replace]);
-    (kind, option::weighted(0.9, select(paths)), option::weighted(0.9, value))
-        .prop_map(|(op, path, value)| PatchOp { op, path, value })
+    let path = select(paths);
+    let some_path = option::weighted(0.9, path.clone());
+    let add = (some_path.clone(), value.clone()).prop_map(|(path, value)| PatchOp::Add { path, value });
+    let remove = (path, option::weighted(0.9, value.clone()));
+    let remove = remove.prop_map(|(path, value)| PatchOp::Remove { path, value });
+    let replace = (some_path, value).prop_map(|(path, value)| PatchOp::Replace { path, value });
+    prop_oneof![add, remove, replace]
 }
 
 fn check_error(text: &str, error: &ParseError) {
@@ -315,14 +319,14 @@ proptest! {
     #[test]
     fn repeated_add_has_no_effect(user in user(), value in element()) {
         let path: PatchPath = "emails".parse().unwrap();
-        let add = PatchOp { op: PatchKind::Add, path: Some(path), value: value.or(Some(json!({"value": "a"}))) };
+        let add = PatchOp::Add { path: Some(path), value: value.unwrap_or_else(|| json!({"value": "a"})) };
         let once = apply(&user, &PatchRequest::new(vec![add.clone()]), SchemaSet::user());
         let twice = apply(&user, &PatchRequest::new(vec![add.clone(), add]), SchemaSet::user());
         prop_assert_eq!(once, twice);
     }
 }
 
-/// Operations on two attributes with several values, of few texts, so that they meet each other.
+/// Generates operations on two multi-valued attributes, with few texts so that the operations meet the same values.
 fn list_operation() -> impl Strategy<Value = Value> {
     let attribute = || select(vec!["emails", "phoneNumbers"]);
     let value = || {
@@ -360,7 +364,7 @@ fn list_operation() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
 
-    /// What is remembered from one operation to the next changes nothing.
+    /// The indexes that operations leave to later ones do not change the result.
     #[test]
     fn operations_at_once_equal_operations_one_by_one(operations in vec(list_operation(), 1..120)) {
         let run = |user: &Value, operations: &[Value]| {

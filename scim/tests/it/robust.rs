@@ -1,4 +1,4 @@
-//! No input makes anything here panic or take long, and short cuts say what the long way says.
+//! No input makes the crate panic or take long, and fast paths agree with the general ones.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use scim::filter::{CompareOp, Filter, FilterOperator, Literal, PatchPath, simple_eq};
@@ -10,7 +10,7 @@ use scim::sort::{SortBy, SortKey, SortOrder};
 use scim::validate::{ValidateOptions, canonicalise, check_immutable, validate_with};
 use serde_json::{Map, Value, json};
 
-/// Words that mean something somewhere, and ones that don't.
+/// Words with a meaning in some place, and words without any.
 fn word() -> impl Strategy<Value = String> {
     let words = vec![
         "op",
@@ -66,7 +66,7 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Bodies that get past the envelope, so that what is inside is looked at.
+/// Bodies with a valid envelope, so that their content is examined.
 fn body() -> impl Strategy<Value = Value> {
     let op = select(vec![json!("add"), json!("Remove"), json!("replace"), json!("move"), json!(1)]);
     let operation =
@@ -262,7 +262,7 @@ proptest! {
     }
 }
 
-/// Inputs of 100 KB that a quadratic reader would take minutes for: this test would not end.
+/// Inputs of 100 KB, for which a quadratic parser would take minutes.
 #[test]
 fn long_input_takes_linear_time() {
     const LONG: usize = 100_000;

@@ -53,7 +53,7 @@ static THINGS: LazyLock<SchemaSet> = LazyLock::new(|| {
     ResourceType::from_json(&resource_type).unwrap().schema_set(&schemas).unwrap()
 });
 
-/// A value of any type.
+/// Generates a value of any type.
 fn any_value() -> impl Strategy<Value = Value> {
     let pool = [
         json!(null),
@@ -78,7 +78,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     select(pool.to_vec())
 }
 
-/// A single value of an attribute, from its definition in a schema document.
+/// Generates a single value of an attribute from its definition in a schema document.
 fn single_value(attribute: &Value) -> BoxedStrategy<Value> {
     match attribute["type"].as_str().unwrap() {
         "boolean" => any::<bool>().prop_map(Value::from).boxed(),
@@ -100,7 +100,7 @@ fn single_value(attribute: &Value) -> BoxedStrategy<Value> {
     }
 }
 
-/// What a body has for an attribute: mostly what fits.
+/// Generates the value of an attribute in a body, mostly a valid one.
 fn value(attribute: &Value) -> BoxedStrategy<Value> {
     let single = single_value(attribute);
     let fitting = if attribute["multiValued"] == true {
@@ -112,7 +112,7 @@ fn value(attribute: &Value) -> BoxedStrategy<Value> {
     prop_oneof![40 => fitting, 1 => any_value()].boxed()
 }
 
-/// The members of an object, from the definitions of its attributes.
+/// Generates the members of an object from the definitions of its attributes.
 fn members(attributes: &[Value]) -> BoxedStrategy<Map<String, Value>> {
     let member = |attribute: &Value| {
         let name = attribute["name"].as_str().unwrap().to_owned();
@@ -132,7 +132,7 @@ fn members(attributes: &[Value]) -> BoxedStrategy<Map<String, Value>> {
         .boxed()
 }
 
-/// A body with attributes of the main schema and the extensions.
+/// Generates a body with attributes of the main schema and the extensions.
 fn body(schemas: &SchemaSet) -> BoxedStrategy<Value> {
     let attributes = |schema: &Schema| schema.to_json()["attributes"].as_array().unwrap().clone();
     let urn = |schema: &Schema| schema.id().to_string();
@@ -159,7 +159,7 @@ fn body(schemas: &SchemaSet) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-/// The decoded resource as a server stores it.
+/// Returns the decoded resource as a server stores it.
 fn stored(decoded: &DecodedResource, schemas: &SchemaSet) -> Value {
     let text = format!("{{{}}}", std::str::from_utf8(&decoded.members).unwrap());
     let mut stored: Value = serde_json::from_str(&text).unwrap();

@@ -12,9 +12,10 @@ pub(super) type Literal = (String, Option<Value>);
 pub(super) fn take_out(request: &mut PatchRequest) -> Vec<Literal> {
     let mut literal = Vec::new();
     request.operations.retain_mut(|operation| {
-        match (&operation.path, &mut operation.value) {
+        let kind = operation.kind();
+        match operation.parts_mut() {
             (Some(path), value) if is_dotted(path) => {
-                let value = value.take().filter(|_| operation.op != PatchKind::Remove);
+                let value = value.filter(|_| kind != PatchKind::Remove).map(Value::take);
                 literal.push((path.to_string(), value));
                 return false;
             }
@@ -76,6 +77,6 @@ mod tests {
             json!({"title": "old", "name.givenName": "Ida", "name.familyName": "L", "name.middleName": "M"});
         assert_eq!(Value::Object(tree), expected);
         assert_eq!(request.operations.len(), 3);
-        assert_eq!(request.operations[2].value, Some(json!({"title": "t"})));
+        assert_eq!(request.operations[2].value(), Some(&json!({"title": "t"})));
     }
 }

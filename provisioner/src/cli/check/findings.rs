@@ -1,14 +1,15 @@
-//! What is wrong with the users of a source, as far as it shows without a target: the file, its columns, and who cannot
-//! be mapped.
+//! Problems with the users of a source that show without a target: the file, its columns, and users that cannot be
+//! mapped.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::super::confirmation::{way_out, with_options};
 use super::super::output::Output;
 use crate::config::Config;
-use crate::engine::refusals;
+use crate::engine::{Refusal, refusals};
 use crate::rule::Rule;
 use crate::source::{AttributeKind, Case, Inspection, SourceConfig, SourceUser};
 use crate::state::store::Loaded;
@@ -27,7 +28,7 @@ pub(super) struct Finding {
     rule: Option<String>,
     message: String,
     help: Option<String>,
-    /// How often it is so.
+    /// The number of occurrences.
     count: usize,
     users: Vec<Named>,
 }
@@ -41,14 +42,14 @@ struct Named {
     line: usize,
 }
 
-/// Everything that is wrong with the file itself.
+/// Returns every problem of the source file.
 pub(super) fn of_source(inspection: &Inspection) -> Vec<Finding> {
     let told = inspection.problems.len().min(TOLD);
     let mut findings: Vec<Finding> = inspection
         .problems
         .iter()
         .take(TOLD)
-        .map(|problem| Finding::of_source(problem.to_string(), Some(problem.way_out()), 1))
+        .map(|problem| Finding::of_source(problem.to_string(), Some(&way_out(problem)), 1))
         .collect();
     if inspection.count > told {
         let more = inspection.count - told;
@@ -57,7 +58,7 @@ pub(super) fn of_source(inspection: &Inspection) -> Vec<Finding> {
     findings
 }
 
-/// Every mapping and expression that fails for a user, by rule and kind of failure.
+/// Returns every mapping and expression that fails for a user, by rule and kind of failure.
 pub(super) fn of_mappings(config: &Config, users: &[SourceUser]) -> Vec<Finding> {
     let mut found: BTreeMap<(usize, String), Finding> = BTreeMap::new();
     for user in users {
@@ -82,17 +83,17 @@ fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<(usize, &'a Rule)>
     config.rules.iter().enumerate().find(|(_, rule)| rule.enabled && rule.matches(user))
 }
 
-/// What `sync` would refuse, as the state has it; `empty` are the rules that match no user.
+/// Returns the refusals by `sync` that follow from the state; `empty` are the rules that match no user.
 pub(super) fn of_refusals(
     config: &Config,
     users: &[SourceUser],
     stored: &Loaded,
     empty: &[&Rule],
 ) -> Vec<Finding> {
-    let refused = |message| Finding {
+    let refused = |refusal: Refusal| Finding {
         kind: "refused",
         rule: None,
-        message: format!("sync would refuse this: {message}"),
+        message: format!("sync would refuse this: {}", with_options(&refusal.message, &refusal.confirmation)),
         help: None,
         count: 1,
         users: Vec::new(),
@@ -100,7 +101,7 @@ pub(super) fn of_refusals(
     refusals(config, users, stored, empty).into_iter().map(refused).collect()
 }
 
-/// A note for each of these rules, which match no user.
+/// Returns a note for each of these rules, which match no user.
 pub(super) fn of_empty_rules(rules: &[&Rule]) -> Vec<Finding> {
     const HELP: &str = "look for the values that its filter compares with in the source, or try another one with \
                         `provisioner filter try`";
@@ -115,7 +116,7 @@ pub(super) fn of_empty_rules(rules: &[&Rule]) -> Vec<Finding> {
     rules.iter().map(note).collect()
 }
 
-/// The users who are in scope of an enabled rule.
+/// Returns the number of users in scope of an enabled rule.
 pub(super) fn in_scope(config: &Config, users: &[SourceUser]) -> usize {
     users.iter().filter(|user| owner(config, user).is_some()).count()
 }
@@ -158,7 +159,7 @@ pub(super) fn of_attributes(source: &SourceConfig, inspection: &Inspection) -> V
     notes
 }
 
-/// What makes an attribute of an environment's own known.
+/// The way out for an attribute that the environment defines itself.
 const DECLARE: &str = "declare it with custom-attributes under [source]";
 
 /// A member that nothing reads.
@@ -168,7 +169,7 @@ struct Unknown {
     is_literal: bool,
 }
 
-/// A member whose name is a dotted path.
+/// Returns the finding for a member whose name is a dotted path.
 fn of_literal(path: &str) -> Finding {
     let outer = path.split('.').next().unwrap_or(path);
     Finding {
@@ -183,7 +184,8 @@ fn of_literal(path: &str) -> Finding {
     }
 }
 
-/// The dotted paths below `prefix` that lead to no attribute. What PingOne's API adds to a user for its own use is passed over.
+/// Returns the dotted paths below `prefix` that lead to no attribute, except those that PingOne's API adds for its own
+/// use.
 fn unknown(source: &SourceConfig, prefix: &str, value: &Value) -> Vec<Unknown> {
     let Value::Object(members) = value else { return Vec::new() };
     let mut paths = Vec::new();
@@ -209,7 +211,7 @@ pub(super) fn show_notes(notes: &[Finding], source: &SourceConfig) {
     }
 }
 
-/// Shows what is wrong on stderr.
+/// Prints the finding to stderr.
 pub(super) fn show(findings: &[Finding], source: &SourceConfig) {
     for finding in findings {
         Output::error(&finding.text(source));
@@ -229,7 +231,7 @@ impl Finding {
         }
     }
 
-    /// The message with the users and the way out, for a person.
+    /// Returns the message with the users and the way out, for a person.
     fn text(&self, source: &SourceConfig) -> String {
         let mut text = self.message.clone();
         if !self.users.is_empty() {

@@ -4,10 +4,10 @@ use std::io::{self, BufRead, Write as _};
 
 use crate::cli::output::Output;
 
-/// Why a question has no answer.
+/// A question without an answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PromptError {
-    #[error("the answers ended at \"{0}\"")]
+    #[error("failed to read an answer: the input ended at \"{0}\"")]
     Ended(String),
     #[error("failed to read an answer")]
     Unreadable(#[from] io::Error),
@@ -25,7 +25,7 @@ impl<R: BufRead> Prompt<R> {
         Self { answers, hidden }
     }
 
-    /// A text; an empty answer stands for `default`, and is asked again without one.
+    /// Asks for a text. An empty answer stands for `default`; without a default the question is repeated.
     pub(super) fn text(&mut self, question: &str, default: Option<&str>) -> Result<String, PromptError> {
         let shown = match default {
             Some("") | None => format!("{question}: "),
@@ -56,7 +56,7 @@ impl<R: BufRead> Prompt<R> {
         }
     }
 
-    /// One of `choices`, the first by default.
+    /// Asks for one of `choices`; an empty answer stands for the first.
     pub(super) fn one_of<'a>(&mut self, question: &str, choices: &[&'a str]) -> Result<&'a str, PromptError> {
         let listed = choices.join(" or ");
         loop {
@@ -69,7 +69,7 @@ impl<R: BufRead> Prompt<R> {
         }
     }
 
-    /// A secret, which does not show on a terminal.
+    /// Asks for a secret, which a terminal does not show.
     pub(super) fn secret(&mut self, question: &str) -> Result<String, PromptError> {
         loop {
             let answer = if self.hidden {

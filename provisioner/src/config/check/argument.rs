@@ -1,4 +1,4 @@
-//! What a person tries on the command line: checked as it would be in the file, and told as the argument that it is.
+//! Arguments of the command line that are checked as they would be in the file, and reported as arguments.
 
 use std::path::Path;
 
@@ -12,27 +12,27 @@ use crate::source::Attributes;
 
 /// An argument that would be a text of the file.
 pub(crate) struct Argument<'a> {
-    /// The name by which it is told.
+    /// The name in messages.
     pub(crate) name: &'static str,
     pub(crate) text: &'a str,
 }
 
 impl<'a> Argument<'a> {
-    /// The filter that it is, over users with these attributes.
+    /// Parses the argument as a filter over users with these attributes.
     pub(crate) fn filter(&self, attributes: &Attributes) -> Result<Filter, ConfigError> {
         let (mut checker, raw) = self.begin(attributes);
         let filter = checker.filter(&raw);
         self.end(filter, checker)
     }
 
-    /// The mapping that maps the source attribute that it is to `target`.
+    /// Returns a mapping of the argument, a source attribute, to `target`.
     pub(crate) fn mapped(&self, target: &Self, attributes: &Attributes) -> Result<Mapping, ConfigError> {
         let (mut checker, raw) = self.begin(attributes);
         let origin = checker.attribute(&raw);
         Ok(mapping(self.end(origin, checker)?, target.target()?))
     }
 
-    /// The mapping that computes `target` by the expression that it is.
+    /// Returns a mapping that computes `target` by the argument, an expression.
     pub(crate) fn computed(&self, target: &Self, attributes: &Attributes) -> Result<Mapping, ConfigError> {
         let (mut checker, raw) = self.begin(attributes);
         let origin = checker.expression(&raw);
@@ -66,7 +66,7 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// A mapping with this line, and one for the user name without which there is none.
+/// Returns a mapping with this line and one for the user name, which every mapping needs.
 fn mapping(origin: Origin, (target, kind): (TargetPath, Kind)) -> Mapping {
     let user_name = TargetPath::user_name();
     let mut entries = Vec::new();

@@ -10,7 +10,7 @@ use crate::mapping::Expression;
 use crate::source::{AttributeKind, Attributes, Case};
 
 impl Checker<'_> {
-    /// The attributes that filters and mappings may name: PingOne's, and those declared here.
+    /// Returns the attributes that filters and mappings may name: PingOne's, and the declared ones.
     pub(super) fn declared(&mut self, raw: Vec<Spanned<String>>) -> Attributes {
         let mut custom = Vec::new();
         for name in raw {
@@ -27,7 +27,7 @@ impl Checker<'_> {
         Attributes::with_custom(custom)
     }
 
-    /// Reports what the filter names and no user has, and comparisons that never hold.
+    /// Reports attributes in a filter that no user has, and comparisons that never hold.
     pub(super) fn filter_attributes(&mut self, raw: &Spanned<String>, filter: &Filter) {
         for part in filter.parts() {
             let Some(path) = part.path else { continue };
@@ -62,7 +62,7 @@ impl Checker<'_> {
         false
     }
 
-    /// Reports what an expression reads and no user has.
+    /// Reports attributes in an expression that no user has.
     pub(super) fn expression_attributes(&mut self, raw: &Spanned<String>, expression: &Expression) {
         for path in expression.attributes() {
             if self.attributes.place(&path, Case::Exact).is_none() {
@@ -104,7 +104,7 @@ impl Checker<'_> {
         );
     }
 
-    /// The place in the file of a place in the text, or of the whole text.
+    /// Returns the place in the file of a place in the text, or of the whole text.
     fn within(&self, raw: &Spanned<String>, span: Option<Range<usize>>) -> Range<usize> {
         span.map_or_else(|| raw.span(), |span| self.place(raw, span))
     }
@@ -120,7 +120,7 @@ pub(super) fn is_path(path: &str) -> bool {
     path.split('.').all(|name| !name.trim().is_empty()) && !path.contains(char::is_whitespace)
 }
 
-/// Where `path` stands by itself in `text`; of a path that is written otherwise, its last name.
+/// Returns the place of `path` as a whole word in `text`, or that of its last name if the path is spelled otherwise.
 fn find(text: &str, path: &str, ignoring_case: bool) -> Option<Range<usize>> {
     let part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '$');
     let (text, path) = if ignoring_case {

@@ -140,7 +140,7 @@ impl Checker<'_> {
         Some(user)
     }
 
-    /// A credential that belongs to the other profile.
+    /// Reports a credential that belongs to the other profile.
     fn foreign(&mut self, option: &str, span: Option<Range<usize>>, profile: &str) {
         if span.is_some() {
             let other = if profile == "basic-auth" { "bearer-token" } else { "basic-auth" };
@@ -168,14 +168,14 @@ impl Checker<'_> {
             return None;
         };
         let span = raw.span();
-        // A reference with an unknown key in it was told already.
+        // A reference with an unknown key was reported already.
         let is_told =
             self.left_out.iter().any(|key| span.start <= key.span.start && key.span.end <= span.end);
         if is_told {
             return None;
         }
         match look_up(raw.into_inner(), option, self.folder, self.env) {
-            // A token goes into a header as it is; a password is encoded first.
+            // A token is sent in a header as it is; a password is encoded first.
             Ok(token)
                 if option == "oauth-access-token" && !token.bytes().all(|byte| byte.is_ascii_graphic()) =>
             {
@@ -306,7 +306,7 @@ impl Checker<'_> {
         Some(raw.into_inner().0)
     }
 
-    /// A number within bounds; the least bound is as small as it looks.
+    /// Reads a number within inclusive bounds.
     fn number<T>(&mut self, option: &str, raw: Option<Spanned<i64>>, least: i64, most: T) -> Option<T>
     where
         T: Copy + TryFrom<i64> + PartialOrd + std::fmt::Display,

@@ -14,7 +14,7 @@ use crate::mapping::{Entry, Expression, Mapping, Origin, TargetPath, resolve};
 use crate::rule::Rule;
 
 impl Checker<'_> {
-    /// The rules; `no_external_id` is where the options turn `externalId` off.
+    /// Reads the rules; `no_external_id` is the place where the options turn `externalId` off.
     pub(super) fn rules(
         &mut self,
         raw: Vec<Spanned<RawRule>>,

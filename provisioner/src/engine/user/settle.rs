@@ -16,7 +16,7 @@ use crate::state::{LastReported, LinkState, Record, StateChange, Withdrawal, Wit
 use crate::target::Halt;
 
 impl TaskRun<'_> {
-    /// Ends the user's way; `again` is what is tried once more if the like of it works for others.
+    /// Settles the user; `again` is the task that is tried once more if such writes work for others.
     pub(crate) async fn finish(
         mut self,
         owned: Option<&OwnedTask>,
@@ -29,7 +29,8 @@ impl TaskRun<'_> {
         })
     }
 
-    /// The task that does `step` once more, with all parts but those that were refused for want of support; `None` if none was.
+    /// Returns the task that tries `step` once more, with all parts but those refused for want of support, or `None` if
+    /// none was refused.
     pub(crate) fn second_try(&self, step: impl FnOnce() -> TaskStep) -> Option<Task> {
         let parts: Vec<OutcomePart> =
             self.task.parts.iter().filter(|part| !is_unsupported(part)).cloned().collect();
@@ -46,7 +47,7 @@ impl TaskRun<'_> {
         })
     }
 
-    /// What is left to write of what was refused for want of support.
+    /// Returns the writes that were refused for want of support.
     pub(super) fn refused(&self, owned: &OwnedTask) -> OwnedTask {
         let is_refused =
             |of: Operation| self.task.parts.iter().any(|part| is_unsupported(part) && part.operation == of);
@@ -143,8 +144,8 @@ impl TaskRun<'_> {
         Ok(line)
     }
 
-    /// What the delete guard has to count of a user that is through; `removed` says that a Remove Action would have been
-    /// carried out. A disable that deleted the account took it away all the same.
+    /// Returns what the delete guard counts of a settled user; `removed` tells whether a Remove Action was carried out. A
+    /// Disable that deleted the account counts too.
     fn withdrawal(&self, removed: bool) -> Option<Withdrawal> {
         let disabled = self.task.parts.iter().skip(self.task.told).any(|part| {
             part.operation == Operation::Disable
@@ -166,13 +167,13 @@ fn is_unsupported(part: &OutcomePart) -> bool {
         && matches!(part.reason, Reason::PartialUpdateUnsupported | Reason::DeleteUnsupported)
 }
 
-/// The detail of a line, and who else has the user's name.
+/// Returns the detail of a line, with the other users of the same name.
 pub(crate) fn with_clash(detail: Option<String>, clash: Option<&str>) -> Option<String> {
     let parts: Vec<String> = detail.into_iter().chain(clash.map(str::to_owned)).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// Digest of the attributes that are still to be written, with their values.
+/// Returns a digest of the attributes that are still to be written, with their values.
 pub(crate) fn to_write(context: &Context, owned: &OwnedTask, record: &Record) -> Option<String> {
     let link = record.link.as_ref()?;
     let clear = context.config.options.clear_missing_attributes;

@@ -1,4 +1,4 @@
-//! One write by one method: the request, and what the account shows afterwards.
+//! One write by one method: the request, and the account after it.
 
 use reqwest::{Method as Verb, StatusCode};
 use serde_json::{Value, json};
@@ -16,9 +16,9 @@ use crate::target::resource::Account;
 use crate::target::response::Response;
 use crate::target::{Halt, Trouble};
 
-/// How a write by one method ended.
+/// The end of a write by one method.
 pub(super) enum Attempt {
-    /// It was answered as done, or seen to have taken effect; with the status of the answer.
+    /// The write was answered as done, or was seen to have taken effect; with the status of the response.
     Judged(Effects, u16),
     /// It was refused, and is not in effect.
     Refused(Trouble, Refusal),
@@ -26,7 +26,7 @@ pub(super) enum Attempt {
     EndedRun(WriteOutcome),
 }
 
-/// What a refusal speaks of.
+/// The subject of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The method is not supported for such a write.
@@ -43,13 +43,13 @@ enum Base {
     Gone(Searched),
 }
 
-/// What the account shows after a write.
+/// The account after a write.
 enum ReadBack {
     Effects(Effects),
     Gone(Searched),
 }
 
-/// Sends `write` by `method`; `verify` has it read back whatever the answer says.
+/// Sends `write` by `method`; `verify` requires a read after it, whatever the response is.
 pub(super) async fn attempt(
     context: &Context,
     write: AccountWrite<'_>,
@@ -65,7 +65,7 @@ pub(super) async fn attempt(
     }
 }
 
-/// The account as it is before a write: what the run has read already, where that is good enough.
+/// Returns the account before a write: the one that the run has read already, if it is fresh enough.
 async fn read_base(context: &Context, write: AccountWrite<'_>, fresh: bool) -> Result<Base, Halt> {
     // A Disable reads again: it did not delete an account that was deleted by others in the meantime.
     if let (Some(account), false, false) = (write.base, fresh, write.disables()) {
@@ -77,12 +77,12 @@ async fn read_base(context: &Context, write: AccountWrite<'_>, fresh: bool) -> R
     })
 }
 
-/// Whether `account` shows what is wanted at `path` already.
+/// Whether `account` has the wanted value at `path` already.
 fn already_shows(account: &Account, path: &TargetPath, write: AccountWrite<'_>) -> bool {
     match write.wanted.get(path) {
         _ if is_never_returned(path) => false,
         Some(wanted) => account.shows(path, wanted) || write.link.shows_form(path, wanted, account),
-        // A value that was written here and has lost what it was selected by is there all the same.
+        // A written value that has lost the sub-attribute that selects it still exists.
         None => account.read(path).is_none() && account.read_moved(path, &write.link.carries).is_none(),
     }
 }
@@ -92,8 +92,8 @@ async fn patch(context: &Context, write: AccountWrite<'_>, verify: bool) -> Resu
     let mut moved_values = MovedValues::default();
     let (mut paths, mut active) = (write.paths.to_vec(), write.active);
     let mut reread = false;
-    // What teaches something, and every disable, is compared with what the account carries now, not with what was sent once. To
-    // remove what nothing selects is answered as done, too.
+    // A write that teaches something, and every Disable, is compared with the present account, not with the values sent
+    // once. A removal of a missing value is answered as done too.
     let clears = |path: &TargetPath| path.selector().is_some() && write.wanted.get(path).is_none();
     let mut looks = verify || write.paths.iter().any(clears);
     loop {
@@ -124,7 +124,8 @@ async fn patch(context: &Context, write: AccountWrite<'_>, verify: bool) -> Resu
             }
             Err(Halt::Stopped) => return Err(Halt::Stopped),
         };
-        // A target may have lost what it was thought to carry: look, and say it in terms of what is there.
+        // A target may have lost a value that it was assumed to carry: read the account, and describe the write by its
+        // present values.
         if scim_type(&response) == Some("noTarget") && !reread {
             reread = true;
             looks = true;
@@ -179,8 +180,8 @@ async fn put(context: &Context, write: AccountWrite<'_>, verify: bool) -> Result
     Ok(Attempt::Refused(trouble, Refusal::Final))
 }
 
-/// What else is wanted: whoever writes attributes by PUT writes all of them, since the whole resource travels anyway; save
-/// what the target is known not to store.
+/// Returns the other paths that a write of attributes by PUT includes, because the whole resource is sent anyway: all
+/// wanted ones, except those that the target is known not to store.
 fn beside(context: &Context, write: AccountWrite<'_>, base: &Account) -> Vec<TargetPath> {
     let learned = context.capabilities.learned();
     let stored = |path: &TargetPath| learned.paths.put.get(path) != Some(&PathSupport::NotStored);
@@ -194,7 +195,7 @@ fn beside(context: &Context, write: AccountWrite<'_>, base: &Account) -> Vec<Tar
         .collect()
 }
 
-/// What an answer means for what was `sent`.
+/// Judges a response to the write that was `sent`.
 async fn judge(
     context: &Context,
     sent: AccountWrite<'_>,
@@ -246,7 +247,7 @@ async fn judge(
     after_error(context, sent, before, trouble, refusal, method).await
 }
 
-/// After an answer that is no success, or none at all: what the account looks like decides, then the error.
+/// Judges a response that is an error, or a missing one: the state of the account decides, then the error.
 async fn after_error(
     context: &Context,
     sent: AccountWrite<'_>,
@@ -255,7 +256,7 @@ async fn after_error(
     refusal: Refusal,
     method: Method,
 ) -> Result<Attempt, Halt> {
-    // What is written beside `active` may be why nothing came of either, as long as the target is there at all.
+    // The attributes written beside `active` may be the cause that neither took effect, as long as the target answers.
     let may_be_of_either = sent.active.is_some()
         && !sent.paths.is_empty()
         && matches!(trouble.reason, Reason::TargetError | Reason::Unreachable);
@@ -279,7 +280,7 @@ async fn after_error(
     }
 }
 
-/// What a write came to that was answered as done, by what a read showed after it.
+/// Judges a write that was answered as done by the account that was read after it.
 fn judge_read_back(sent: AccountWrite<'_>, looked: ReadBack, status: u16) -> Attempt {
     match looked {
         ReadBack::Effects(effects) => Attempt::Judged(effects, status),
@@ -289,8 +290,8 @@ fn judge_read_back(sent: AccountWrite<'_>, looked: ReadBack, status: u16) -> Att
     }
 }
 
-/// What came of a write that was answered as done. An answer that carries the resource is compared with what was sent; where
-/// it shows less, or the write has to be `verified`, the account is read.
+/// Judges a write that was answered as done. A response with the resource is compared with the sent values; if it shows
+/// less, or the write has to be `verified`, the account is read.
 async fn judge_success(
     context: &Context,
     sent: AccountWrite<'_>,
@@ -359,7 +360,7 @@ fn effects(sent: AccountWrite<'_>, before: &AccountValues, account: &Account) ->
     }
 }
 
-/// Reads the account back and compares it with what was written.
+/// Reads the account back and compares it with the written values.
 async fn read_back(
     context: &Context,
     sent: AccountWrite<'_>,
@@ -367,7 +368,7 @@ async fn read_back(
     method: Method,
 ) -> Result<ReadBack, Halt> {
     let read = match context.client.read(sent.account, &sent.keys_after()).await {
-        // Nobody knows whether the write took effect.
+        // The effect of the write is unknown.
         Err(Halt::Failed(trouble)) => return Err(Halt::Failed(Trouble { unsure: true, ..trouble })),
         other => other?,
     };
@@ -380,7 +381,7 @@ async fn read_back(
     Ok(ReadBack::Effects(effects))
 }
 
-/// Whether a 400 may speak of the method and not of a value: some targets answer it to every PATCH.
+/// Whether a 400 may refuse the method and not a value: some targets answer it to every PATCH.
 fn refuses_form(response: &Response) -> bool {
     let of_a_value = ["invalidValue", "uniqueness", "mutability", "sensitive"];
     response.status == StatusCode::BAD_REQUEST

@@ -1,4 +1,4 @@
-//! Which attributes of the user an expression names.
+//! The attributes of the user that an expression names.
 
 use std::collections::BTreeSet;
 

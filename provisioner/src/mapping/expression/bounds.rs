@@ -1,7 +1,7 @@
-//! What an expression may cost: the interpreter itself goes on until it is done, or memory is used up.
+//! The bound on the cost of an expression: the interpreter itself has none, neither of time nor of memory.
 //!
-//! Before it is run, an expression is rewritten so that it passes through a meter what it iterates over and the texts
-//! that it makes. An evaluation that uses up its allowance fails, whatever the data.
+//! Before the evaluation, an expression is rewritten so that a meter counts its iterations and the texts that it creates.
+//! An evaluation that uses up its allowance fails for every input.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +14,10 @@ use cel::{Context, ExecutionError, Value};
 
 /// The longest expression, in bytes.
 pub(super) const LONGEST: usize = 4096;
-/// How deep an expression may nest.
+/// The maximum depth of an expression.
 const DEEPEST: usize = 128;
-/// What one evaluation may use: a unit for each byte of a text that is made, [`STEP`] for each turn of a comprehension.
+/// The allowance of one evaluation: a unit for each byte of a created text, [`STEP`] for each iteration of a
+/// comprehension.
 const ALLOWANCE: usize = 1_000_000;
 /// The units of one turn.
 const STEP: usize = 10;
@@ -93,7 +94,7 @@ pub(super) fn allow(context: &mut Context<'_, '_>) {
     });
 }
 
-/// Whether an evaluation failed for what it costs.
+/// Whether an evaluation failed because of its cost.
 pub(super) fn is_exhausted(error: &ExecutionError) -> bool {
     matches!(error, ExecutionError::FunctionError { function, .. } if function == METER)
 }
@@ -122,7 +123,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// The same expression, which spends its allowance as it is evaluated.
+/// Returns the expression with a meter, which spends its allowance during the evaluation.
 pub(super) fn metered(expression: &IdedExpr) -> IdedExpr {
     let same = |expr| IdedExpr { id: expression.id, expr };
     match &expression.expr {
@@ -183,7 +184,8 @@ fn metered_call(call: &CallExpr) -> CallExpr {
     }
 }
 
-/// The step of a comprehension. One that adds to a list keeps its form, by which the interpreter knows not to copy the list.
+/// Returns the metered step of a comprehension. A step that adds to a list keeps its form, by which the interpreter
+/// avoids a copy of the list.
 fn metered_step(step: &IdedExpr, accumulated: &str) -> IdedExpr {
     let is_accumulated =
         |expression: &IdedExpr| matches!(&expression.expr, Expr::Ident(name) if name == accumulated);

@@ -13,10 +13,10 @@ use crate::support::{ALL_DELETE, ALL_DISABLE, Bench, Settings, but, short, user}
 
 const METHODS: [&str; 3] = ["auto", "put", "patch"];
 
-/// What a run within these minutes may not conclude.
+/// The seconds after a write for which an account that is not found is not gone.
 const LAG: u64 = 300;
 
-/// A target that shows nothing of a write for a minute.
+/// Returns a target that hides each write for a minute.
 async fn bench(method: &str, preferences: &'static str) -> Bench {
     let options = format!("update-method = \"{method}\"\nmax-attempts = 1\nconcurrency = 1");
     let bench = Bench::with("aquera", Settings { preferences, options, ..Settings::default() }).await;
@@ -30,7 +30,7 @@ fn lag(bench: &Bench) {
     bench.app.set_profile(Profile::from_toml(profile).unwrap());
 }
 
-/// From now on writes are shown at once; those before stay hidden for their minute.
+/// Shows later writes at once; earlier ones stay hidden for their minute.
 fn keep_up(bench: &Bench) {
     bench.app.set_profile(Profile::builtin("aquera").unwrap());
 }
@@ -40,7 +40,7 @@ fn wait(bench: &Bench, seconds: u64) {
     bench.app.clock().advance(SignedDuration::from_secs(i64::try_from(seconds).unwrap()));
 }
 
-/// The next run says this of one user, and sends nothing.
+/// Asserts that the next run reports this of one user, and sends nothing.
 async fn check_untouched(bench: &Bench, users: &[Value], full: bool, line: &str) {
     bench.users(users);
     bench.app.clear_journal();
@@ -142,7 +142,7 @@ async fn create_without_a_clear_answer_is_not_forgotten_before_it_can_show() {
             vec![user("2", "brook"), but(user("1", "ada"), json!({ "enabled": false }))],
             &["ada false", "brook true"],
         ),
-        // The name is known to be taken by then: nothing is made twice, and it is still looked for.
+        // The name is known to be taken by then: no second account is created, and the search goes on.
         ("nothing", vec![user("2", "brook"), user("1", "ada")], &["ada true", "brook true"]),
     ];
     for (change, users, accounts) in changes {

@@ -1,6 +1,6 @@
-//! Somebody else's account that has the `externalId` of a user: other systems number their people too.
+//! Another system's account with the `externalId` of a user: other systems number their people too.
 //!
-//! An `externalId` alone proves nothing. Such an account is told and left alone, and no twin is made of it either.
+//! An `externalId` alone proves nothing. Such an account is reported and left alone, and no second one is created.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ async fn bench(preferences: &'static str) -> Bench {
     Bench::with("aquera", Settings { preferences, options, ..Settings::default() }).await
 }
 
-/// A foreign account with the `externalId` 7, and a run whose creates are refused without effect; the account's id.
+/// Creates a foreign account with the `externalId` 7, and a run whose creates are refused without effect; returns the
+/// account's id.
 async fn refused_create(bench: &Bench, outage: &str) -> String {
     bench.run(&[user("1", "ada")]).await;
     bench.app.seed_user(json!({ "userName": "admin", "externalId": "7", "active": true, "title": "Root" }));
@@ -38,7 +39,8 @@ fn id_of(bench: &Bench, name: &str) -> String {
     account["id"].as_str().unwrap().to_owned()
 }
 
-/// Nothing but `wanted` has a line, which names the account and the way out, in a plan and in each of two runs; nothing is written.
+/// Asserts that only `wanted` has a line, with the account and the way out, in a plan and in each of two runs, and that
+/// nothing is written.
 async fn check_left_alone(bench: &Bench, wanted: &str, account: &str, at: &str) {
     let named = |told: &str| {
         assert!(told.contains(account) && told.contains("externalId"), "{at}: {told}");

@@ -1,5 +1,5 @@
-//! A rename whose outcome is not known, at a target that does not show the account under its id: it is looked for by every
-//! name that was sent, and by `externalId`, before it is called gone.
+//! A rename with an unknown outcome, at a target that does not show the account under its id: the account is searched for
+//! by every sent name, and by `externalId`, before it counts as gone.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const HIDES_IDS: &str = "status=404 method=GET path=/Users/* times=always";
 const BY_NAME_ONLY: &str =
     "name = \"x\"\nsummary = \"y\"\n[filter]\nattributes = [\"userName\"]\nunsupported = \"answers-400\"\n";
 
-/// Ada and gus have accounts; gus is renamed to gustav, and the answer is lost.
+/// Creates accounts of ada and gus, and renames gus to gustav with a lost response.
 async fn lost_rename(preferences: &'static str, profile: &str) -> Bench {
     let options = "concurrency = 1\nmax-attempts = 1\nmax-removals-percent = 100".to_owned();
     let bench = Bench::with("aquera", Settings { preferences, options, ..Settings::default() }).await;
@@ -79,7 +79,7 @@ async fn account_that_others_renamed_and_whose_id_is_not_shown_is_found_by_its_e
     assert_eq!(bench.accounts(), ["ada true", "renamed-by-hand false"]);
 }
 
-/// The requests that looked for accounts, each as its path and decoded filter.
+/// Returns the requests that searched for accounts, each as its path and decoded filter.
 fn searches(bench: &Bench) -> Vec<String> {
     let requests = bench.app.journal();
     let gets = requests.iter().filter(|exchange| exchange.method == "GET");

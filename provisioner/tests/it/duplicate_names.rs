@@ -1,4 +1,4 @@
-//! Users whose user names are the same to a target: each of them is told, with the place of both.
+//! Users with the same user name to a target: each is reported with the places of both.
 
 use std::process::Command;
 
@@ -26,7 +26,7 @@ fn details(report: &provisioner::RunReport) -> Vec<Option<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn namesakes_are_named_by_check_plan_and_sync() {
+async fn duplicate_names_are_reported_by_check_plan_and_sync() {
     let bench = Bench::new("aquera").await;
     bench.users(&users());
     bench.write_config();
@@ -63,7 +63,7 @@ async fn namesakes_are_named_by_check_plan_and_sync() {
     assert_eq!(bench.accounts(), ["ada true", "brook true"]);
     assert_eq!(bench.writes(), ["POST 201", "POST 201"], "the other one is not even tried");
 
-    // Each further run tells the one without an account, and of whom it has the name.
+    // Each further run reports the user without an account, and the other user of the name.
     let report = bench.sync().await;
     assert_eq!(short(&report), ["ADA enters none failed account-linked-elsewhere"]);
     assert_eq!(details(&report), [Some(CLASH.to_owned())]);
@@ -85,7 +85,7 @@ async fn rename_to_a_name_of_somebody_else_is_told_with_both() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_are_the_same_to_a_target_are_namesakes() {
+async fn names_equal_to_a_target_are_duplicates() {
     for (one, other) in [("j\u{fc}rgen", "JU\u{308}RGEN"), ("ＡＮＡ", "ana"), ("zoë", "ZOË")] {
         let bench = Bench::new("aquera").await;
         bench.users(&[user("1", one), user("2", other)]);
