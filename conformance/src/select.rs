@@ -12,6 +12,8 @@
 
 use std::fmt;
 
+use cli_support::suggest::did_you_mean_or_list;
+
 /// What a selection chooses among: cells of the matrix, cases of a suite.
 pub trait Selectable {
     /// The names that a selection may use, and the values each can have; no values: anything goes.
@@ -199,8 +201,8 @@ impl Parser {
             return Err((at, "expected a name, `!` or `(`".to_owned()));
         }
         let Some((name, values)) = self.known.iter().find(|(known, _)| *known == name).cloned() else {
-            let names = self.known.iter().map(|(name, _)| *name);
-            return Err((at, unknown("name", &name, names)));
+            let names: Vec<&str> = self.known.iter().map(|(name, _)| *name).collect();
+            return Err((at, unknown("name", &name, &names)));
         };
         let negated = self.eat('!');
         if !self.eat('=') {
@@ -211,16 +213,16 @@ impl Parser {
             return Err((at, format!("expected a value for `{name}`")));
         }
         if !values.is_empty() && !values.iter().any(|value| fits(&pattern, value)) {
-            return Err((at, unknown(name, &pattern, values.iter().map(String::as_str))));
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            return Err((at, unknown(name, &pattern, &values)));
         }
         let is = Selection::Is(name, pattern);
         Ok(if negated { Selection::Not(Box::new(is)) } else { is })
     }
 }
 
-fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(known, word)).unwrap_or_default();
-    format!("unknown {what} `{word}`; the nearest is `{nearest}`")
+fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    format!("unknown {what} `{word}`{}", did_you_mean_or_list(word, known))
 }
 
 #[cfg(test)]
@@ -265,8 +267,8 @@ mod tests {
     #[test]
     fn bad_expressions_are_told_with_the_place() {
         check("", 0, "expected a name, `!` or `(`");
-        check("profle=aquera", 0, "unknown name `profle`; the nearest is `profile`");
-        check("auth=basic & profile=aqera", 21, "unknown profile `aqera`; the nearest is `aquera`");
+        check("profle=aquera", 0, "unknown name `profle`; did you mean `profile`?");
+        check("auth=basic & profile=aqera", 21, "unknown profile `aqera`; did you mean `aquera`?");
         check("auth basic", 5, "expected `=` or `!=`");
         check("auth=", 5, "expected a value for `auth`");
         check("(auth=basic", 11, "expected `)`");

@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use cli_support::suggest::did_you_mean_or_list;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::{Error as NoValue, MapAccessDeserializer};
 use serde::de::{
@@ -267,8 +268,7 @@ impl Visitor<'_> for Key<'_> {
 
     fn visit_str<E: Error>(self, key: &str) -> Result<&'static str, E> {
         self.0.iter().copied().find(|known| *known == key).ok_or_else(|| {
-            let nearest = self.0.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key));
-            E::custom(format!("unknown field `{key}`; did you mean `{}`?", nearest.unwrap_or(&"")))
+            E::custom(format!("unknown field `{key}`{}", did_you_mean_or_list(key, self.0)))
         })
     }
 }
@@ -372,4 +372,7 @@ mod tests {
         assert_eq!(properties["circle"]["description"], "A radius.");
         assert_eq!(schema.get("additionalProperties"), Some(&false.into()));
     }
+        let strange = read("zzz = 1\n").expect_err("a bad key").to_string();
+        let expected = "unknown field `zzz`; expected `circle` or `square` or `colour` or `line-width`";
+        assert!(strange.contains(expected), "{strange}");
 }

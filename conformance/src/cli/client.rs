@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use cli_support::suggest::did_you_mean;
 use tokio::sync::watch;
 
 use crate::causes::with_causes;
@@ -172,10 +173,9 @@ impl Client {
         let slugs: BTreeSet<&str> = all.iter().map(|scenario| scenario.slug.as_str()).collect();
         for name in &self.scenario {
             if !slugs.contains(name.as_str()) {
-                let nearest = slugs.iter().min_by_key(|slug| strsim::damerau_levenshtein(slug, name));
+                let meant = did_you_mean(name, slugs.iter().copied());
                 return Err(Complaint::usage(format!(
-                    "no scenario is called `{name}`; the nearest is `{}`. All of them: conformance client --list-scenarios",
-                    nearest.copied().unwrap_or_default()
+                    "unknown scenario `{name}`{meant}\nAll scenarios: conformance client --list-scenarios"
                 )));
             }
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cli_support::suggest::did_you_mean;
 
 use crate::case::{Case, describe};
 use crate::cli::{Complaint, cases, client, say};
@@ -61,9 +62,10 @@ impl Explain {
         }
         let ids = cases.iter().map(|case| case.id.clone()).chain(clients.iter().map(client_case::Case::id));
         let ids = ids.chain(FORMS.iter().map(probe::id));
-        let nearest = ids.min_by_key(|id| strsim::damerau_levenshtein(id, &self.id)).unwrap_or_default();
+        let ids: Vec<String> = ids.collect();
+        let meant = did_you_mean(&self.id, ids.iter().map(String::as_str));
         Err(Complaint::usage(format!(
-            "nothing is called `{}`; the nearest is `{nearest}`. All ids: conformance cases, conformance client --list, conformance matrix --list; those of probe are in its report",
+            "unknown id `{}`{meant}\nAll ids: conformance cases, conformance client --list, conformance matrix --list; those of probe are in its report",
             self.id
         )))
     }

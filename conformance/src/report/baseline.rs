@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use cli_support::suggest::did_you_mean;
 use serde::{Deserialize, Serialize};
 
 use super::{CaseResult, Known, Report, Summary, Verdict};
@@ -249,9 +250,8 @@ impl Entry {
             Catalogue::Of(ids) => {
                 let there = ids.iter().filter(|name| fits(id, name)).count();
                 if there == 0 && run.is_empty() {
-                    let nearest = ids.iter().min_by_key(|name| strsim::damerau_levenshtein(name, id));
-                    let nearest =
-                        nearest.map_or_else(String::new, |name| format!("; the nearest is `{name}`"));
+                    let meant = did_you_mean(id, ids.iter().map(String::as_str));
+                    let end = if meant.is_empty() { "." } else { meant.as_str() };
                     return Some(format!(
                         "{id}: there is no such case{nearest}. Take the entry out, or mend its id"
                     ));

@@ -25,7 +25,7 @@ fn check_usage(arguments: &[&str], expected: &str) {
 
 #[test]
 fn usage_errors_say_what_is_wrong() {
-    check_usage(&["matrix", "--select", "profle=aquera"], "unknown name `profle`; the nearest is `profile`");
+    check_usage(&["matrix", "--select", "profle=aquera"], "unknown name `profle`; did you mean `profile`?");
     check_usage(&["matrix", "--select", "auth=basic & profile=aqera"], "                       ^");
     check_usage(&["matrix", "--select", "auth=basic & auth=bearer"], "no cell is selected");
     check_usage(&["matrix", "--shard", "3/2"], "expected I/N with I from 1 to N");

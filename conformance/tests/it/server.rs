@@ -185,8 +185,8 @@ async fn the_program_judges_and_says_why_it_cannot() {
     }
     let (code, _, error) = conformance(&["explain", "probe/patch-inactiv"]);
     assert_eq!(code, Some(2));
-    assert!(error.contains("the nearest is `probe/patch-inactive`"), "{error}");
+    assert!(error.contains("did you mean `probe/patch-inactive`?"), "{error}");
     let (code, _, error) = conformance(&["explain", "rfc7644/3.6/is-gne"]);
     assert_eq!(code, Some(2));
-    assert!(error.contains("the nearest is `rfc7644/3.6/is-gone`"), "{error}");
+    assert!(error.contains("did you mean `rfc7644/3.6/is-gone`?"), "{error}");
 }

@@ -56,8 +56,10 @@ fn entries() {
     check("a/*", &[("a/1/x", Pass), ("a/1/y", Pass)], &unknown, &[], None, Exit::Passed);
     check("b/1/z", &[("a/1/x", Pass)], &all, &[], None, Exit::Passed);
     check("b/1/z", &[("a/1/x", Pass)], &unknown, &[], None, Exit::Passed);
-    let none = "a/1/w: there is no such case; the nearest is `a/1/x`. Take the entry out, or mend its id";
-    check("a/1/w", &[("a/1/x", Pass)], &all, &[], Some(none), Exit::Failed);
+    let near = "b/1/w: there is no such case; did you mean `b/1/z`? Take the entry out, or correct its id";
+    check("b/1/w", &[("a/1/x", Pass)], &all, &[], Some(near), Exit::Failed);
+    let none = "other: there is no such case. Take the entry out, or correct its id";
+    check("other", &[("a/1/x", Pass)], &all, &[], Some(none), Exit::Failed);
     // What was not judged proves nothing, and what broke is never known.
     check("a/1/x", &[("a/1/x", Skipped)], &all, &[], None, Exit::Passed);
     check("a/1/x", &[("a/1/x", NotAdvertised)], &all, &[], None, Exit::Passed);

@@ -177,7 +177,7 @@ fn a_selection_leaves_the_rest_of_a_baseline_alone() {
     let (code, told) = run("matrix/none/basic/put/aquera/creatde");
     assert_eq!(code, Some(1), "{told}");
     assert!(
-        told.contains("there is no such case; the nearest is `matrix/none/basic/put/aquera/created`"),
+        told.contains("there is no such case; did you mean `matrix/none/basic/put/aquera/created`?"),
         "{told}"
     );
 }
