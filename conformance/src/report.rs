@@ -76,6 +76,11 @@ impl Verdict {
             Self::Error => "error",
         }
     }
+
+    /// Whether an expectation does not hold, be the failure known or not.
+    pub fn fails_or_warns(self) -> bool {
+        matches!(self, Self::Fail | Self::Warn)
+    }
 }
 
 /// A failure that is known and accepted for now (`--baseline`).
@@ -138,6 +143,31 @@ pub struct CaseResult {
     /// What was sent and what came, redacted, in order.
     #[serde(default)]
     pub exchanges: Vec<Exchange>,
+}
+
+impl CaseResult {
+    /// Returns the result of a case that passed, without tags and exchanges.
+    pub(crate) fn new(id: String, title: String, level: Level, requirement: String, spec: Spec) -> Self {
+        Self {
+            id,
+            title,
+            level,
+            verdict: Verdict::Pass,
+            requirement,
+            spec,
+            because: None,
+            mend: None,
+            example: None,
+            cause: None,
+            concerns: None,
+            expected: Value::Null,
+            actual: Value::Null,
+            known: None,
+            tags: Vec::new(),
+            milliseconds: 0,
+            exchanges: Vec::new(),
+        }
+    }
 }
 
 /// How many ended how. A known failure counts in `known` and not in `fail` or `warn`.
@@ -274,23 +304,17 @@ impl Report {
     /// A report that says why no case was run: its only case is the connection test, which broke off.
     pub fn not_judged(suite: &str, subject: &str, why: NotJudged) -> Self {
         let case = CaseResult {
-            id: CONNECTION_TEST.to_owned(),
-            title: "the connection test passes".to_owned(),
-            level: Level::Must,
             verdict: Verdict::Error,
-            requirement: "A list of users can be read. No case is run before that.".to_owned(),
-            spec: Spec { document: "RFC 7644".to_owned(), section: "3.4.2".to_owned(), also: Vec::new() },
             because: Some(format!("no case was run: {}", why.message)),
             mend: Some(why.next.clone()),
-            example: None,
-            cause: None,
-            concerns: None,
-            expected: Value::Null,
-            actual: Value::Null,
-            known: None,
             tags: vec![format!("{}connection test", labels::ABOUT)],
-            milliseconds: 0,
-            exchanges: Vec::new(),
+            ..CaseResult::new(
+                CONNECTION_TEST.to_owned(),
+                "the connection test passes".to_owned(),
+                Level::Must,
+                "A list of users can be read. No case is run before that.".to_owned(),
+                Spec { document: "RFC 7644".to_owned(), section: "3.4.2".to_owned(), also: Vec::new() },
+            )
         };
         Self { not_judged: Some(why), ..Self::new(suite, subject, vec![case]) }
     }

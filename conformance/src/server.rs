@@ -31,7 +31,7 @@ use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
 use crate::server::cleanup::Leftovers;
 use crate::server::deviation::Deviation;
 use crate::server::discovery::{Blank, Facts};
-use crate::server::findings::{Findings, is_trouble};
+use crate::server::findings::Findings;
 pub use crate::server::hint::HINT;
 use crate::server::hint::template_hint;
 pub(crate) use crate::server::names::run_name;
@@ -174,7 +174,7 @@ pub async fn run(
         let mut receiver = start(&stage, cases, jobs);
         while let Some(result) = receiver.recv().await {
             // Whether a failure stands may become clear at the end.
-            if is_trouble(&result) {
+            if result.verdict.fails_or_warns() {
                 unsettled.insert(result.id.clone());
             } else {
                 told(&result);

@@ -229,6 +229,18 @@ impl<G: Groups> Table<G> {
     }
 }
 
+/// Implements `Deserialize` for a type by its conversion from a table.
+macro_rules! deserialize_from_table {
+    ($type:ident, $table:ident) => {
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $table::read(deserializer)
+            }
+        }
+    };
+}
+pub(crate) use deserialize_from_table;
+
 struct TableVisitor<G, T>(PhantomData<(G, T)>);
 
 impl<'de, G: Groups, T: TryFrom<Table<G>, Error: Display>> Visitor<'de> for TableVisitor<G, T> {
@@ -360,6 +372,9 @@ mod tests {
         let unknown = unknown.to_string();
         assert!(unknown.contains("line 2, column 1"), "{unknown}");
         assert!(unknown.contains("unknown field `color`; did you mean `colour`?"), "{unknown}");
+        let strange = read("zzz = 1\n").expect_err("a bad key").to_string();
+        let expected = "unknown field `zzz`; expected `circle` or `square` or `colour` or `line-width`";
+        assert!(strange.contains(expected), "{strange}");
         let wrong = read("square = \"x\"\n").expect_err("a bad value").to_string();
         assert!(wrong.contains("line 1, column 10"), "{wrong}");
     }
@@ -372,7 +387,4 @@ mod tests {
         assert_eq!(properties["circle"]["description"], "A radius.");
         assert_eq!(schema.get("additionalProperties"), Some(&false.into()));
     }
-        let strange = read("zzz = 1\n").expect_err("a bad key").to_string();
-        let expected = "unknown field `zzz`; expected `circle` or `square` or `colour` or `line-width`";
-        assert!(strange.contains(expected), "{strange}");
 }

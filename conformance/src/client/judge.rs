@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use accounts::State;
 pub use sequence::Same;
@@ -430,22 +430,16 @@ fn show(result: &mut CaseResult, scopes: &[Scope<'_>], indices: impl Iterator<It
 
 fn result(case: &Case, verdict: Verdict, because: Option<String>) -> CaseResult {
     CaseResult {
-        id: case.id(),
-        title: case.title.clone(),
-        level: case.level,
         verdict,
-        requirement: case.requirement.clone(),
-        spec: case.spec(),
         because,
-        mend: matches!(verdict, Verdict::Fail | Verdict::Warn).then(|| case.hint.clone()),
-        expected: json!(null),
-        actual: json!(null),
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
+        mend: verdict.fails_or_warns().then(|| case.hint.clone()),
         tags: case.tags.clone(),
-        milliseconds: 0,
-        exchanges: Vec::new(),
+        ..CaseResult::new(
+            case.id(),
+            case.title.clone(),
+            case.level,
+            case.requirement.clone(),
+            case.spec(),
+        )
     }
 }

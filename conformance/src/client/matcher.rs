@@ -1,13 +1,13 @@
 //! Which exchanges are meant. All that is given must hold; what isn't given doesn't matter.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::case::expect::StatusSet;
 use crate::client::recording::{Recorded, last_name};
 use crate::json::get;
-use crate::table::{Group, Incomplete, Table};
+use crate::table::{Group, Incomplete, Table, deserialize_from_table};
 
 /// A pattern.
 #[derive(Debug, Clone, Default, JsonSchema)]
@@ -77,11 +77,7 @@ enum Key {
     Step(Vec<String>),
 }
 
-impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        PatternTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Pattern, PatternTable);
 
 impl TryFrom<PatternTable> for Pattern {
     type Error = Incomplete;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::case::expect::StatusSet;
 use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
-use crate::table::{ChoiceError, Group, Incomplete, Table};
+use crate::table::{ChoiceError, Group, Incomplete, Table, deserialize_from_table};
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -203,11 +203,7 @@ pub enum ChangeError {
     Incomplete(#[from] Incomplete),
 }
 
-impl<'de> Deserialize<'de> for Change {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        ChangeTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Change, ChangeTable);
 
 impl TryFrom<ChangeTable> for Change {
     type Error = ChangeError;

@@ -253,25 +253,13 @@ impl KillTable {
                     verdict: Verdict,
                     because: Option<String>,
                     seen: &BTreeSet<String>| {
+            let requirement = "Every mutant is found by the cases that name its defect, and every MUST case fails on a mutant.";
             CaseResult {
-            id,
-            title,
-            level: Level::Must,
-            verdict,
-            requirement: "Every mutant is found by the cases that name its defect, and every MUST case fails on a mutant.".to_owned(),
-            spec: spec(),
-            because,
-            mend: None,
-            expected: serde_json::Value::Null,
-            actual: json!(seen),
-            known: None,
-            example: None,
-            cause: None,
-            concerns: None,
-            tags: Vec::new(),
-            milliseconds: 0,
-            exchanges: Vec::new(),
-        }
+                verdict,
+                because,
+                actual: json!(seen),
+                ..CaseResult::new(id, title, Level::Must, requirement.to_owned(), spec())
+            }
         };
         let none = BTreeSet::new();
         let mut cases: Vec<_> = self

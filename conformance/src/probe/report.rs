@@ -65,23 +65,19 @@ pub fn describe_active_type() -> String {
 fn active_type(findings: &Findings) -> Option<CaseResult> {
     let seen = findings.findings.iter().find(|finding| finding.active_is_text)?;
     Some(CaseResult {
-        id: ACTIVE_TYPE.to_owned(),
-        title: "active is true or false".to_owned(),
-        level: Level::Must,
         verdict: Verdict::Fail,
-        requirement: "`active` is a boolean.".to_owned(),
-        spec: Spec { document: "RFC 7643".to_owned(), section: "4.1.1".to_owned(), also: Vec::new() },
         because: Some(ACTIVE_IS_TEXT.to_owned()),
         mend: Some("Write active as true or false, without quotes.".to_owned()),
         expected: json!("true or false"),
         actual: json!("a text"),
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
-        tags: Vec::new(),
-        milliseconds: 0,
         exchanges: seen.exchanges.clone(),
+        ..CaseResult::new(
+            ACTIVE_TYPE.to_owned(),
+            "active is true or false".to_owned(),
+            Level::Must,
+            "`active` is a boolean.".to_owned(),
+            Spec { document: "RFC 7643".to_owned(), section: "4.1.1".to_owned(), also: Vec::new() },
+        )
     })
 }
 
@@ -174,25 +170,23 @@ fn case(finding: &Finding, findings: &Findings) -> CaseResult {
     let verdict = verdict(form, outcome, findings);
     let good = verdict == Verdict::Pass;
     CaseResult {
-        id: id(form),
-        title: form.title.to_owned(),
-        level: if form.standard { Level::Must } else { Level::May },
         verdict,
-        requirement: requirement(form),
-        spec: Spec { document: "RFC 7644".to_owned(), section: form.section.to_owned(), also: Vec::new() },
         because: (!good).then(|| outcome.describe()),
         mend: (!good).then(|| mend(form, outcome)).flatten(),
         expected: if good { Value::Null } else { json!(expected(form)) },
         actual: if good { Value::Null } else { json!(outcome.describe()) },
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
         tags: std::iter::once(lower_case(form.topic.as_str()))
             .chain(form.senders.iter().map(|sender| lower_case(sender.as_str())))
             .collect(),
         milliseconds: exchanges.iter().map(|exchange| exchange.milliseconds).sum(),
         exchanges: exchanges.clone(),
+        ..CaseResult::new(
+            id(form),
+            form.title.to_owned(),
+            if form.standard { Level::Must } else { Level::May },
+            requirement(form),
+            Spec { document: "RFC 7644".to_owned(), section: form.section.to_owned(), also: Vec::new() },
+        )
     }
 }
 

@@ -90,7 +90,7 @@ impl Baseline {
 
     /// Marks one case, if it failed and is known.
     pub fn mark(&self, case: &mut CaseResult) {
-        if matches!(case.verdict, Verdict::Fail | Verdict::Warn)
+        if case.verdict.fails_or_warns()
             && let Some(entry) = self.entries.iter().find(|entry| fits(&entry.id, &case.id))
         {
             case.known = Some(Known { reason: entry.reason.clone(), link: entry.link.clone() });
@@ -131,7 +131,7 @@ impl Baseline {
         let new: BTreeSet<&str> = report
             .cases
             .iter()
-            .filter(|case| matches!(case.verdict, Verdict::Fail | Verdict::Warn))
+            .filter(|case| case.verdict.fails_or_warns())
             .map(|case| case.id.as_str())
             .filter(|id| !entries.iter().any(|entry| fits(&entry.id, id)))
             .collect();
@@ -253,7 +253,7 @@ impl Entry {
                     let meant = did_you_mean(id, ids.iter().map(String::as_str));
                     let end = if meant.is_empty() { "." } else { meant.as_str() };
                     return Some(format!(
-                        "{id}: there is no such case{nearest}. Take the entry out, or mend its id"
+                        "{id}: there is no such case{end} Take the entry out, or correct its id"
                     ));
                 }
                 if run.is_empty() || run.len() < there {

@@ -114,8 +114,8 @@ pub fn counts(summary: &Summary) -> Vec<(Option<Verdict>, String)> {
     .collect()
 }
 
-/// Whether a case needs somebody's attention.
-pub fn is_trouble(case: &CaseResult) -> bool {
+/// Whether somebody has to look at a case: it broke off, or it failed and is not in the baseline.
+pub fn needs_attention(case: &CaseResult) -> bool {
     match case.verdict {
         Verdict::Error => true,
         Verdict::Fail | Verdict::Warn => case.known.is_none(),
@@ -194,7 +194,7 @@ const GROUPS: u8 = 5;
 
 /// The cases that need attention, the most important first; of the same importance, what others build upon.
 pub fn by_importance(cases: &[CaseResult]) -> Vec<&CaseResult> {
-    let mut cases: Vec<&CaseResult> = cases.iter().filter(|case| is_trouble(case)).collect();
+    let mut cases: Vec<&CaseResult> = cases.iter().filter(|case| needs_attention(case)).collect();
     cases.sort_by(|a, b| key(a).cmp(&key(b)));
     cases
 }
@@ -261,7 +261,7 @@ pub const ABOUT: &str = "about:";
 
 /// What a case is about, with its place in the order of subjects: by a tag like `about:paging`, else by the section.
 pub fn subject(case: &CaseResult) -> (usize, String) {
-    if is_apart(case) && is_trouble(case) {
+    if is_apart(case) && needs_attention(case) {
         return (SUBJECTS.len() + 9, APART.to_owned());
     }
     if let Some(about) = case.tags.iter().find_map(|tag| tag.strip_prefix(ABOUT)) {

@@ -269,14 +269,9 @@ pub fn of(report: &Report) -> Vec<Cause<'_>> {
     causes
 }
 
-/// Whether one of the causes is behind the case.
-pub fn explain(causes: &[Cause<'_>], case: &CaseResult) -> bool {
-    causes.iter().any(|cause| cause.cases.iter().any(|known| known.id == case.id))
-}
-
 /// The refusal that ended a case, where a success was due.
 fn refusal(case: &CaseResult) -> Option<(Likeness, Cause<'_>)> {
-    if !matches!(case.verdict, Verdict::Fail | Verdict::Warn) {
+    if !case.verdict.fails_or_warns() {
         return None;
     }
     let status = of_first(&case.actual)?.as_u64().and_then(|status| u16::try_from(status).ok())?;

@@ -233,7 +233,7 @@ impl Deviation {
     pub(crate) fn text(self, results: &[CaseResult]) -> String {
         let Some(row) = ROWS.iter().find(|row| row.deviation == self) else { return String::new() };
         let is_found = |case: &&CaseResult| {
-            matches!(case.verdict, Verdict::Fail | Verdict::Warn)
+            case.verdict.fails_or_warns()
                 && (row.is_judged_by(&case.id) || (row.shared.is_some() && case.cause == row.shared))
         };
         let judged = results.iter().any(|case| row.is_judged_by(&case.id));

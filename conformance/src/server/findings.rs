@@ -128,7 +128,7 @@ impl Findings {
         if self.created.load(Ordering::Relaxed) || !self.forbidden.load(Ordering::Relaxed) {
             return;
         }
-        for case in results.iter_mut().filter(|case| is_trouble(case) && other_error(case) == Some(403)) {
+        for case in results.iter_mut().filter(|case| case.verdict.fails_or_warns() && other_error(case) == Some(403)) {
             let why = "it could not be tried: the credentials may not write, every creation is answered 403";
             skip(case, why.to_owned());
         }
@@ -136,11 +136,11 @@ impl Findings {
 
     fn settle_operators(&self, results: &mut [CaseResult]) {
         let broken = lock(&self.operators);
-        if broken.len() < LEAST || !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
+        if broken.len() < LEAST || !results.iter().any(|case| case.id == OPERATORS && case.verdict.fails_or_warns()) {
             return;
         }
         let filters = lock(&self.filters);
-        for case in results.iter_mut().filter(|case| case.id != OPERATORS && is_trouble(case)) {
+        for case in results.iter_mut().filter(|case| case.id != OPERATORS && case.verdict.fails_or_warns()) {
             let used = filters.get(&case.id).into_iter().flatten();
             let words: Vec<_> = used.filter(|word| broken.contains(*word)).collect();
             if let Some(word) = words.first() {
@@ -154,7 +154,7 @@ impl Findings {
 
     /// Names the case that tells which operators are refused, in the cases that were skipped for that.
     fn name_operators(&self, results: &mut [CaseResult]) {
-        if !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
+        if !results.iter().any(|case| case.id == OPERATORS && case.verdict.fails_or_warns()) {
             return;
         }
         let refused = lock(&self.refused_filters);
@@ -168,7 +168,7 @@ impl Findings {
     /// Skips the cases that only needed something that `causes` show to be broken, if at least `least` cases have it as their cause.
     fn settle_means(&self, results: &mut [CaseResult], causes: &[Shared], least: usize) {
         let mut groups: BTreeMap<(Shared, Option<String>), Vec<usize>> = BTreeMap::new();
-        for (at, case) in results.iter().enumerate().filter(|(_, case)| is_trouble(case)) {
+        for (at, case) in results.iter().enumerate().filter(|(_, case)| case.verdict.fails_or_warns()) {
             if let Some(cause) = case.cause.filter(|cause| causes.contains(cause)) {
                 groups.entry((cause, case.concerns.clone())).or_default().push(at);
             }
@@ -191,11 +191,6 @@ impl Findings {
             }
         }
     }
-}
-
-/// Whether a case failed or warns.
-pub(crate) fn is_trouble(case: &CaseResult) -> bool {
-    matches!(case.verdict, Verdict::Fail | Verdict::Warn)
 }
 
 fn skip(case: &mut CaseResult, why: String) {

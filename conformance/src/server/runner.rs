@@ -58,26 +58,17 @@ const ATTRIBUTES: &str = "rfc7643/7/have-attributes";
 /// The cases that tell that endpoints in /ResourceTypes are wrong: where both are, the first says it of both.
 const ENDPOINTS: [&str; 2] = ["rfc7643/6/endpoints-answer", "rfc7643/6/endpoint-of-groups-answers"];
 
-/// The result of a case before anything of it was played.
+/// Returns the result of a case whose requests are yet to be sent.
 pub(super) fn blank_result(case: &Case) -> CaseResult {
     CaseResult {
-        id: case.id.clone(),
-        title: case.title.clone(),
-        level: case.level,
-        verdict: Verdict::Pass,
-        requirement: case.requirement.clone(),
-        spec: case.spec.clone(),
-        because: None,
-        mend: None,
-        expected: Value::Null,
-        actual: Value::Null,
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
         tags: case.tags.clone(),
-        milliseconds: 0,
-        exchanges: Vec::new(),
+        ..CaseResult::new(
+            case.id.clone(),
+            case.title.clone(),
+            case.level,
+            case.requirement.clone(),
+            case.spec.clone(),
+        )
     }
 }
 
@@ -166,7 +157,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     }
     result.verdict = verdict;
     result.because = because;
-    if matches!(verdict, Verdict::Fail | Verdict::Warn) {
+    if verdict.fails_or_warns() {
         result.because = misses
             .iter()
             .min_by_key(|(_, miss)| miss.level)

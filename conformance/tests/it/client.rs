@@ -299,7 +299,7 @@ fn findings_about_somebody_say_the_user_name() {
     };
     let wrong = |scenario: &str, case: &str, acts: Vec<Act>, entries: Value| {
         let mut wrong = results(scenario, acts, entries);
-        wrong.retain(|result| matches!(result.verdict, Verdict::Fail | Verdict::Warn));
+        wrong.retain(|result| result.verdict.fails_or_warns());
         for result in &wrong {
             let told = json!([result.because, result.expected, result.actual]).to_string();
             let mut words = told.split(|sign: char| !(sign.is_alphanumeric() || "-@.".contains(sign)));

@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use conformance::case::load;
-use conformance::report::{CaseResult, Report, Verdict, root_causes};
+use conformance::report::{CaseResult, Report, Verdict, entries, root_causes};
 use conformance::requirement::Shared;
 use conformance::server::discovery::{Blank, Facts};
 use conformance::server::{self, Options};
@@ -211,9 +211,7 @@ fn each_meta(value: &mut Value, part: Option<&str>) {
 fn check_one_finding(report: &Report, shared: Shared) {
     let failed: Vec<_> = wrong(report).into_iter().filter(|case| case.verdict != Verdict::Skipped).collect();
     assert!(failed.iter().all(|case| case.cause == Some(shared)), "{:#?}", lines(&failed));
-    let causes = root_causes::of(report);
-    let alone = failed.iter().filter(|case| !root_causes::explain(&causes, case)).count();
-    assert_eq!(causes.len() + alone, 1, "{:#?}", lines(&failed));
+    assert_eq!(entries::in_order(report).len(), 1, "{:#?}", lines(&failed));
     let skipped: Vec<_> = wrong(report).into_iter().filter(|case| case.verdict == Verdict::Skipped).collect();
     let told =
         |case: &&CaseResult| case.because.as_deref().is_some_and(|because| because.contains("said meta."));

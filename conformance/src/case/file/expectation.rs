@@ -7,7 +7,7 @@ use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, 
 use crate::case::template::error::TemplateError;
 use crate::case::template::{JsonTemplate, Template};
 use crate::requirement::Level;
-use crate::table::{ChoiceError, Group, Table};
+use crate::table::{ChoiceError, Group, Table, deserialize_from_table};
 
 /// An expectation as written: exactly one check, and of `at` and `header` exactly one condition.
 pub(crate) type ExpectationTable = Table<(Group<CheckKey>, Group<Comparand>, Group<Condition>, Group<Key>)>;
@@ -118,11 +118,7 @@ pub enum ExpectationError {
     Template(#[from] TemplateError),
 }
 
-impl<'de> Deserialize<'de> for Expectation {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        ExpectationTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Expectation, ExpectationTable);
 
 impl TryFrom<ExpectationTable> for Expectation {
     type Error = ExpectationError;

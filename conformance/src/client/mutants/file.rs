@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::client::driver::in_process::METHODS;
 use crate::client::matcher::Pattern;
 use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
 use crate::select::{SlugError, check_slug};
-use crate::table::{ChoiceError, Group, Table};
+use crate::table::{ChoiceError, Group, Table, deserialize_from_table};
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -152,11 +152,7 @@ impl TryFrom<String> for ExtraRequest {
     }
 }
 
-impl<'de> Deserialize<'de> for Change {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        ChangeTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Change, ChangeTable);
 
 impl TryFrom<ChangeTable> for Change {
     type Error = ChoiceError;

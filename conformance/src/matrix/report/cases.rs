@@ -32,24 +32,15 @@ pub fn case(cell: &Cell, played: &Played) -> CaseResult {
             Value::Object(sides.collect::<Map<_, _>>())
         }
     };
+    let spec = Spec { document: DOCUMENT.to_owned(), section: SECTION.to_owned(), also: Vec::new() };
     CaseResult {
-        id: cell.id(),
-        title: cell.title(),
-        level: Level::Must,
         verdict,
-        requirement: cell.title(),
-        spec: Spec { document: DOCUMENT.to_owned(), section: SECTION.to_owned(), also: Vec::new() },
         because,
-        mend: None,
         expected: side(|difference| &difference.expected),
         actual: side(|difference| &difference.actual),
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
         tags: vec![format!("{ABOUT}{}", cell.title())],
-        milliseconds: 0,
         exchanges: played.exchanges.iter().filter_map(exchange).collect(),
+        ..CaseResult::new(cell.id(), cell.title(), Level::Must, cell.title(), spec)
     }
 }
 

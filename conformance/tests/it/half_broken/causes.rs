@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use conformance::report::{Report, Verdict, root_causes};
+use conformance::report::entries::{self, Entry};
+use conformance::report::{Report, Verdict};
 use conformance::subject::server::client::Answer;
 use serde_json::{Value, json};
 
@@ -36,15 +37,16 @@ pub(super) fn assert_one_finding(judged: &Judged, says: &str) {
     assert!(report.summary.pass > 3, "{:?}", report.summary);
 }
 
-/// The findings, as the reports tell them: causes, and cases with none.
+/// The findings, as the reports tell them: causes, and cases with none. What broke off is not among them.
 pub(super) fn findings(report: &Report) -> Vec<String> {
-    let causes = root_causes::of(report);
-    let trouble = |case: &&conformance::report::CaseResult| {
-        matches!(case.verdict, Verdict::Fail | Verdict::Warn) && !root_causes::explain(&causes, case)
-    };
-    let own = report.cases.iter().filter(trouble);
-    let own = own.map(|case| format!("{}: {}", case.id, case.because.as_deref().unwrap_or_default()));
-    causes.iter().map(root_causes::Cause::because).chain(own).collect()
+    let told = entries::in_order(report).into_iter().filter_map(|entry| match entry {
+        Entry::Cause(cause) => Some(cause.because()),
+        Entry::Case(case) => case
+            .verdict
+            .fails_or_warns()
+            .then(|| format!("{}: {}", case.id, case.because.as_deref().unwrap_or_default())),
+    });
+    told.collect()
 }
 
 /// Credentials that may only read.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use conformance::report::{Report, Verdict, root_causes};
+use conformance::report::entries::{self, Entry};
+use conformance::report::{Report, Verdict};
 use conformance::subject::server::client::Answer;
 use serde_json::{Map, Value, json};
 
@@ -159,11 +160,10 @@ fn no_content_after_patch(seen: &Seen, answer: &mut Answer) {
     }
 }
 
-/// So many things a report tells: what is behind several cases counts once.
+/// Returns the number of things that a report tells; a cause of several cases counts once.
 fn findings(report: &Report) -> usize {
-    let causes = root_causes::of(report);
-    let wrong = report.cases.iter().filter(|case| matches!(case.verdict, Verdict::Fail | Verdict::Warn));
-    causes.len() + wrong.filter(|case| !root_causes::explain(&causes, case)).count()
+    let broke = |entry: &Entry<'_>| matches!(entry, Entry::Case(case) if case.verdict == Verdict::Error);
+    entries::in_order(report).iter().filter(|entry| !broke(entry)).count()
 }
 
 /// Ids and reasons of what is wrong.
