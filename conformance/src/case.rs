@@ -12,7 +12,7 @@ pub mod noun;
 pub mod step;
 pub mod template;
 
-use crate::case::capability::Need;
+use crate::case::capability::Capability;
 use crate::case::noun::Nouns;
 use crate::case::step::Step;
 use crate::requirement::{Level, Shared, Spec};
@@ -34,7 +34,7 @@ pub struct Case {
     /// What the subject's author does about a failure.
     pub hint: Option<String>,
     /// What must be advertised.
-    pub needs: Vec<Need>,
+    pub needs: Vec<Capability>,
     /// Free words.
     pub tags: Vec<String>,
     /// The shared expectations that it is about; others are passed over.
@@ -70,7 +70,7 @@ pub const DOCUMENTS: [(&str, &str); 6] = [
     ("rfc7643", "RFC 7643"),
     ("rfc7644", "RFC 7644"),
     ("rfc9865", "RFC 9865"),
-    ("seed", "PingOne, Creating an Aquera connection"),
+    ("pingone", "PingOne, Creating an Aquera connection"),
     ("ipsie", "IPSIE AL1 SCIM"),
     ("interop", "draft-zollner-scim-interop-profile"),
 ];

@@ -1,5 +1,7 @@
 //! What a requirement is: how binding it is, where it stands, and what many cases require alike.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// How binding a requirement is (RFC 2119).
@@ -143,6 +145,38 @@ impl Shared {
             | Self::LookUp
             | Self::Stored
             | Self::Listed => false,
+        }
+    }
+}
+
+/// Returns an id, or a pattern of ids, with the current name of its document.
+///
+/// The cases from PingOne's page were in `seed` before they were in `pingone`; baselines and selections may still say so.
+pub(crate) fn current_id(id: &str) -> Cow<'_, str> {
+    let (suite, rest) = match id.strip_prefix("client/") {
+        Some(rest) => ("client/", rest),
+        None => ("", id),
+    };
+    match rest.strip_prefix("seed") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{suite}pingone{rest}").into(),
+        _ => id.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_name_of_a_document_is_an_alias() {
+        for (old, current) in [
+            ("seed/connection/a", "pingone/connection/a"),
+            ("client/seed/*", "client/pingone/*"),
+            ("seed", "pingone"),
+            ("seeds/a", "seeds/a"),
+            ("rfc7644/3.3/seed", "rfc7644/3.3/seed"),
+        ] {
+            assert_eq!(current_id(old), current);
         }
     }
 }

@@ -14,6 +14,8 @@ use std::fmt;
 
 use cli_support::suggest::did_you_mean_or_list;
 
+use crate::requirement::current_id;
+
 /// What a selection chooses among: cells of the matrix, cases of a suite.
 pub trait Selectable {
     /// The names that a selection may use, and the values each can have; no values: anything goes.
@@ -208,9 +210,12 @@ impl Parser {
         if !self.eat('=') {
             return Err(self.here("expected `=` or `!=`"));
         }
-        let (at, pattern) = self.word();
+        let (at, mut pattern) = self.word();
         if pattern.is_empty() {
             return Err((at, format!("expected a value for `{name}`")));
+        }
+        if ["id", "document"].contains(&name) {
+            pattern = current_id(&pattern).into_owned();
         }
         if !values.is_empty() && !values.iter().any(|value| fits(&pattern, value)) {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();

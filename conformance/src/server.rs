@@ -80,7 +80,7 @@ pub struct Options {
 }
 
 /// What all cases of a run share.
-pub(crate) struct Stage {
+pub(crate) struct RunContext {
     client: Client,
     facts: Facts,
     blank: Blank,
@@ -103,7 +103,7 @@ pub(crate) struct Stage {
 /// After so many cases in a row that broke off, nothing more is tried.
 const GIVE_UP_AFTER: usize = 12;
 
-impl Stage {
+impl RunContext {
     /// Notes what is overlooked.
     fn note(&self, deviation: Deviation) {
         self.deviations.lock().unwrap_or_else(PoisonError::into_inner).insert(deviation);
@@ -152,7 +152,7 @@ pub async fn run(
     let started = Instant::now();
     let subject = client.base().to_owned();
     let mut lines = facts.lines();
-    let stage = Arc::new(Stage {
+    let context = Arc::new(RunContext {
         client,
         facts,
         blank: options.blank,
@@ -171,7 +171,7 @@ pub async fn run(
     let (exclusive, together): (Vec<_>, Vec<_>) =
         cases.iter().cloned().enumerate().partition(|(_, case)| case.exclusive);
     for (cases, jobs) in [(together, options.jobs.max(1)), (exclusive, 1)] {
-        let mut receiver = start(&stage, cases, jobs);
+        let mut receiver = start(&context, cases, jobs);
         while let Some(result) = receiver.recv().await {
             // Whether a failure stands may become clear at the end.
             if result.verdict.fails_or_warns() {
@@ -183,18 +183,18 @@ pub async fn run(
         }
     }
     results.sort_by(|a, b| a.id.cmp(&b.id));
-    stage.findings.settle(&mut results);
+    context.findings.settle(&mut results);
     results.iter().filter(|result| unsettled.contains(&result.id)).for_each(told);
-    if stage.keep {
-        let search = sweep::search(&stage.client, &stage.facts).await;
+    if context.keep {
+        let search = sweep::search(&context.client, &context.facts).await;
         let kept =
-            search.found.iter().filter(|found| found.run.as_deref() == Some(stage.run.as_str())).count();
+            search.found.iter().filter(|found| found.run.as_deref() == Some(context.run.as_str())).count();
         if kept > 0 {
             lines.insert(KEPT.to_owned(), count(kept, "resource"));
         }
     } else {
-        let mut removed = sweep::remove(&stage.client, &stage.facts, &stage.run).await;
-        removed.and(&stage.client, stage.leftovers.list()).await;
+        let mut removed = sweep::remove(&context.client, &context.facts, &context.run).await;
+        removed.and(&context.client, context.leftovers.list()).await;
         if removed.others > 0 {
             lines.insert(OF_OTHERS.to_owned(), count(removed.others, "resource"));
         }
@@ -213,12 +213,12 @@ pub async fn run(
             lines.insert(WITHOUT_DELETE.to_owned(), format!("{count}, {status}"));
         }
     }
-    let deviations = stage.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let deviations = context.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if !deviations.is_empty() {
         let texts: Vec<_> = deviations.into_iter().map(|deviation| deviation.text(&results)).collect();
         lines.insert("overlooked".to_owned(), texts.join("; "));
     }
-    if let Some(hint) = stage.refused.get() {
+    if let Some(hint) = context.refused.get() {
         lines.insert(HINT.to_owned(), hint.clone());
     }
     Report {
@@ -238,18 +238,18 @@ pub async fn run(
 }
 
 /// Plays cases in the background, `jobs` at a time.
-fn start(stage: &Arc<Stage>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Receiver<CaseResult> {
+fn start(context: &Arc<RunContext>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Receiver<CaseResult> {
     let (sender, receiver) = mpsc::channel(64);
     let cases: Arc<[(usize, Case)]> = cases.into();
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..jobs.min(cases.len()) {
-        let (stage, cases, next, sender) = (stage.clone(), cases.clone(), next.clone(), sender.clone());
+        let (context, cases, next, sender) = (context.clone(), cases.clone(), next.clone(), sender.clone());
         tokio::spawn(async move {
             while let Some((index, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                 // A task of its own, so that a panic in it is a verdict and not the end.
                 let playing = {
-                    let (stage, case, index) = (stage.clone(), case.clone(), *index);
-                    tokio::spawn(async move { runner::play(&stage, index, &case).await })
+                    let (context, case, index) = (context.clone(), case.clone(), *index);
+                    tokio::spawn(async move { runner::play(&context, index, &case).await })
                 };
                 let result = playing.await.unwrap_or_else(|panic| broken(case, &panic.to_string()));
                 if sender.send(result).await.is_err() {

@@ -279,9 +279,11 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<&'static str, E> {
-        self.0.iter().copied().find(|known| *known == key).ok_or_else(|| {
-            E::custom(format!("unknown field `{key}`{}", did_you_mean_or_list(key, self.0)))
-        })
+        self.0
+            .iter()
+            .copied()
+            .find(|known| *known == key)
+            .ok_or_else(|| E::custom(format!("unknown field `{key}`{}", did_you_mean_or_list(key, self.0))))
     }
 }
 

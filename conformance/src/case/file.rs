@@ -6,10 +6,10 @@ pub mod step;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::case::capability::Need;
+use crate::case::capability::Capability;
 use crate::case::step::Step;
 use crate::case::{Case, DOCUMENTS, noun};
-use crate::requirement::{Level, Shared, Spec};
+use crate::requirement::{Level, Shared, Spec, current_id};
 use crate::select::{SlugError, check_slug};
 
 /// A file of cases.
@@ -32,7 +32,7 @@ pub struct CaseText {
     #[serde(alias = "mend")]
     hint: Option<String>,
     #[serde(default)]
-    needs: Vec<Need>,
+    needs: Vec<Capability>,
     #[serde(default)]
     also: Vec<String>,
     #[serde(default)]
@@ -84,6 +84,7 @@ impl CaseText {
     /// # Errors
     /// The document is unknown, the slug is invalid, or a text is empty.
     pub fn into_case(self, document: &str, section: &str) -> Result<Case, CaseError> {
+        let document = &*current_id(document);
         let Some((_, name)) = DOCUMENTS.iter().find(|(folder, _)| *folder == document) else {
             return Err(CaseError::Document(document.to_owned()));
         };

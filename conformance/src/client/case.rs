@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::client::judge::{self, Judgement};
-use crate::client::matcher::Pattern;
+use crate::client::matcher::Matcher;
 use crate::requirement::{Level, Spec};
 use crate::select::Selectable;
 
@@ -18,7 +18,7 @@ pub const DOCUMENTS: [(&str, &str); 10] = [
     ("rfc9700", "RFC 9700"),
     ("ipsie", "IPSIE AL1 SCIM"),
     ("interop", "draft-zollner-scim-interop-profile"),
-    ("seed", "PingOne, Creating an Aquera connection"),
+    ("pingone", "PingOne, Creating an Aquera connection"),
     ("provisioning", "What provisioning must not break"),
 ];
 
@@ -64,7 +64,7 @@ pub struct Case {
     #[serde(default)]
     pub whole_run: bool,
     /// It is about clients that send something like this; others are `not-advertised`.
-    pub when: Option<Pattern>,
+    pub when: Option<Matcher>,
     /// All of these must hold.
     pub judge: Vec<Judgement>,
 }

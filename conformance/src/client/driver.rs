@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::client::driver::in_process::{Own, OwnError};
+use crate::client::driver::in_process::{InProcess, InProcessError};
 use crate::client::driver::interactive::Prompt;
-use crate::client::environment::Stage;
+use crate::client::environment::Environment;
 use crate::client::scenario::Person;
 
 /// The exit code of a command that cannot carry the scenario out.
@@ -101,18 +101,18 @@ pub enum DriverError {
     },
     /// Our own provisioner failed.
     #[error(transparent)]
-    Own(#[from] OwnError),
+    InProcess(#[from] InProcessError),
 }
 
 /// Whoever carries steps out.
 #[derive(Debug)]
 pub enum Driver {
     /// Somebody who reads what to do.
-    Person(Prompt),
+    Interactive(Prompt),
     /// A command that is started for each step.
     Command(Run),
     /// Our own provisioner.
-    Own(Box<Own>),
+    InProcess(Box<InProcess>),
 }
 
 /// A command.
@@ -131,19 +131,19 @@ impl Driver {
     ///
     /// # Errors
     /// The command or the provisioner failed.
-    pub async fn act(&mut self, brief: &Brief, stage: &Stage) -> Result<Acted, DriverError> {
+    pub async fn act(&mut self, brief: &Brief, environment: &Environment) -> Result<Acted, DriverError> {
         match self {
-            Self::Person(prompt) => Ok(prompt.act(brief, stage).await),
+            Self::Interactive(prompt) => Ok(prompt.act(brief, environment).await),
             Self::Command(run) => {
                 let acted = tokio::time::timeout(run.timeout, run.start(brief))
                     .await
                     .unwrap_or(Err(DriverError::TimedOut(run.timeout)))?;
                 if acted == Acted::Done {
-                    run.settle(stage).await;
+                    run.settle(environment).await;
                 }
                 Ok(acted)
             }
-            Self::Own(own) => Ok(own.act(brief).await.map(|()| Acted::Done)?),
+            Self::InProcess(own) => Ok(own.act(brief).await.map(|()| Acted::Done)?),
         }
     }
 }
@@ -183,11 +183,11 @@ impl Run {
     }
 
     /// Waits until nothing has arrived for a while.
-    async fn settle(&self, stage: &Stage) {
-        let mut seen = stage.last_seq();
+    async fn settle(&self, environment: &Environment) {
+        let mut seen = environment.last_seq();
         while !self.quiet.is_zero() {
             tokio::time::sleep(self.quiet).await;
-            let now = stage.last_seq();
+            let now = environment.last_seq();
             if now == seen {
                 break;
             }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::casing::lower_case;
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::client::scenario::{Scenario, ScenarioError, Source, Step};
 use crate::json_text::JsonText;
 
@@ -26,7 +26,7 @@ pub struct Credentials {
 
 /// The mock.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Environment {
     mock: MockAquera,
     application: Application,
     credentials: Credentials,
@@ -34,7 +34,7 @@ pub struct Stage {
     taken: u64,
 }
 
-impl Stage {
+impl Environment {
     /// Starts the mock.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Stage {
     }
 
     /// What arrived since the last call.
-    pub fn take(&mut self) -> Vec<Recorded> {
+    pub fn take(&mut self) -> Vec<RecordedExchange> {
         let base = self.scim_url();
         let base = base
             .split_once("://")
@@ -135,7 +135,7 @@ impl Stage {
             .unwrap_or_default();
         let came = self.application.query_journal(&JournalQuery::new().since(self.taken));
         self.taken = came.last().map_or(self.taken, |exchange| exchange.seq);
-        came.into_iter().map(|exchange| Recorded::of(exchange, base)).collect()
+        came.into_iter().map(|exchange| RecordedExchange::of(exchange, base)).collect()
     }
 
     /// All accounts.

@@ -17,9 +17,9 @@ pub use sequence::Same;
 
 use crate::casing::lower_case;
 use crate::client::case::Case;
-use crate::client::matcher::Pattern;
-use crate::client::predicate::{Broken, Property};
-use crate::client::trace::{Evidence, Knowledge, NotPlayed, Play};
+use crate::client::matcher::Matcher;
+use crate::client::predicate::{Broken, Predicate};
+use crate::client::trace::{Knowledge, NotPlayed, Play, Trace};
 use crate::json_text::JsonText;
 use crate::report::{CaseResult, Verdict};
 use crate::requirement::Level;
@@ -35,17 +35,17 @@ pub enum Judgement {
     #[serde(rename_all = "kebab-case")]
     Each {
         /// Which requests.
-        of: Pattern,
+        of: Matcher,
         /// What each must be like.
-        has: Vec<Property>,
+        has: Vec<Predicate>,
     },
     /// No request is like this.
-    Never(Pattern),
+    Never(Matcher),
     /// So many requests are like this.
     #[serde(rename_all = "kebab-case")]
     Count {
         /// Which requests.
-        of: Pattern,
+        of: Matcher,
         /// No fewer.
         #[serde(default)]
         at_least: usize,
@@ -59,9 +59,9 @@ pub enum Judgement {
     #[serde(rename_all = "kebab-case")]
     Before {
         /// Each of these.
-        each: Pattern,
+        each: Matcher,
         /// Needs one of these before it.
-        needs: Pattern,
+        needs: Matcher,
         /// That has this in common with it.
         #[serde(default)]
         same: Same,
@@ -70,11 +70,11 @@ pub enum Judgement {
     #[serde(rename_all = "kebab-case")]
     After {
         /// Each of these.
-        each: Pattern,
+        each: Matcher,
         /// Needs one of these after it.
-        needs: Option<Pattern>,
+        needs: Option<Matcher>,
         /// Must not have one of these after it, so many aside.
-        never: Option<Pattern>,
+        never: Option<Matcher>,
         /// Requests that were on their way already.
         #[serde(default)]
         grace: usize,
@@ -89,11 +89,11 @@ pub enum Judgement {
     #[serde(rename_all = "kebab-case")]
     Between {
         /// After each of these.
-        first: Pattern,
+        first: Matcher,
         /// The next of these.
-        second: Pattern,
+        second: Matcher,
         /// Needs one of these in between.
-        needs: Pattern,
+        needs: Matcher,
         /// All three have this in common.
         #[serde(default)]
         same: Same,
@@ -102,7 +102,7 @@ pub enum Judgement {
     #[serde(rename_all = "kebab-case")]
     Waits {
         /// Which answers.
-        after: Pattern,
+        after: Matcher,
         /// Nothing else is asked either, what was on its way aside.
         #[serde(default)]
         altogether: bool,
@@ -113,7 +113,7 @@ pub enum Judgement {
     #[serde(rename_all = "kebab-case")]
     Keeps {
         /// Which PUTs.
-        of: Pattern,
+        of: Matcher,
     },
     /// At the end of a step the accounts of people are in such a state.
     #[serde(rename_all = "kebab-case")]
@@ -168,10 +168,10 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// The numbers of the exchanges that fit, in order.
-    pub(crate) fn fitting(&self, pattern: &'a Pattern) -> impl Iterator<Item = usize> + 'a + use<'a> {
+    pub(crate) fn fitting(&self, matcher: &'a Matcher) -> impl Iterator<Item = usize> + 'a + use<'a> {
         let (knowledge, play) = (self.knowledge, self.play);
         let people: BTreeSet<String> = match play {
-            Some(play) => pattern
+            Some(play) => matcher
                 .person
                 .iter()
                 .flat_map(|person| Knowledge::user_names(play, person))
@@ -181,33 +181,33 @@ impl<'a> Scope<'a> {
         };
         self.range.clone().filter(move |index| {
             let place = play.is_none_or(|play| {
-                let in_step = pattern.step.is_empty()
+                let in_step = matcher.step.is_empty()
                     || play
                         .acts
                         .iter()
-                        .any(|act| act.range.contains(index) && pattern.step.contains(&act.step));
-                let about = pattern.person.is_empty()
+                        .any(|act| act.range.contains(index) && matcher.step.contains(&act.step));
+                let about = matcher.person.is_empty()
                     || knowledge.about[*index].as_ref().is_some_and(|name| people.contains(name));
                 in_step && about
             });
-            place && pattern.fits(&knowledge.evidence.exchanges[*index])
+            place && matcher.fits(&knowledge.trace.exchanges[*index])
         })
     }
 
     /// A pattern in words, with the user names of the people that it is about.
-    pub(crate) fn in_words(&self, pattern: &Pattern) -> String {
+    pub(crate) fn in_words(&self, matcher: &Matcher) -> String {
         let mut names: Vec<String> = Vec::new();
-        for person in &pattern.person {
+        for person in &matcher.person {
             for name in self.play.into_iter().flat_map(|play| Knowledge::user_names(play, person)) {
                 if !names.iter().any(|known| known == name) {
                     names.push(name.to_owned());
                 }
             }
         }
-        if names.is_empty() && !pattern.person.is_empty() {
+        if names.is_empty() && !matcher.person.is_empty() {
             names.push("the user".to_owned());
         }
-        let mut told = pattern.clone();
+        let mut told = matcher.clone();
         told.person = names;
         told.in_words()
     }
@@ -227,7 +227,7 @@ impl<'a> Scope<'a> {
 fn judge(judgement: &Judgement, scope: &Scope<'_>) -> Outcome {
     match judgement {
         Judgement::Each { of, has } => each(scope, of, has),
-        Judgement::Never(pattern) => sequence::never(scope, pattern),
+        Judgement::Never(matcher) => sequence::never(scope, matcher),
         Judgement::Count { of, at_least, at_most, same } => {
             sequence::count(scope, of, *at_least, *at_most, *same)
         }
@@ -258,18 +258,18 @@ fn judge(judgement: &Judgement, scope: &Scope<'_>) -> Outcome {
     }
 }
 
-fn each(scope: &Scope<'_>, of: &Pattern, has: &[Property]) -> Outcome {
+fn each(scope: &Scope<'_>, of: &Matcher, has: &[Predicate]) -> Outcome {
     let mut outcome = Outcome::default();
     for index in scope.fitting(of) {
-        let exchange = &scope.knowledge.evidence.exchanges[index];
-        let has: Vec<_> = has.iter().filter(|property| property.applies(exchange)).collect();
+        let exchange = &scope.knowledge.trace.exchanges[index];
+        let has: Vec<_> = has.iter().filter(|predicate| predicate.applies(exchange)).collect();
         if has.is_empty() {
             continue;
         }
         outcome.applies = true;
         outcome.seen.push(index);
-        for property in has {
-            if let Err(broken) = property.check(scope.knowledge, index) {
+        for predicate in has {
+            if let Err(broken) = predicate.check(scope.knowledge, index) {
                 outcome.findings.push(Finding::of(broken, vec![index]));
             }
         }
@@ -281,10 +281,10 @@ fn each(scope: &Scope<'_>, of: &Pattern, has: &[Property]) -> Outcome {
 pub fn in_words(judgement: &Judgement) -> String {
     match judgement {
         Judgement::Each { of, has } => {
-            let has: Vec<_> = has.iter().map(Property::in_words).collect();
+            let has: Vec<_> = has.iter().map(Predicate::in_words).collect();
             format!("each: {}: {}", of.in_words(), has.join("; "))
         }
-        Judgement::Never(pattern) => format!("there is never {}", pattern.in_words()),
+        Judgement::Never(matcher) => format!("there is never {}", matcher.in_words()),
         Judgement::Count { of, at_least, at_most, same } => {
             let most = at_most.map_or_else(|| "any number".to_owned(), |most| most.to_string());
             format!("there are from {at_least} to {most} of {}{}", of.in_words(), same.in_words())
@@ -321,15 +321,15 @@ pub fn in_words(judgement: &Judgement) -> String {
 }
 
 /// Judges all cases, in their order.
-pub fn all(cases: &[Case], evidence: &Evidence) -> Vec<CaseResult> {
-    let knowledge = Knowledge::of(evidence);
+pub fn all(cases: &[Case], trace: &Trace) -> Vec<CaseResult> {
+    let knowledge = Knowledge::of(trace);
     cases.iter().map(|case| one(case, &knowledge)).collect()
 }
 
 /// Judges one case.
 fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
-    let evidence = knowledge.evidence;
-    let recorded = evidence.plays.is_empty() && evidence.not_played.is_empty();
+    let trace = knowledge.trace;
+    let recorded = trace.plays.is_empty() && trace.not_played.is_empty();
     if recorded && case.needs_a_run() {
         let what = if case.scenarios.is_empty() {
             "a run from its beginning".to_owned()
@@ -339,16 +339,16 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
         let because = format!("it needs {what}, which a recorded journal does not tell");
         return result(case, Verdict::Skipped, Some(because));
     }
-    let whole = [Scope { knowledge, play: None, range: 0..evidence.exchanges.len() }];
+    let whole = [Scope { knowledge, play: None, range: 0..trace.exchanges.len() }];
     let plays: Vec<Scope<'_>> = if case.scenarios.is_empty() {
         whole.into()
     } else {
-        let meant = evidence.plays.iter().filter(|play| case.scenarios.contains(&play.scenario));
+        let meant = trace.plays.iter().filter(|play| case.scenarios.contains(&play.scenario));
         meant.map(|play| Scope { knowledge, play: Some(play), range: play.range() }).collect()
     };
     if plays.iter().all(|scope| scope.range.is_empty()) {
-        let played = if case.scenarios.is_empty() { !evidence.plays.is_empty() } else { !plays.is_empty() };
-        return nothing(case, evidence, played);
+        let played = if case.scenarios.is_empty() { !trace.plays.is_empty() } else { !plays.is_empty() };
+        return nothing(case, trace, played);
     }
     let mut applies = false;
     let mut seen = Vec::new();
@@ -392,14 +392,14 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
 }
 
 /// A case that has nothing to look at.
-fn nothing(case: &Case, evidence: &Evidence, played: bool) -> CaseResult {
+fn nothing(case: &Case, trace: &Trace, played: bool) -> CaseResult {
     if played {
         let because =
             "nothing arrived: is the provisioner pointed at the URL that was printed, and did it run?";
         return result(case, Verdict::Error, Some(because.to_owned()));
     }
     let meant = |slug: &&String| case.scenarios.is_empty() || case.scenarios.contains(slug);
-    let reasons: Vec<_> = evidence.not_played.iter().filter(|(slug, _)| meant(slug)).collect();
+    let reasons: Vec<_> = trace.not_played.iter().filter(|(slug, _)| meant(slug)).collect();
     let broke = reasons.iter().find_map(|(_, reason)| match reason {
         NotPlayed::Broke(reason) => Some(reason.clone()),
         NotPlayed::Skipped(_) => None,
@@ -424,7 +424,7 @@ fn show(result: &mut CaseResult, scopes: &[Scope<'_>], indices: impl Iterator<It
             (Some(play), Some(step)) => format!("{} / {step}", play.scenario),
             _ => String::new(),
         };
-        result.exchanges.push(scope.knowledge.evidence.exchanges[index].exchange(&step));
+        result.exchanges.push(scope.knowledge.trace.exchanges[index].exchange(&step));
     }
 }
 
@@ -434,12 +434,6 @@ fn result(case: &Case, verdict: Verdict, because: Option<String>) -> CaseResult 
         because,
         mend: verdict.fails_or_warns().then(|| case.hint.clone()),
         tags: case.tags.clone(),
-        ..CaseResult::new(
-            case.id(),
-            case.title.clone(),
-            case.level,
-            case.requirement.clone(),
-            case.spec(),
-        )
+        ..CaseResult::new(case.id(), case.title.clone(), case.level, case.requirement.clone(), case.spec())
     }
 }

@@ -8,10 +8,11 @@ use serde::de::DeserializeOwned;
 use crate::case::load::{LoadError, texts};
 use crate::client::case::{Case, CaseFile, DOCUMENTS};
 use crate::client::judge::Judgement;
-use crate::client::matcher::Pattern;
+use crate::client::matcher::Matcher;
 use crate::client::mutants::file::{Mutant, MutantError, MutantFile};
 use crate::client::scenario::{Scenario, ScenarioError, ScenarioFile};
 use crate::mutants::load::InvalidMutant;
+use crate::requirement::current_id;
 
 include!(concat!(env!("OUT_DIR"), "/client.rs"));
 
@@ -104,7 +105,8 @@ fn all(files: Vec<(String, String)>) -> Result<Written, LoadError> {
             written.mutants.extend(read::<MutantFile>(&file, &text)?.mutant);
             continue;
         }
-        for case in read::<CaseFile>(&file, &text)?.case {
+        for mut case in read::<CaseFile>(&file, &text)?.case {
+            case.document = current_id(&case.document).into_owned();
             check(&case, &written.scenarios).map_err(|source| {
                 LoadError::invalid(&file, InvalidCase { slug: case.slug.clone(), source })
             })?;
@@ -159,11 +161,11 @@ fn check(case: &Case, scenarios: &[Scenario]) -> Result<(), CaseError> {
     let unknown = |names: &[String], known: &BTreeSet<&str>| {
         names.iter().find(|name| !known.contains(name.as_str())).cloned()
     };
-    for pattern in case.when.iter().chain(case.judge.iter().flat_map(patterns)) {
-        if let Some(person) = unknown(&pattern.person, &people) {
+    for matcher in case.when.iter().chain(case.judge.iter().flat_map(patterns)) {
+        if let Some(person) = unknown(&matcher.person, &people) {
             return Err(CaseError::Person(person));
         }
-        if let Some(step) = unknown(&pattern.step, &steps) {
+        if let Some(step) = unknown(&matcher.step, &steps) {
             return Err(CaseError::Step(step));
         }
     }
@@ -182,10 +184,10 @@ fn check(case: &Case, scenarios: &[Scenario]) -> Result<(), CaseError> {
     Ok(())
 }
 
-fn patterns(judgement: &Judgement) -> Vec<&Pattern> {
+fn patterns(judgement: &Judgement) -> Vec<&Matcher> {
     match judgement {
         Judgement::Each { of, .. } | Judgement::Count { of, .. } | Judgement::Keeps { of } => vec![of],
-        Judgement::Never(pattern) | Judgement::Waits { after: pattern, .. } => vec![pattern],
+        Judgement::Never(matcher) | Judgement::Waits { after: matcher, .. } => vec![matcher],
         Judgement::Before { each, needs, .. } => vec![each, needs],
         Judgement::After { each, needs, never, .. } => {
             std::iter::once(each).chain(needs).chain(never).collect()

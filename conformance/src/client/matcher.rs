@@ -5,14 +5,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::case::expect::StatusSet;
-use crate::client::recording::{Recorded, last_name};
+use crate::client::recording::{RecordedExchange, last_name};
 use crate::json::get;
 use crate::table::{Group, Incomplete, Table, deserialize_from_table};
 
 /// A pattern.
 #[derive(Debug, Clone, Default, JsonSchema)]
-#[schemars(with = "PatternTable")]
-pub struct Pattern {
+#[schemars(with = "MatcherTable")]
+pub struct Matcher {
     request: Vec<RequestCondition>,
     /// It is about one of these of the scenario; empty: about anybody.
     pub person: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Pattern {
 }
 
 /// A pattern as it is written.
-type PatternTable = Table<(Group<RequestCondition>, Group<Key>)>;
+type MatcherTable = Table<(Group<RequestCondition>, Group<Key>)>;
 
 /// What must hold of a request. Words tell it in this order.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -77,36 +77,36 @@ enum Key {
     Step(Vec<String>),
 }
 
-deserialize_from_table!(Pattern, PatternTable);
+deserialize_from_table!(Matcher, MatcherTable);
 
-impl TryFrom<PatternTable> for Pattern {
+impl TryFrom<MatcherTable> for Matcher {
     type Error = Incomplete;
 
-    fn try_from(Table((request, keys)): PatternTable) -> Result<Self, Incomplete> {
+    fn try_from(Table((request, keys)): MatcherTable) -> Result<Self, Incomplete> {
         request.require("query-has", "query")?;
         request.require("header-has", "header")?;
-        let mut pattern = Self { request: request.into_values().collect(), ..Self::default() };
+        let mut matcher = Self { request: request.into_values().collect(), ..Self::default() };
         for key in keys.into_values() {
             match key {
-                Key::Status(statuses) => pattern.status = statuses,
-                Key::NoAnswer(is_meant) => pattern.no_answer = is_meant,
-                Key::FailsForNow(wanted) => pattern.fails_for_now = Some(wanted),
-                Key::Person(people) => pattern.person = people,
-                Key::Step(steps) => pattern.step = steps,
+                Key::Status(statuses) => matcher.status = statuses,
+                Key::NoAnswer(is_meant) => matcher.no_answer = is_meant,
+                Key::FailsForNow(wanted) => matcher.fails_for_now = Some(wanted),
+                Key::Person(people) => matcher.person = people,
+                Key::Step(steps) => matcher.step = steps,
             }
         }
-        Ok(pattern)
+        Ok(matcher)
     }
 }
 
-impl Pattern {
+impl Matcher {
     /// Whether the exchange fits, the place in the scenario aside.
-    pub fn fits(&self, exchange: &Recorded) -> bool {
+    pub fn fits(&self, exchange: &RecordedExchange) -> bool {
         self.fits_request(exchange) && self.fits_answer(exchange)
     }
 
     /// Whether the request fits.
-    pub fn fits_request(&self, exchange: &Recorded) -> bool {
+    pub fn fits_request(&self, exchange: &RecordedExchange) -> bool {
         let parameter = self.request.iter().find_map(|condition| match condition {
             RequestCondition::Query(name) => exchange.parameter(name),
             _ => None,
@@ -137,7 +137,7 @@ impl Pattern {
         })
     }
 
-    fn fits_operations(&self, exchange: &Recorded) -> bool {
+    fn fits_operations(&self, exchange: &RecordedExchange) -> bool {
         exchange.operations().into_iter().any(|operation| {
             let text = |name| get(operation, name).and_then(Value::as_str);
             self.request.iter().all(|condition| match condition {
@@ -157,7 +157,7 @@ impl Pattern {
     }
 
     /// Whether the answer fits.
-    pub fn fits_answer(&self, exchange: &Recorded) -> bool {
+    pub fn fits_answer(&self, exchange: &RecordedExchange) -> bool {
         let unsaid = self.status.is_empty() && !self.no_answer;
         let status = match exchange.status {
             Some(status) => self.status.iter().any(|set| set.has(status)),
@@ -220,7 +220,7 @@ impl RequestCondition {
     }
 }
 
-fn looks_up(exchange: &Recorded) -> bool {
+fn looks_up(exchange: &RecordedExchange) -> bool {
     let users =
         |segments: &[String]| matches!(segments, [endpoint] if endpoint.eq_ignore_ascii_case("Users"));
     let list = exchange.method == "GET" && users(&exchange.segments());
@@ -228,17 +228,17 @@ fn looks_up(exchange: &Recorded) -> bool {
     by_filter || exchange.reads_everybody()
 }
 
-fn creates(exchange: &Recorded) -> bool {
+fn creates(exchange: &RecordedExchange) -> bool {
     exchange.method == "POST"
         && matches!(exchange.segments().as_slice(), [endpoint] if endpoint.eq_ignore_ascii_case("Users"))
 }
 
-pub(crate) fn fails_for_now(exchange: &Recorded) -> bool {
+pub(crate) fn fails_for_now(exchange: &RecordedExchange) -> bool {
     exchange.status.is_none_or(|status| matches!(status, 408 | 429 | 500 | 502 | 503 | 504))
 }
 
-fn path_fits(pattern: &str, segments: &[String]) -> bool {
-    let parts: Vec<_> = pattern.trim_matches('/').split('/').collect();
+fn path_fits(matcher: &str, segments: &[String]) -> bool {
+    let parts: Vec<_> = matcher.trim_matches('/').split('/').collect();
     parts.len() == segments.len()
         && parts
             .iter()
@@ -281,7 +281,7 @@ mod tests {
             "requestHeaders": [["If-Match", "W/\"1\""]],
             "requestBody": {"Operations": [{"op": "Replace", "path": "active", "value": false}]}});
         let exchange = &read(&entry.to_string()).expect("a journal").exchanges[0];
-        let fits = |text: &str| toml::from_str::<Pattern>(text).expect("a pattern").fits(exchange);
+        let fits = |text: &str| toml::from_str::<Matcher>(text).expect("a pattern").fits(exchange);
         for yes in [
             "",
             "method = [\"PUT\", \"PATCH\"]",

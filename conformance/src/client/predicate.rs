@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::casing::lower_case;
 use crate::client::filter;
 use crate::client::matcher::at;
-use crate::client::recording::{ENDPOINTS, Recorded, is_unknown, last_name};
+use crate::client::recording::{ENDPOINTS, RecordedExchange, is_unknown, last_name};
 use crate::client::trace::Knowledge;
 use crate::json::get;
 use crate::transcript::REDACTED;
@@ -32,7 +32,7 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 /// What must hold of a request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Property {
+pub enum Predicate {
     /// `Content-Type` is `application/scim+json` or `application/json`.
     MediaType,
     /// `Content-Type` is `application/scim+json`.
@@ -112,13 +112,13 @@ fn broken(
     Err(Broken { because: because.into(), expected: expected.into(), actual: actual.into() })
 }
 
-impl Property {
+impl Predicate {
     /// Looks at the exchange of this number.
     ///
     /// # Errors
     /// It is not so.
     pub fn check(&self, knowledge: &Knowledge<'_>, index: usize) -> Result<(), Broken> {
-        let exchange = &knowledge.evidence.exchanges[index];
+        let exchange = &knowledge.trace.exchanges[index];
         let body = exchange.body.as_ref();
         match self {
             Self::MediaType => media_type(exchange, &["application/scim+json", "application/json"]),
@@ -161,7 +161,7 @@ impl Property {
                 0 => broken("it has no credentials", "one Authorization header", Value::Null),
                 count => broken("it has several credentials", "one Authorization header", count),
             },
-            Self::NoSecretInUrl => no_secret(exchange, &knowledge.evidence.secrets),
+            Self::NoSecretInUrl => no_secret(exchange, &knowledge.trace.secrets),
             Self::UrlCharacters => url_characters(&exchange.target),
             Self::NoPlusForSpace => match exchange.raw_query() {
                 Some(query) if query.contains('+') => broken(
@@ -253,7 +253,7 @@ impl Property {
 
     /// Whether there is anything to look at. What a body must be like is not asked of a request without one: that it has
     /// none is told by `has-body` alone. What a recording did not keep says nothing.
-    pub fn applies(&self, exchange: &Recorded) -> bool {
+    pub fn applies(&self, exchange: &RecordedExchange) -> bool {
         let unseen = exchange.body.as_ref().map_or_else(|| exchange.has_unseen_body(), is_unknown);
         match self {
             Self::MediaType | Self::ScimMediaType => exchange.body.is_some() || unseen,
@@ -337,7 +337,7 @@ impl Property {
     }
 }
 
-fn media_type(exchange: &Recorded, wanted: &[&str]) -> Result<(), Broken> {
+fn media_type(exchange: &RecordedExchange, wanted: &[&str]) -> Result<(), Broken> {
     let given = exchange.header("content-type").unwrap_or_default();
     let kind = given.split(';').next().unwrap_or_default().trim();
     if wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind)) {
@@ -403,7 +403,7 @@ fn has(body: Option<&Value>, pointers: &[String]) -> Result<(), Broken> {
     }
 }
 
-fn accepts(exchange: &Recorded) -> Result<(), Broken> {
+fn accepts(exchange: &RecordedExchange) -> Result<(), Broken> {
     let Some(accept) = exchange.header("accept") else { return Ok(()) };
     let fine = accept.split(',').any(|range| {
         let kind = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -412,7 +412,7 @@ fn accepts(exchange: &Recorded) -> Result<(), Broken> {
     if fine { Ok(()) } else { broken("Accept takes no SCIM", "application/scim+json", accept) }
 }
 
-fn no_secret(exchange: &Recorded, secrets: &[String]) -> Result<(), Broken> {
+fn no_secret(exchange: &RecordedExchange, secrets: &[String]) -> Result<(), Broken> {
     let named = exchange
         .query()
         .into_iter()
@@ -449,7 +449,7 @@ fn url_characters(target: &str) -> Result<(), Broken> {
     if half { broken("the URL has a % that encodes nothing", "%25", target) } else { Ok(()) }
 }
 
-fn known_endpoint(exchange: &Recorded) -> Result<(), Broken> {
+fn known_endpoint(exchange: &RecordedExchange) -> Result<(), Broken> {
     let path = exchange.path();
     let mut segments = path.trim_start_matches('/').split('/');
     let first = segments.next().unwrap_or_default();
@@ -463,7 +463,7 @@ fn known_endpoint(exchange: &Recorded) -> Result<(), Broken> {
     broken(format!("there is no endpoint /{first}"), meant.copied().unwrap_or("an endpoint of SCIM"), path)
 }
 
-fn names_somebody(exchange: &Recorded, knowledge: &Knowledge<'_>) -> Result<(), Broken> {
+fn names_somebody(exchange: &RecordedExchange, knowledge: &Knowledge<'_>) -> Result<(), Broken> {
     let Some(text) = exchange.parameter("filter") else { return Ok(()) };
     let Ok(read) = filter::filter(&text) else {
         return broken("the filter is none", "a filter", text);
@@ -484,7 +484,7 @@ fn names_somebody(exchange: &Recorded, knowledge: &Knowledge<'_>) -> Result<(), 
     }
 }
 
-fn filter_words(exchange: &Recorded, words: &[String]) -> Result<(), Broken> {
+fn filter_words(exchange: &RecordedExchange, words: &[String]) -> Result<(), Broken> {
     let Some(Ok(read)) = exchange.parameter("filter").map(|text| filter::filter(&text)) else {
         return Ok(());
     };
@@ -509,7 +509,10 @@ fn patch_operations(body: Option<&Value>) -> Result<(), Broken> {
     }
 }
 
-fn each_operation(exchange: &Recorded, check: impl Fn(&Value) -> Result<(), Broken>) -> Result<(), Broken> {
+fn each_operation(
+    exchange: &RecordedExchange,
+    check: impl Fn(&Value) -> Result<(), Broken>,
+) -> Result<(), Broken> {
     exchange.operations().into_iter().try_for_each(check)
 }
 
@@ -517,7 +520,7 @@ fn path_of(operation: &Value) -> Option<&str> {
     get(operation, "path").and_then(Value::as_str).filter(|path| !path.trim().is_empty())
 }
 
-fn boolean_active(exchange: &Recorded) -> Result<(), Broken> {
+fn boolean_active(exchange: &RecordedExchange) -> Result<(), Broken> {
     let text = |value: Option<&Value>| match value {
         Some(value) if !value.is_boolean() => {
             broken("active is not true or false", "true or false", value.clone())

@@ -27,7 +27,7 @@ const LEFT_OUT: &str = "[left out: ";
 
 /// One request and its answer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
+pub struct RecordedExchange {
     /// When the request was taken up.
     pub at: Option<Timestamp>,
     /// From there until the answer was ready.
@@ -86,12 +86,12 @@ pub enum JournalError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Journal {
     /// In the order of their times.
-    pub exchanges: Vec<Recorded>,
+    pub exchanges: Vec<RecordedExchange>,
     /// Entries that are no SCIM requests.
     pub left_out: usize,
 }
 
-impl Recorded {
+impl RecordedExchange {
     /// An exchange of the mock; `base` is the path of its SCIM URL.
     pub fn of(exchange: mock_aquera::Exchange, base: &str) -> Self {
         let (base, target) = match exchange.path.strip_prefix(base) {
@@ -375,7 +375,7 @@ fn lines(text: &str, whole: &serde_json::Error) -> Result<Vec<Value>, JournalErr
     if entries.is_empty() { Err(JournalError::Unknown) } else { Ok(entries) }
 }
 
-fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
+fn of_mock(entry: &Value) -> Result<Option<RecordedExchange>, &'static str> {
     if let Some(exchange) = entry.get("exchange").filter(|_| entry.get("method").is_none()) {
         // A line of the journal's stream.
         return of_mock(exchange);
@@ -391,7 +391,7 @@ fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
     };
     let body = |name: &str| entry.get(name).filter(|body| !body.is_null()).cloned();
     let status = entry.get("status").and_then(Value::as_u64).ok_or("status")?;
-    Ok(Some(Recorded {
+    Ok(Some(RecordedExchange {
         at: text("at").ok().and_then(|at| at.parse().ok()),
         took: Duration::from_micros(entry.get("took").and_then(Value::as_u64).unwrap_or_default()),
         method: method.to_owned(),
@@ -405,7 +405,7 @@ fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
     }))
 }
 
-fn of_har(entry: &Value) -> Result<Option<Recorded>, &'static str> {
+fn of_har(entry: &Value) -> Result<Option<RecordedExchange>, &'static str> {
     let request = entry.get("request").ok_or("request")?;
     let method = request.get("method").and_then(Value::as_str).ok_or("request.method")?;
     let url = request.get("url").and_then(Value::as_str).ok_or("request.url")?;
@@ -437,7 +437,7 @@ fn of_har(entry: &Value) -> Result<Option<Recorded>, &'static str> {
     let response = entry.get("response");
     let status = response.and_then(|response| response.get("status")).and_then(Value::as_u64);
     let time = entry.get("time").and_then(Value::as_f64).unwrap_or_default().max(0.0) / 1000.0;
-    Ok(Some(Recorded {
+    Ok(Some(RecordedExchange {
         at: entry.get("startedDateTime").and_then(Value::as_str).and_then(|at| at.parse().ok()),
         took: Duration::try_from_secs_f64(time).unwrap_or_default(),
         method: method.to_owned(),

@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::casing::{lower_case, same_without_case};
 use crate::client::filter;
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::client::scenario::Person;
 use crate::json::get;
 
 /// All that is judged.
 #[derive(Debug, Clone, Default)]
-pub struct Evidence {
+pub struct Trace {
     /// In the order in which they were answered.
-    pub exchanges: Vec<Recorded>,
+    pub exchanges: Vec<RecordedExchange>,
     /// The scenarios that were played; none for a recorded journal.
     pub plays: Vec<Play>,
     /// The credentials, which must stand nowhere but in their header.
@@ -87,7 +87,7 @@ pub fn accounts_of<'a>(accounts: &'a [Value], user_name: &str) -> Vec<&'a Value>
 #[derive(Debug)]
 pub struct Knowledge<'a> {
     /// From which it follows.
-    pub evidence: &'a Evidence,
+    pub trace: &'a Trace,
     /// The user name, in lower case, that each exchange is about.
     pub about: Vec<Option<String>>,
     /// What people at the source are or were called, in lower case: user names, ids, addresses.
@@ -98,10 +98,10 @@ pub struct Knowledge<'a> {
 
 impl<'a> Knowledge<'a> {
     /// Reads the evidence.
-    pub fn of(evidence: &'a Evidence) -> Self {
+    pub fn of(trace: &'a Trace) -> Self {
         let mut told = HashMap::new();
         let mut names: HashMap<String, String> = HashMap::new();
-        for (index, exchange) in evidence.exchanges.iter().enumerate() {
+        for (index, exchange) in trace.exchanges.iter().enumerate() {
             let mut note = |text: &str| {
                 told.entry(text.to_owned()).or_insert(index);
             };
@@ -118,25 +118,25 @@ impl<'a> Knowledge<'a> {
                 });
             }
         }
-        let acts = evidence.plays.iter().flat_map(|play| &play.acts);
+        let acts = trace.plays.iter().flat_map(|play| &play.acts);
         for account in acts.flat_map(|act| &act.accounts) {
             if let (Some(id), Some(name)) = (account["id"].as_str(), account["userName"].as_str()) {
                 names.entry(id.to_owned()).or_insert_with(|| lower_case(name));
             }
         }
-        for person in evidence.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values()) {
+        for person in trace.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values()) {
             // Whoever looks up by the source's id, or by the address, means the same user.
             for alias in std::iter::once(&person.id).chain(&person.email) {
                 names.entry(lower_case(alias)).or_insert_with(|| lower_case(&person.user_name));
             }
         }
         let called: BTreeSet<&String> = names.values().collect();
-        let about = evidence.exchanges.iter().map(|exchange| about(exchange, &names, &called)).collect();
-        let people = evidence.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values());
+        let about = trace.exchanges.iter().map(|exchange| about(exchange, &names, &called)).collect();
+        let people = trace.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values());
         let called = people.flat_map(|person| {
             [Some(&person.user_name), Some(&person.id), person.email.as_ref()].into_iter().flatten()
         });
-        Self { evidence, about, somebody: called.map(|name| lower_case(name)).collect(), told }
+        Self { trace, about, somebody: called.map(|name| lower_case(name)).collect(), told }
     }
 
     /// Whether an answer before this exchange has this text.
@@ -151,7 +151,11 @@ impl<'a> Knowledge<'a> {
 }
 
 /// The user name that an exchange is about; `names` has it for ids and addresses, `called` has all there are.
-fn about(exchange: &Recorded, names: &HashMap<String, String>, called: &BTreeSet<&String>) -> Option<String> {
+fn about(
+    exchange: &RecordedExchange,
+    names: &HashMap<String, String>,
+    called: &BTreeSet<&String>,
+) -> Option<String> {
     if let Some(id) = exchange.user_id() {
         return names.get(&id).cloned().or(Some(id));
     }

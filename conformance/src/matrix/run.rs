@@ -58,7 +58,7 @@ pub enum RunError {
     Mock(#[from] mock_aquera::StartError),
     /// The mock cannot be set up.
     #[error("failed to set up the mock")]
-    Stage(#[from] environment::StageError),
+    Environment(#[from] environment::EnvironmentError),
     /// The provisioner cannot be set up.
     #[error("failed to set up the provisioner")]
     Subject(#[from] crate::subject::provisioner::SubjectError),
@@ -138,21 +138,21 @@ impl Work<'_> {
     fn share(&self, sender: &Told) -> Result<(), RunError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let theatre = Arc::new(SharedEnvironment::open(self.seed).await?);
-            let lanes = (0..self.each).map(|_| self.lane(&theatre, sender));
-            futures_util::future::join_all(lanes).await;
+            let shared = Arc::new(SharedEnvironment::open(self.seed).await?);
+            let workers = (0..self.each).map(|_| self.worker(&shared, sender));
+            futures_util::future::join_all(workers).await;
             Ok(())
         })
     }
 
-    async fn lane(&self, theatre: &Arc<SharedEnvironment>, sender: &Told) {
+    async fn worker(&self, shared: &Arc<SharedEnvironment>, sender: &Told) {
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(cell) = self.cells.get(index).copied() else { break };
             // A task of its own, so that a panic in it is a verdict and not the end.
-            let theatre = theatre.clone();
+            let shared = shared.clone();
             let task = tokio::spawn(async move {
-                tokio::time::timeout(PATIENCE, play::play(&theatre, index, cell)).await
+                tokio::time::timeout(PATIENCE, play::play(&shared, index, cell)).await
             });
             let played = match task.await {
                 Ok(Ok(played)) => played,

@@ -32,7 +32,7 @@ const MAX_BODY: usize = 32 << 20;
 const HOP: [&str; 6] = ["connection", "content-length", "transfer-encoding", "host", "keep-alive", "date"];
 
 /// The server.
-pub(crate) struct Layer {
+pub(crate) struct Proxy {
     address: SocketAddr,
     http: reqwest::Client,
     fronts: RwLock<HashMap<String, Arc<Front>>>,
@@ -73,7 +73,7 @@ struct Memory {
     counts: HashMap<(usize, String), usize>,
 }
 
-impl Layer {
+impl Proxy {
     /// Starts the server on a free port of this machine.
     pub(crate) async fn start() -> std::io::Result<Arc<Self>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -85,10 +85,10 @@ impl Layer {
             )
             .build()
             .map_err(std::io::Error::other)?;
-        let layer = Arc::new(Self { address: listener.local_addr()?, http, fronts: RwLock::default() });
-        let router = Router::new().fallback(serve).with_state(layer.clone());
+        let proxy = Arc::new(Self { address: listener.local_addr()?, http, fronts: RwLock::default() });
+        let router = Router::new().fallback(serve).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(layer)
+        Ok(proxy)
     }
 
     /// Puts a mutant in front of a mock, and says where.
@@ -110,15 +110,15 @@ impl Layer {
     }
 }
 
-async fn serve(State(layer): State<Arc<Layer>>, request: Request) -> Response<Body> {
+async fn serve(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let (slug, below) = match path[1..].split_once('/') {
         Some((slug, below)) => (slug, format!("/{below}")),
         None => (&path[1..], String::new()),
     };
-    let Some(front) = layer.front(slug) else { return plain(404, "no such mutant") };
+    let Some(front) = proxy.front(slug) else { return plain(404, "no such mutant") };
     let Some(came) = came(&front, below, request).await else { return plain(400, "no such body") };
-    match front.handle(&layer.http, came).await {
+    match front.handle(&proxy.http, came).await {
         Ok(answer) => Front::send(answer),
         Err(error) => plain(502, &with_causes(&error)),
     }

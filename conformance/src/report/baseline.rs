@@ -15,6 +15,7 @@ use cli_support::suggest::did_you_mean;
 use serde::{Deserialize, Serialize};
 
 use super::{CaseResult, Known, Report, Summary, Verdict};
+use crate::requirement::current_id;
 use crate::select::fits;
 
 /// The known failures, in the order of the file.
@@ -71,7 +72,7 @@ impl Baseline {
     /// # Errors
     /// With everything that is wrong with it.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
-        let File { known } = toml::from_str(text)?;
+        let known = read(text)?;
         let mut wrong = Vec::new();
         let mut seen = BTreeSet::new();
         for (number, entry) in (1..).zip(&known) {
@@ -173,7 +174,7 @@ impl Baseline {
     /// # Errors
     /// Where it is no baseline.
     pub fn parse_unfinished(text: &str) -> Result<Self, BaselineError> {
-        let File { known } = toml::from_str(text)?;
+        let known = read(text)?;
         Ok(Self { entries: known })
     }
 
@@ -236,6 +237,15 @@ fn grouped(failed: &BTreeSet<&str>, report: &Report, catalogue: &Catalogue) -> V
         written.push(pattern.unwrap_or_else(|| (*id).to_owned()));
     }
     written
+}
+
+/// Reads the entries. Ids of a document that was renamed get its current name.
+fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
+    let File { mut known } = toml::from_str(text)?;
+    for entry in &mut known {
+        entry.id = current_id(&entry.id).into_owned();
+    }
+    Ok(known)
 }
 
 impl Entry {

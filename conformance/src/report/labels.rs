@@ -205,23 +205,23 @@ pub fn sort(cases: &mut [&CaseResult]) {
 }
 
 /// How much clients need what a case is about, its urgency first.
-type Need = (Urgency, bool, u8, bool);
+type Importance = (Urgency, bool, u8, bool);
 
-fn needed(case: &CaseResult) -> Need {
+fn needed(case: &CaseResult) -> Importance {
     let builds_upon = !case.tags.iter().any(|tag| tag == FOUNDATION);
     let need = need(case);
     // Only what is about groups is built upon what groups are like.
     (urgency(case), builds_upon || need == GROUPS, need, builds_upon)
 }
 
-fn key(case: &CaseResult) -> (Need, usize, &str) {
+fn key(case: &CaseResult) -> (Importance, usize, &str) {
     (needed(case), subject(case).0, &case.id)
 }
 
 /// The place of what is behind several cases: that of the most needed of them, the first; then by how many there are.
 pub(super) fn place_of_cause<'a>(
     cases: &[&'a CaseResult],
-) -> (Option<Need>, Reverse<usize>, Option<(usize, &'a str)>) {
+) -> (Option<Importance>, Reverse<usize>, Option<(usize, &'a str)>) {
     let first = cases.first().copied();
     let place = first.map(|case| (subject(case).0, case.id.as_str()));
     (first.map(needed), Reverse(cases.len()), place)

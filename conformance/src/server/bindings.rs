@@ -36,7 +36,7 @@ impl Known {
 
 /// What a case has seen.
 #[derive(Debug)]
-pub(crate) struct Memory<'a> {
+pub(crate) struct Bindings<'a> {
     facts: &'a Facts,
     client: &'a Client,
     blank: &'a Blank,
@@ -51,7 +51,7 @@ pub(crate) struct Memory<'a> {
     names: BTreeMap<String, Known>,
 }
 
-impl<'a> Memory<'a> {
+impl<'a> Bindings<'a> {
     pub(crate) fn new(
         facts: &'a Facts,
         client: &'a Client,
@@ -192,7 +192,7 @@ impl<'a> Memory<'a> {
     }
 }
 
-impl Values for Memory<'_> {
+impl Values for Bindings<'_> {
     fn value(&self, place: &Place) -> Option<Value> {
         match place {
             Place::Field(name, pointer) if name == "config" => first(self.facts.config.as_ref()?, pointer),

@@ -10,7 +10,7 @@ pub(crate) mod resources;
 
 use serde_json::Value;
 
-use crate::report::{CaseResult, Verdict};
+use crate::report::CaseResult;
 use crate::requirement::Shared;
 use crate::server::deviation::asked::Asked;
 use crate::subject::server::client::Answer;

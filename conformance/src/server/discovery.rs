@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::case::capability::{Feature, Need};
+use crate::case::capability::{Capability, Feature};
 use crate::json::get;
 pub use crate::server::blank::Blank;
 pub(crate) use crate::server::blank::{is_wanted, merge, value_of};
@@ -213,9 +213,9 @@ impl Facts {
     }
 
     /// Whether something is there.
-    pub fn met(&self, need: &Need) -> Met {
+    pub fn met(&self, need: &Capability) -> Met {
         match need {
-            Need::Feature(feature) => match (feature, self.feature(*feature)) {
+            Capability::Feature(feature) => match (feature, self.feature(*feature)) {
                 (_, Some(false)) => {
                     Met::No(format!("ServiceProviderConfig says {} is false", feature.pointer()))
                 }
@@ -223,7 +223,7 @@ impl Facts {
                 (Feature::Cursor, None) => Met::No("cursor paging is not advertised".to_owned()),
                 (_, Some(true) | None) => Met::Yes,
             },
-            Need::Says(member) => {
+            Capability::Says(member) => {
                 let said = self.config.as_ref().and_then(|config| get(config, member)?.as_bool());
                 if said == Some(true) {
                     Met::Yes
@@ -231,7 +231,7 @@ impl Facts {
                     Met::No(format!("ServiceProviderConfig does not say {member}"))
                 }
             }
-            Need::Schema { name, path, characteristic } => {
+            Capability::Schema { name, path, characteristic } => {
                 self.schema_met(name, path, characteristic.as_ref())
             }
         }

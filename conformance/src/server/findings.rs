@@ -128,7 +128,9 @@ impl Findings {
         if self.created.load(Ordering::Relaxed) || !self.forbidden.load(Ordering::Relaxed) {
             return;
         }
-        for case in results.iter_mut().filter(|case| case.verdict.fails_or_warns() && other_error(case) == Some(403)) {
+        for case in
+            results.iter_mut().filter(|case| case.verdict.fails_or_warns() && other_error(case) == Some(403))
+        {
             let why = "it could not be tried: the credentials may not write, every creation is answered 403";
             skip(case, why.to_owned());
         }
@@ -136,7 +138,9 @@ impl Findings {
 
     fn settle_operators(&self, results: &mut [CaseResult]) {
         let broken = lock(&self.operators);
-        if broken.len() < LEAST || !results.iter().any(|case| case.id == OPERATORS && case.verdict.fails_or_warns()) {
+        if broken.len() < LEAST
+            || !results.iter().any(|case| case.id == OPERATORS && case.verdict.fails_or_warns())
+        {
             return;
         }
         let filters = lock(&self.filters);

@@ -11,7 +11,7 @@ use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, 
 use crate::case::template::Unfilled;
 use crate::json::{get, is_absent, reach, same};
 use crate::requirement::{Level, Shared};
-use crate::server::bindings::Memory;
+use crate::server::bindings::Bindings;
 pub(crate) use crate::server::judge::stand_in::{Belongs, StandIn};
 use crate::server::judge::value::{cut, differing, has_schema, shown};
 use crate::subject::server::bounded::{Bound, bounded};
@@ -97,12 +97,12 @@ pub(crate) fn judge(
     expectations: &[Expectation],
     ask: Ask<'_>,
     answer: &Answer,
-    memory: &Memory<'_>,
+    bindings: &Bindings<'_>,
 ) -> Result<Vec<Miss>, Unfilled> {
     let mut misses = Vec::new();
     for expectation in expectations {
         let level = expectation.level.unwrap_or(ask.level);
-        let judge = Judge { answer, memory, level, about: ask.about, stand_in: ask.stand_in };
+        let judge = Judge { answer, bindings, level, about: ask.about, stand_in: ask.stand_in };
         let mut found = judge.check(&expectation.check)?;
         found.retain(|miss| {
             miss.shared.is_none_or(|shared| !shared.is_passed_over() || ask.about.contains(&shared))
@@ -152,7 +152,7 @@ fn in_words(wanted: &[StatusSet]) -> String {
 
 struct Judge<'a> {
     answer: &'a Answer,
-    memory: &'a Memory<'a>,
+    bindings: &'a Bindings<'a>,
     level: Level,
     about: &'a [Shared],
     stand_in: Option<StandIn>,
@@ -198,7 +198,7 @@ impl Judge<'_> {
             Check::Lists(listing, names) => self.lists(*listing, names).into_iter().collect(),
             Check::Unchanged(name) => self.unchanged(name).into_iter().collect(),
             Check::Nowhere(text) => {
-                let text = text.fill(self.memory)?;
+                let text = text.fill(self.bindings)?;
                 let there = self.answer.text.contains(&text);
                 let miss = || {
                     self.miss(
@@ -211,7 +211,7 @@ impl Judge<'_> {
                 there.then(miss).into_iter().collect()
             }
             Check::At { pointer, condition, if_present } => {
-                self.at(&pointer.fill(self.memory)?, condition, *if_present)?
+                self.at(&pointer.fill(self.bindings)?, condition, *if_present)?
             }
             Check::AnyOf(lists) => self.any_of(lists)?,
         })
@@ -245,7 +245,7 @@ impl Judge<'_> {
     /// Whether it is a creation that was answered 200: one case tells it, the others go on with what was created.
     fn is_overlooked(&self, wanted: &[StatusSet]) -> bool {
         let created = wanted.iter().any(|set| matches!(set, StatusSet::Exactly(201)));
-        created && is_created_with_200(self.answer) && !self.memory.strict
+        created && is_created_with_200(self.answer) && !self.bindings.strict
     }
 
     fn header(&self, name: &str, check: &HeaderCheck) -> Result<Option<Miss>, Unfilled> {
@@ -254,11 +254,11 @@ impl Judge<'_> {
             HeaderCheck::Present => (found.is_some(), "present".to_owned()),
             HeaderCheck::Absent => (found.is_none(), "absent".to_owned()),
             HeaderCheck::Equals(text) => {
-                let text = text.fill(self.memory)?;
+                let text = text.fill(self.bindings)?;
                 (found == Some(text.as_str()), text)
             }
             HeaderCheck::StartsWith(text) => {
-                let text = text.fill(self.memory)?;
+                let text = text.fill(self.bindings)?;
                 (found.is_some_and(|found| found.starts_with(&text)), format!("{text}…"))
             }
         };
@@ -444,17 +444,17 @@ impl Judge<'_> {
     }
 
     fn lists(&self, listing: Listing, names: &[String]) -> Option<Miss> {
-        let names: Vec<_> = names.iter().flat_map(|name| self.memory.expand(name)).collect();
+        let names: Vec<_> = names.iter().flat_map(|name| self.bindings.expand(name)).collect();
         let resources = get(self.body(), "Resources").and_then(Value::as_array);
         let found: Vec<&str> = resources
             .into_iter()
             .flatten()
             .filter_map(|resource| get(resource, "id").and_then(Value::as_str))
             .collect();
-        let ids: Vec<_> = names.iter().map(|name| self.memory.id(name).unwrap_or_default()).collect();
+        let ids: Vec<_> = names.iter().map(|name| self.bindings.id(name).unwrap_or_default()).collect();
         let call = |id: &str| {
             let known = names.iter().zip(&ids).find(|(_, known)| **known == id);
-            known.map_or_else(|| format!("another ({id})"), |(name, _)| self.memory.describe(name))
+            known.map_or_else(|| format!("another ({id})"), |(name, _)| self.bindings.describe(name))
         };
         let called: Vec<_> = found.iter().take(20).map(|id| call(id)).collect();
         let missing: Vec<_> = names
@@ -464,7 +464,7 @@ impl Judge<'_> {
             .map(|(name, _)| name.as_str())
             .collect();
         let told = |names: &[&str]| {
-            let mut told: Vec<_> = names.iter().take(3).map(|name| self.memory.describe(name)).collect();
+            let mut told: Vec<_> = names.iter().take(3).map(|name| self.bindings.describe(name)).collect();
             if let Some(more) = names.len().checked_sub(3).filter(|more| *more > 0) {
                 told.push(format!("{more} more"));
             }
@@ -499,7 +499,7 @@ impl Judge<'_> {
                 (order != ids).then(|| format!("the order should be {}", told(&wanted)))
             }
         };
-        let names: Vec<_> = names.iter().take(20).map(|name| self.memory.describe(name)).collect();
+        let names: Vec<_> = names.iter().take(20).map(|name| self.bindings.describe(name)).collect();
         let expected = match listing {
             Listing::Not => json!({ "none of": names }),
             Listing::All => json!({ "all of": names }),
@@ -517,11 +517,11 @@ impl Judge<'_> {
             }
             bare
         };
-        let before = bare(&self.memory.known(name).map(|known| known.seen.clone()).unwrap_or_default());
+        let before = bare(&self.bindings.known(name).map(|known| known.seen.clone()).unwrap_or_default());
         let now = bare(self.body());
         (!same(&before, &now)).then(|| {
             let (expected, actual) = differing(&before, &now);
-            let what = self.memory.describe(name);
+            let what = self.bindings.describe(name);
             let why = format!("{what} changed, though nothing of the request should have taken effect");
             self.miss(what, expected, actual, why)
         })

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use conformance::client::mutants::run::{fair, judged, run};
-use conformance::client::recording::Recorded;
+use conformance::client::recording::RecordedExchange;
 use conformance::client::scenario::Person;
-use conformance::client::trace::{Act, Evidence, Play};
+use conformance::client::trace::{Act, Play, Trace};
 use conformance::client::{judge, load, recording};
 use conformance::report::Verdict;
 use serde_json::{Value, json};
@@ -235,12 +235,13 @@ fn what_is_no_recording_is_refused_with_the_reason() {
 
 /// One scenario of one step, in which this arrived.
 fn verdict_of(case: &str, scenario: &str, entries: &Value) -> Verdict {
-    let exchanges: Vec<Recorded> = recording::read(&entries.to_string()).expect("a journal").exchanges;
+    let exchanges: Vec<RecordedExchange> =
+        recording::read(&entries.to_string()).expect("a journal").exchanges;
     let written = load::built_in().expect("good cases");
     let act = Act { step: "create".to_owned(), range: 0..exchanges.len(), ..Act::default() };
     let play = Play { scenario: scenario.to_owned(), acts: vec![act], before: Vec::new() };
-    let evidence = Evidence { exchanges, plays: vec![play], ..Evidence::default() };
-    let results = judge::all(&written.cases, &evidence);
+    let trace = Trace { exchanges, plays: vec![play], ..Trace::default() };
+    let results = judge::all(&written.cases, &trace);
     results.into_iter().find(|result| result.id == case).expect("the case").verdict
 }
 
@@ -294,8 +295,8 @@ fn findings_about_somebody_say_the_user_name() {
     let results = |scenario: &str, acts: Vec<Act>, entries: Value| {
         let exchanges = recording::read(&entries.to_string()).expect("a journal").exchanges;
         let play = Play { scenario: scenario.to_owned(), acts, before: Vec::new() };
-        let evidence = Evidence { exchanges, plays: vec![play], ..Evidence::default() };
-        judge::all(&load::built_in().expect("good cases").cases, &evidence)
+        let trace = Trace { exchanges, plays: vec![play], ..Trace::default() };
+        judge::all(&load::built_in().expect("good cases").cases, &trace)
     };
     let wrong = |scenario: &str, case: &str, acts: Vec<Act>, entries: Value| {
         let mut wrong = results(scenario, acts, entries);
@@ -346,9 +347,10 @@ fn a_list_is_to_be_read_to_its_end_where_a_walk_was_begun() {
 fn bodies_are_judged_where_there_are_any() {
     let entry = |method: &str, path: &str, headers: Value, body: Value| json!({"method": method, "path": path, "status": 200, "requestHeaders": headers, "requestBody": body});
     let verdicts = |entries: Value| {
-        let exchanges: Vec<Recorded> = recording::read(&entries.to_string()).expect("a journal").exchanges;
-        let evidence = Evidence { exchanges, ..Evidence::default() };
-        judge::all(&load::built_in().expect("good cases").cases, &evidence)
+        let exchanges: Vec<RecordedExchange> =
+            recording::read(&entries.to_string()).expect("a journal").exchanges;
+        let trace = Trace { exchanges, ..Trace::default() };
+        judge::all(&load::built_in().expect("good cases").cases, &trace)
     };
     let about_bodies = [
         "client/rfc7643/3/creations-say-their-schemas",
@@ -397,8 +399,8 @@ fn bodies_are_judged_where_there_are_any() {
         "response": {"status": 400, "headers": []},
     }]}});
     let exchanges = recording::read(&archive.to_string()).expect("an archive").exchanges;
-    let evidence = Evidence { exchanges, ..Evidence::default() };
-    let results = judge::all(&load::built_in().expect("good cases").cases, &evidence);
+    let trace = Trace { exchanges, ..Trace::default() };
+    let results = judge::all(&load::built_in().expect("good cases").cases, &trace);
     let failed: Vec<_> =
         results.iter().filter(|case| case.verdict == Verdict::Fail).map(|case| &case.id).collect();
     assert!(failed.iter().any(|id| *id == "client/rfc7644/3.1/writes-have-a-body"), "{failed:?}");

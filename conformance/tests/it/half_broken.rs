@@ -117,7 +117,7 @@ async fn creations_answered_200_are_one_finding_for_users_and_one_for_groups() {
         }
     })
     .await;
-    let judged = broken.judged(&["--select", "section=3.3 | section=3.6 | document=seed"]).await;
+    let judged = broken.judged(&["--select", "section=3.3 | section=3.6 | document=pingone"]).await;
     let failed = judged.with(Verdict::Fail);
     let ids: Vec<_> = failed.iter().filter_map(|line| line.split(':').next()).collect();
     assert_eq!(ids, ["rfc7644/3.3/answers-201", "rfc7644/3.3/group-answers-201"], "{failed:#?}");
@@ -165,7 +165,7 @@ async fn lists_without_resources_are_one_finding_and_what_needs_them_is_skipped(
         }
     })
     .await;
-    let judged = broken.judged(&["--select", "section=3.4.2 | section=3.3 | document=seed"]).await;
+    let judged = broken.judged(&["--select", "section=3.4.2 | section=3.3 | document=pingone"]).await;
     let without = judged.case("rfc7644/3.4.2/without-a-filter");
     assert_eq!(without.verdict, Verdict::Fail);
     assert!(
@@ -191,7 +191,7 @@ async fn bare_arrays_are_taken_for_lists() {
         }
     })
     .await;
-    let judged = broken.judged(&["--select", "section=3.4.2 | document=seed"]).await;
+    let judged = broken.judged(&["--select", "section=3.4.2 | document=pingone"]).await;
     assert_eq!(judged.case("rfc7644/3.4.2/without-a-filter").verdict, Verdict::Fail);
     assert_eq!(judged.case("rfc7644/3.4.2/resources-are-whole").verdict, Verdict::Pass);
     assert!(judged.report().facts["overlooked"].contains("bare arrays"), "{:?}", judged.report().facts);
@@ -382,7 +382,7 @@ async fn user_names_are_shaped_like_addresses_wherever_a_case_makes_one_up() {
     .await;
     let select = [
         "--select",
-        "section=3.3 | section=3.5.1 | section=3.7 | section=3.2 | section=2.3 | document=seed | section=3.4.2.2",
+        "section=3.3 | section=3.5.1 | section=3.7 | section=3.2 | section=2.3 | document=pingone | section=3.4.2.2",
     ];
     let judged = broken.judged(&select).await;
     assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());

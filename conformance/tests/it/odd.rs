@@ -458,7 +458,7 @@ async fn an_absent_active_is_not_taken_for_inactive() {
         ..PLAIN
     };
     let profile = Profile::builtin("rfc").expect("a profile");
-    let report = judged(odd, Blank::default(), profile, "seed/connection/a-user-is-disabled-by-p").await;
+    let report = judged(odd, Blank::default(), profile, "pingone/connection/a-user-is-disabled-by-p").await;
     let wrong = wrong(&report);
     assert_eq!(wrong.len(), 2, "{:#?}", lines(&wrong));
     for case in wrong {

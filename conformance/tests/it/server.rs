@@ -61,7 +61,7 @@ async fn what_is_not_advertised_is_not_judged_and_what_is_broken_is_found() {
         .map(|case| &case.id)
         .collect();
     assert!(other.is_empty(), "{other:?}");
-    let report = judged(&mock("patch-ignored-204").await, "seed/", Manners::default()).await;
+    let report = judged(&mock("patch-ignored-204").await, "pingone/", Manners::default()).await;
     assert!(report.summary.fail >= 3, "{:?}", report.summary);
     let failed = report.cases.iter().find(|case| case.id.ends_with("a-user-is-disabled-by-patch"));
     let failed = failed.expect("the case");

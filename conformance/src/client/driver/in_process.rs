@@ -17,7 +17,7 @@ pub const METHODS: [&str; 3] = ["auto", "put", "patch"];
 
 /// The reason why the provisioner cannot be run.
 #[derive(Debug, thiserror::Error)]
-pub enum OwnError {
+pub enum InProcessError {
     /// The folder cannot be made.
     #[error("failed to create the provisioner's folder")]
     Folder(#[source] std::io::Error),
@@ -51,7 +51,7 @@ pub enum OwnError {
 }
 
 /// The provisioner with its folder.
-pub struct Own {
+pub struct InProcess {
     folder: TempDir,
     wire: Wire,
     time: Time,
@@ -62,9 +62,9 @@ pub struct Own {
     seed: u64,
 }
 
-impl std::fmt::Debug for Own {
+impl std::fmt::Debug for InProcess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Own").field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("InProcess").field("method", &self.method).finish_non_exhaustive()
     }
 }
 
@@ -84,13 +84,13 @@ impl mock_aquera::Clock for Shared {
     }
 }
 
-impl Own {
+impl InProcess {
     /// A provisioner that has done nothing yet, with this update method.
     ///
     /// # Errors
     /// No temporary folder or no HTTP client can be made.
-    pub fn new(method: &str, seed: u64) -> Result<Self, OwnError> {
-        let folder = tempfile::tempdir().map_err(OwnError::Folder)?;
+    pub fn new(method: &str, seed: u64) -> Result<Self, InProcessError> {
+        let folder = tempfile::tempdir().map_err(InProcessError::Folder)?;
         let (wire, time) = (Wire::new()?, Time::new());
         Ok(Self { folder, wire, time, method: method.to_owned(), url: None, subject: None, seed })
     }
@@ -105,7 +105,7 @@ impl Own {
         self.url = Some(url);
     }
 
-    pub(crate) async fn act(&mut self, brief: &Brief) -> Result<(), OwnError> {
+    pub(crate) async fn act(&mut self, brief: &Brief) -> Result<(), InProcessError> {
         let folder = self.folder.path();
         write_source(folder, &brief.users)?;
         if self.subject.is_none() {
@@ -135,8 +135,8 @@ impl Own {
 ///
 /// # Errors
 /// Nothing could be run. What a run came to is not judged here.
-pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<String, OwnError> {
-    std::fs::create_dir_all(folder).map_err(OwnError::Folder)?;
+pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<String, InProcessError> {
+    std::fs::create_dir_all(folder).map_err(InProcessError::Folder)?;
     write_source(folder, &brief.users)?;
     let text = configuration(&brief.scim_url, &brief.credentials.bearer, method);
     let before = count_run(folder)?;
@@ -148,18 +148,18 @@ pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<Stri
 }
 
 /// How many runs there were on this folder before; this one is counted.
-fn count_run(folder: &Path) -> Result<u32, OwnError> {
+fn count_run(folder: &Path) -> Result<u32, InProcessError> {
     let path = folder.join("runs");
     let before = match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(|_| OwnError::Count { path: path.clone(), text })?,
+        Ok(text) => text.trim().parse().map_err(|_| InProcessError::Count { path: path.clone(), text })?,
         Err(error) if error.kind() == ErrorKind::NotFound => 0,
-        Err(source) => return Err(OwnError::Read { path, source }),
+        Err(source) => return Err(InProcessError::Read { path, source }),
     };
     write(&path, &format!("{}\n", before + 1))?;
     Ok(before)
 }
 
-fn write_source(folder: &Path, users: &[Person]) -> Result<(), OwnError> {
+fn write_source(folder: &Path, users: &[Person]) -> Result<(), InProcessError> {
     let mut lines = String::new();
     for user in users {
         append!(lines, "{}\n", source_user(user));
@@ -167,8 +167,8 @@ fn write_source(folder: &Path, users: &[Person]) -> Result<(), OwnError> {
     write(&folder.join("users.ndjson"), &lines)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), OwnError> {
-    std::fs::write(path, text).map_err(|source| OwnError::Write { path: path.to_owned(), source })
+fn write(path: &Path, text: &str) -> Result<(), InProcessError> {
+    std::fs::write(path, text).map_err(|source| InProcessError::Write { path: path.to_owned(), source })
 }
 
 fn source_user(person: &Person) -> Value {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::client::driver::{Acted, Brief};
-use crate::client::environment::Stage;
+use crate::client::environment::Environment;
 
 /// How often it is looked whether something has arrived.
 const LOOK: Duration = Duration::from_millis(200);
@@ -38,7 +38,7 @@ impl Prompt {
         Self { quiet, timeout, lines, closed: false }
     }
 
-    pub(crate) async fn act(&mut self, brief: &Brief, stage: &Stage) -> Acted {
+    pub(crate) async fn act(&mut self, brief: &Brief, environment: &Environment) -> Acted {
         // What was typed before the question is no answer to it.
         while self.lines.try_recv().is_ok() {}
         tell(&format!(
@@ -51,8 +51,8 @@ impl Prompt {
             indented(&brief.say)
         ));
         tell("  (waiting for traffic; Enter: go on now, s Enter: leave this scenario out, q Enter: stop)\n");
-        let (started, first) = (Instant::now(), stage.last_seq());
-        let mut last = (stage.last_seq(), None);
+        let (started, first) = (Instant::now(), environment.last_seq());
+        let mut last = (environment.last_seq(), None);
         loop {
             tokio::select! {
                 line = self.lines.recv(), if !self.closed => match line.as_deref().map(str::trim) {
@@ -63,7 +63,7 @@ impl Prompt {
                 },
                 () = tokio::time::sleep(LOOK.min(self.quiet)) => {}
             }
-            let seq = stage.last_seq();
+            let seq = environment.last_seq();
             if seq != last.0 {
                 last = (seq, Some(Instant::now()));
             }

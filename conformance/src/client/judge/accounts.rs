@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
 use crate::casing::lower_case;
-use crate::client::matcher::{Pattern, at};
+use crate::client::matcher::{Matcher, at};
 use crate::client::trace::{accounts_of, each_resource};
 use crate::json::get;
 use crate::json_text::JsonText;
@@ -134,7 +134,7 @@ pub(super) fn strangers(scope: &Scope<'_>) -> Outcome {
         if !same {
             let id = account["id"].as_str().unwrap_or_default();
             let touching = scope.range.clone().filter(|index| {
-                let exchange = &scope.knowledge.evidence.exchanges[*index];
+                let exchange = &scope.knowledge.trace.exchanges[*index];
                 exchange.is_write() && exchange.user_id().as_deref() == Some(id)
             });
             outcome.findings.push(Finding {
@@ -156,9 +156,9 @@ fn without_meta(account: &Value) -> Value {
     account
 }
 
-pub(super) fn keeps(scope: &Scope<'_>, of: &Pattern) -> Outcome {
+pub(super) fn keeps(scope: &Scope<'_>, of: &Matcher) -> Outcome {
     let mut outcome = Outcome::default();
-    let exchanges = &scope.knowledge.evidence.exchanges;
+    let exchanges = &scope.knowledge.trace.exchanges;
     for index in scope.fitting(of) {
         let put = &exchanges[index];
         let (Some(id), Some(body)) = (put.user_id(), &put.body) else { continue };

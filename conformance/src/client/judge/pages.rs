@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::json::get;
 
 /// What of a walk is judged.
@@ -44,10 +44,10 @@ struct Page {
 pub(super) fn pages(scope: &Scope<'_>, walk: Walk) -> Outcome {
     let mut lists: BTreeMap<String, Vec<Page>> = BTreeMap::new();
     for index in scope.range.clone() {
-        let exchange = &scope.knowledge.evidence.exchanges[index];
+        let exchange = &scope.knowledge.trace.exchanges[index];
         if let Some((list, page)) = page(exchange, index) {
             // A list that is read again is another walk, in another step or from the beginning on.
-            let step = scope.knowledge.evidence.plays.iter().position(|play| play.range().contains(&index));
+            let step = scope.knowledge.trace.plays.iter().position(|play| play.range().contains(&index));
             lists.entry(format!("{step:?} {list}")).or_default().push(page);
         }
     }
@@ -79,7 +79,7 @@ pub(super) fn pages(scope: &Scope<'_>, walk: Walk) -> Outcome {
 }
 
 /// The list that is read, and the page; none for what is no walk.
-fn page(exchange: &Recorded, index: usize) -> Option<(String, Page)> {
+fn page(exchange: &RecordedExchange, index: usize) -> Option<(String, Page)> {
     let reads = exchange.method == "GET" && exchange.segments().len() == 1 || exchange.is_search();
     let answer = exchange.answer.as_ref().filter(|_| reads && exchange.succeeded())?;
     let resources = get(answer, "Resources").and_then(Value::as_array);
@@ -113,11 +113,11 @@ fn stopped(scope: &Scope<'_>, page: &Page, next: Option<&Page>) -> Option<Findin
     }
     let read = page.start - 1 + page.count;
     let of = page.total.map_or_else(|| "more".to_owned(), |total| total.to_string());
-    let exchange = &scope.knowledge.evidence.exchanges[page.index];
+    let exchange = &scope.knowledge.trace.exchanges[page.index];
     Some(Finding {
         because: format!("the list was read up to {read} of {of}, and no further ({})", exchange.in_short()),
         expected: json!("the next page"),
-        actual: json!(next.map(|next| scope.knowledge.evidence.exchanges[next.index].in_short())),
+        actual: json!(next.map(|next| scope.knowledge.trace.exchanges[next.index].in_short())),
         exchanges: std::iter::once(page.index).chain(next.map(|next| next.index)).collect(),
     })
 }
@@ -131,7 +131,7 @@ fn gap(scope: &Scope<'_>, page: &Page, next: Option<&Page>) -> Option<Finding> {
     if expected == actual {
         return None;
     }
-    let exchange = &scope.knowledge.evidence.exchanges[next.index];
+    let exchange = &scope.knowledge.trace.exchanges[next.index];
     Some(Finding {
         because: format!(
             "after {} from {} on, {} does not begin where that ended",

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::client::driver::in_process::METHODS;
-use crate::client::matcher::Pattern;
+use crate::client::matcher::Matcher;
 use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
 use crate::select::{SlugError, check_slug};
@@ -49,7 +49,7 @@ fn put() -> String {
 #[schemars(with = "ChangeTable")]
 pub struct Change {
     /// Which requests. What it says of answers counts for `again` and `then` alone.
-    pub(crate) when: Pattern,
+    pub(crate) when: Matcher,
     /// Leaves out this number of matches at the start.
     pub(crate) after: usize,
     /// Applies to at most this number of matches.
@@ -70,7 +70,7 @@ type ChangeTable = Table<(Group<Key>, Group<Edit>, Group<Sending>)>;
 #[serde(rename_all = "kebab-case")]
 enum Key {
     /// Which requests. What it says of answers counts for `again` and `then` alone.
-    When(Pattern),
+    When(Matcher),
     /// Leaves out this number of matches at the start.
     After(usize),
     /// Applies to at most this number of matches.
@@ -165,7 +165,7 @@ impl TryFrom<ChangeTable> for Change {
         };
         for key in keys.into_values() {
             match key {
-                Key::When(pattern) => change.when = pattern,
+                Key::When(matcher) => change.when = matcher,
                 Key::After(count) => change.after = count,
                 Key::Times(count) => change.times = Some(count),
                 Key::First(requests) => change.first = requests,

@@ -13,11 +13,11 @@ use tokio::task::AbortHandle;
 
 use super::file::{Change, Edit, ExtraRequest, Mutant, Sending};
 use super::wire::{Answer, Message};
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::mutants::edit;
 
 /// The layer. Dropping it ends it.
-pub(super) struct Layer {
+pub(super) struct Proxy {
     address: SocketAddr,
     serving: AbortHandle,
 }
@@ -39,13 +39,13 @@ struct Memory {
     written: HashMap<String, Answer>,
 }
 
-impl Drop for Layer {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-impl Layer {
+impl Proxy {
     /// Starts the layer in front of a mock at `url`.
     pub(super) async fn start(mutant: &Mutant, url: &str, token: &str) -> io::Result<Self> {
         let bad = || io::Error::other(format!("{url} is no URL of the mock"));
@@ -111,7 +111,7 @@ impl Front {
         answer
     }
 
-    async fn answer(&self, meant: &[&Change], message: &Message, recorded: &Recorded) -> Answer {
+    async fn answer(&self, meant: &[&Change], message: &Message, recorded: &RecordedExchange) -> Answer {
         let sent =
             |pick: fn(&Sending) -> bool| meant.iter().any(|change| change.sending.as_ref().is_some_and(pick));
         if let Some(status) = meant.iter().find_map(|change| match change.sending {
@@ -151,7 +151,7 @@ impl Front {
         answer
     }
 
-    fn meant(&self, recorded: &Recorded) -> Vec<&Change> {
+    fn meant(&self, recorded: &RecordedExchange) -> Vec<&Change> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let mut meant = Vec::new();
         for (index, change) in
@@ -166,7 +166,7 @@ impl Front {
         meant
     }
 
-    fn edit(&self, edit: &Edit, message: &mut Message, recorded: &Recorded) {
+    fn edit(&self, edit: &Edit, message: &mut Message, recorded: &RecordedExchange) {
         match edit {
             Edit::DropHeader(names) => {
                 message.headers.retain(|(name, _)| !names.iter().any(|drop| drop.eq_ignore_ascii_case(name)));
@@ -208,24 +208,24 @@ impl Front {
     }
 
     /// Sends a further request with the credentials of the one that it goes with.
-    async fn extra(&self, extra: &ExtraRequest, message: &Message, recorded: &Recorded) {
+    async fn extra(&self, extra: &ExtraRequest, message: &Message, recorded: &RecordedExchange) {
         let body = extra.body.as_ref().map(|body| self.filled(body, recorded)).unwrap_or_default();
         let target = format!("{}{}", self.base, self.filled(&extra.path, recorded));
         let extra = Message { method: extra.method.clone(), target, headers: message.headers.clone(), body };
         extra.send(self.upstream).await;
     }
 
-    fn filled(&self, text: &str, recorded: &Recorded) -> String {
+    fn filled(&self, text: &str, recorded: &RecordedExchange) -> String {
         let body = recorded.body.as_ref().map(Value::to_string).unwrap_or_default();
         text.replace("{{id}}", &recorded.user_id().unwrap_or_default())
             .replace("{{token}}", &self.token)
             .replace("{{body}}", &body)
     }
 
-    fn recorded(&self, message: &Message, answer: Option<&Answer>) -> Recorded {
+    fn recorded(&self, message: &Message, answer: Option<&Answer>) -> RecordedExchange {
         let target = message.target.strip_prefix(&self.base).unwrap_or(&message.target);
         let text = (!message.body.is_empty()).then_some(&message.body);
-        Recorded {
+        RecordedExchange {
             at: None,
             took: Duration::ZERO,
             method: message.method.clone(),

@@ -39,7 +39,7 @@ impl Judge<'_> {
         condition: &Condition,
         value: Option<&Value>,
     ) -> Result<Option<Unmet>, Unfilled> {
-        let memory = self.memory;
+        let bindings = self.bindings;
         let null = Value::Null;
         let there = value.unwrap_or(&null);
         let size = there
@@ -48,7 +48,7 @@ impl Judge<'_> {
             .or_else(|| there.as_f64());
         Ok(match condition {
             Condition::Equals(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = wanted.fill(bindings)?;
                 let holds = if is_absent(Some(&wanted)) { is_absent(value) } else { same(there, &wanted) };
                 (!holds).then(|| {
                     let why = format!("{path} is {}, and should be {}", brief(value), brief(Some(&wanted)));
@@ -56,15 +56,15 @@ impl Judge<'_> {
                 })
             }
             Condition::EqualsIgnoringCase(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = wanted.fill(bindings)?;
                 let holds = there.as_str().is_some_and(|text| same_without_case(text, &wanted));
                 let why = || format!("{path} is {}, and should be {wanted}", brief(value));
                 (!holds).then(|| Unmet::of(value, json!(wanted), why()))
             }
             Condition::SameAddress(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = wanted.fill(bindings)?;
                 let holds =
-                    there.as_str().is_some_and(|found| memory.address(found) == memory.address(&wanted));
+                    there.as_str().is_some_and(|found| bindings.address(found) == bindings.address(&wanted));
                 let why = || format!("{path} is {}, and should be {wanted}", brief(value));
                 (!holds).then(|| Unmet::of(value, json!(wanted), why()))
             }
@@ -78,12 +78,12 @@ impl Judge<'_> {
                 (!holds).then(|| Unmet::of(value, statuses(wanted), why()))
             }
             Condition::Differs(other) => {
-                let other = other.fill(memory)?;
+                let other = other.fill(bindings)?;
                 let why = format!("{path} is still {}", brief(value));
                 same(there, &other).then(|| Unmet::new(json!({ "not": other }), why))
             }
             Condition::OneOf(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = wanted.fill(bindings)?;
                 let holds = wanted.as_array().is_some_and(|all| {
                     all.iter().any(|one| same(there, one) || (is_absent(Some(one)) && is_absent(value)))
                 });
@@ -94,7 +94,7 @@ impl Judge<'_> {
                 })
             }
             Condition::Includes(wanted) => {
-                let wanted = memory.pruned(path, wanted.fill(memory)?);
+                let wanted = bindings.pruned(path, wanted.fill(bindings)?);
                 let holds = match (there, &wanted) {
                     (Value::Array(elements), wanted) if !wanted.is_array() => {
                         elements.iter().any(|element| includes(element, wanted))
@@ -117,7 +117,7 @@ impl Judge<'_> {
                 })
             }
             Condition::Lacks(unwanted) => {
-                let unwanted = unwanted.fill(memory)?;
+                let unwanted = unwanted.fill(bindings)?;
                 let has = match there {
                     Value::Array(elements) => elements.iter().any(|element| includes(element, &unwanted)),
                     Value::Null => false,
@@ -129,7 +129,7 @@ impl Judge<'_> {
                 })
             }
             Condition::LaterThan(earlier) => {
-                let earlier = earlier.fill(memory)?;
+                let earlier = earlier.fill(bindings)?;
                 let holds = match (
                     there.as_str().map(str::parse::<jiff::Timestamp>),
                     earlier.parse::<jiff::Timestamp>(),

@@ -102,7 +102,7 @@ impl Player<'_> {
         (is_answered && selects && are_own).then_some(())?;
         Some(Missed {
             step: step.clone(),
-            path: self.stage.client.below(&sent.request.url)?,
+            path: self.context.client.below(&sent.request.url)?,
             filter: filter_of(played)?,
             wants_refusal,
         })
@@ -111,20 +111,20 @@ impl Player<'_> {
     /// Returns the resource type that is listed at a path, and users for what lists none or several.
     fn endpoint_of(&self, path: &str) -> Option<ResourceType> {
         let listed = path.strip_suffix("/.search").unwrap_or(path);
-        let mut types = self.stage.facts.resource_types.iter();
+        let mut types = self.context.facts.resource_types.iter();
         types
             .find(|known| known.endpoint == listed)
-            .or_else(|| self.stage.facts.resource_type("User"))
+            .or_else(|| self.context.facts.resource_type("User"))
             .cloned()
     }
 
     /// Returns what is wrong with all filters of an endpoint.
     async fn filters_of(&mut self, known: &ResourceType) -> Option<BrokenFilters> {
-        if let Some(Told(broken)) = self.stage.findings.filters_of(&known.endpoint) {
+        if let Some(Told(broken)) = self.context.findings.filters_of(&known.endpoint) {
             return broken;
         }
         let broken = self.try_filters(known).await;
-        self.stage.findings.note_filters_of(known.endpoint.clone(), broken);
+        self.context.findings.note_filters_of(known.endpoint.clone(), broken);
         broken
     }
 
@@ -133,7 +133,7 @@ impl Player<'_> {
         let name = name_of(known);
         let mut ignored = true;
         for attribute in [name, "id"] {
-            let value = json!(format!("{}-unknown", self.memory.next_unique()));
+            let value = json!(format!("{}-unknown", self.bindings.next_unique()));
             let list = self.filtered(known, &format!("{attribute} eq {value}")).await;
             ignored &= list.is_some_and(|list| !resources(&list).is_empty());
             if !ignored {
@@ -143,7 +143,7 @@ impl Player<'_> {
         if ignored {
             return Some(BrokenFilters::Ignored);
         }
-        let body = self.stage.blank.make(&self.stage.facts, known, &self.memory.next_unique());
+        let body = self.context.blank.make(&self.context.facts, known, &self.bindings.next_unique());
         let create = Request {
             method: "POST".to_owned(),
             path: known.endpoint.clone(),

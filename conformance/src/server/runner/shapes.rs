@@ -28,13 +28,13 @@ impl Player<'_> {
     pub(super) fn understand(&mut self, request: &Request, answer: &mut Answer) {
         let body = request.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok());
         self.active.sent |= body.as_ref().is_some_and(says_active_as_text);
-        let known = |resource: &Value| self.memory.id_by_name(resource);
-        let mut asked = Asked::new(&self.stage.client, &self.stage.facts, request, &known);
+        let known = |resource: &Value| self.bindings.id_by_name(resource);
+        let mut asked = Asked::new(&self.context.client, &self.context.facts, request, &known);
         asked.sent_texts = self.active.sent && !self.active.is_text;
         self.seen = understand(answer, &asked);
         self.active.is_text |= has(&self.seen, Deviation::ActiveAsText);
         for seen in &self.seen {
-            self.stage.note(seen.row.deviation);
+            self.context.note(seen.row.deviation);
         }
     }
 
@@ -99,7 +99,7 @@ impl Player<'_> {
         let path = match &step.action {
             Action::Create { .. } => answer.header("location").and_then(|location| {
                 let id = location.trim_end_matches('/').rsplit('/').next()?;
-                self.stage.client.below(location).or_else(|| Some(format!("{}/{id}", endpoint?)))
+                self.context.client.below(location).or_else(|| Some(format!("{}/{id}", endpoint?)))
             }),
             Action::Replace(..) | Action::Patch(..) => Some(request.path.clone()),
             Action::Read(_)

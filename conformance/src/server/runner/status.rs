@@ -25,11 +25,11 @@ impl Player<'_> {
             Belongs::Conflict => String::new(),
         };
         let key = format!("{} {about}", suspected.belongs.shared().as_str());
-        let usual = if let Some(Told(known)) = self.stage.findings.status(&key) {
+        let usual = if let Some(Told(known)) = self.context.findings.status(&key) {
             known
         } else {
             let found = self.usual(suspected.belongs, request).await;
-            self.stage.findings.note_status(key, found);
+            self.context.findings.note_status(key, found);
             found
         };
         (usual == Some(came)).then_some(suspected)
@@ -39,19 +39,19 @@ impl Player<'_> {
     async fn usual(&mut self, belongs: Belongs, request: &Request) -> Option<u16> {
         let answer = match belongs {
             Belongs::NotFound => {
-                let path = format!("{}/{}-nobody", above(&request.path)?, self.memory.next_unique());
+                let path = format!("{}/{}-nobody", above(&request.path)?, self.bindings.next_unique());
                 self.try_out(&Request { path, ..request.clone() }).await?
             }
             Belongs::Unauthorized => {
-                let path = self.stage.facts.resource_type("User")?.endpoint.clone();
+                let path = self.context.facts.resource_type("User")?.endpoint.clone();
                 let query = vec![("count".to_owned(), "1".to_owned())];
                 let method = "GET".to_owned();
                 self.try_out(&Request { method, path, query, auth: request.auth, ..Request::default() })
                     .await?
             }
             Belongs::Conflict => {
-                let known = self.stage.facts.resource_type("User")?;
-                let body = self.stage.blank.make(&self.stage.facts, known, &self.memory.next_unique());
+                let known = self.context.facts.resource_type("User")?;
+                let body = self.context.blank.make(&self.context.facts, known, &self.bindings.next_unique());
                 let create = Request {
                     method: "POST".to_owned(),
                     path: known.endpoint.clone(),
@@ -68,7 +68,7 @@ impl Player<'_> {
     /// Sends a request of the harness's own. What it makes is deleted with what the case made.
     pub(super) async fn try_out(&mut self, request: &Request) -> Option<Answer> {
         let request = Request { step: "finding out".to_owned(), ..request.clone() };
-        let (client, facts) = (&self.stage.client, &self.stage.facts);
+        let (client, facts) = (&self.context.client, &self.context.facts);
         let (_, outcome) = settle(client, facts, &mut self.made, &request, &|_| true).await;
         outcome.ok()
     }

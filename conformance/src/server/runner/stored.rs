@@ -81,7 +81,7 @@ impl Player<'_> {
     fn sent(&self, played: &[Exchange]) -> Vec<Sent> {
         let mut all: Vec<Sent> = Vec::new();
         for exchange in played {
-            let Some(path) = self.stage.client.below(&exchange.request.url) else { continue };
+            let Some(path) = self.context.client.below(&exchange.request.url) else { continue };
             let body = &exchange.request.body;
             if !path.eq_ignore_ascii_case("/Bulk") {
                 self.gather(&mut all, &exchange.request.method, &path, body);
@@ -99,7 +99,7 @@ impl Player<'_> {
 
     /// Takes in what a request sets.
     fn gather(&self, all: &mut Vec<Sent>, method: &str, path: &str, body: &Value) {
-        let mut types = self.stage.facts.resource_types.iter();
+        let mut types = self.context.facts.resource_types.iter();
         let is_of = |known: &&ResourceType| {
             path.strip_prefix(&known.endpoint).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
@@ -117,7 +117,7 @@ impl Player<'_> {
 
     /// What never comes back of an attribute: all of it (the empty text), or sub-attributes. None where it cannot be told.
     async fn missing(&mut self, sent: &Sent, in_lists: bool) -> Option<BTreeSet<String>> {
-        let facts = &self.stage.facts;
+        let facts = &self.context.facts;
         let known = facts.resource_types.iter().find(|known| known.endpoint == sent.endpoint)?;
         let schema = facts.schemas.get(&known.schema.to_ascii_lowercase());
         let defined = schema.and_then(|schema| attribute(schema, "attributes", &sent.name));
@@ -135,11 +135,11 @@ impl Player<'_> {
             })
             .collect();
         let key = format!("{} {} {wanted:?} {in_lists}", sent.endpoint, sent.name);
-        if let Some(Told(known)) = self.stage.findings.attribute(&key) {
+        if let Some(Told(known)) = self.context.findings.attribute(&key) {
             return known;
         }
         let missing = self.write_and_read(known, sent, wanted, in_lists).await;
-        self.stage.findings.note_attribute(key, missing.clone());
+        self.context.findings.note_attribute(key, missing.clone());
         missing
     }
 
@@ -150,10 +150,10 @@ impl Player<'_> {
         wanted: BTreeSet<String>,
         in_lists: bool,
     ) -> Option<BTreeSet<String>> {
-        let unique = self.memory.next_unique();
+        let unique = self.bindings.next_unique();
         let mut over = json!({ sent.name.clone(): self.sample(sent, &unique).await? });
-        self.memory.fitted(known, |fit| fit.body(&mut over));
-        let mut body = self.stage.blank.make(&self.stage.facts, known, &unique);
+        self.bindings.fitted(known, |fit| fit.body(&mut over));
+        let mut body = self.context.blank.make(&self.context.facts, known, &unique);
         merge(&mut body, &over);
         if sent.name.to_ascii_lowercase().starts_with("urn:")
             && let Some(schemas) = body["schemas"].as_array_mut()
@@ -225,8 +225,8 @@ impl Player<'_> {
         if !sent.name.eq_ignore_ascii_case("members") {
             return Some(sent.value.clone());
         }
-        let user = self.stage.facts.resource_type("User")?;
-        let body = self.stage.blank.make(&self.stage.facts, user, &self.memory.next_unique());
+        let user = self.context.facts.resource_type("User")?;
+        let body = self.context.blank.make(&self.context.facts, user, &self.bindings.next_unique());
         let create = Request {
             method: "POST".to_owned(),
             path: user.endpoint.clone(),

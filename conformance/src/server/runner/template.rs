@@ -18,14 +18,14 @@ impl Player<'_> {
         if !matches!(answer.status, 400 | 422) {
             return None;
         }
-        let below = self.stage.client.below(&request.path);
+        let below = self.context.client.below(&request.path);
         let path = below.as_deref().unwrap_or(&request.path);
-        let types = &self.stage.facts.resource_types;
+        let types = &self.context.facts.resource_types;
         let known = types.iter().find(|known| {
             let rest = path.strip_prefix(known.endpoint.as_str());
             rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && rest != "/.search"))
         })?;
-        let template = self.stage.blank.templates.get(&known.name.to_ascii_lowercase())?;
+        let template = self.context.blank.templates.get(&known.name.to_ascii_lowercase())?;
         let body: Value = serde_json::from_str(request.body.as_deref()?).ok()?;
         let name = match request.method.as_str() {
             "POST" | "PUT" => left_out(template, &body, known),

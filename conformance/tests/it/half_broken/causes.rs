@@ -74,7 +74,7 @@ async fn one_status_in_place_of_another_is_one_finding() {
         (
             404,
             400,
-            "section=3.4.1 | section=3.6 | section=3.12 | section=6 | section=3.2 | document=seed",
+            "section=3.4.1 | section=3.6 | section=3.12 | section=6 | section=3.2 | document=pingone",
             "unknown resources are answered 400 instead of 404",
         ),
         (401, 403, "section=2", "missing and wrong credentials are answered 403 instead of 401"),
@@ -147,7 +147,7 @@ pub(super) async fn without(name: &'static str, part: Option<&'static str>) -> B
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_attribute_that_never_comes_back_is_one_finding() {
-    let patches = "section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.2 | section=3.5.2.3 | document=seed";
+    let patches = "section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.2 | section=3.5.2.3 | document=pingone";
     for (name, part, select) in [
         ("title", None, patches),
         ("emails", Some("type"), patches),
@@ -161,7 +161,7 @@ async fn an_attribute_that_never_comes_back_is_one_finding() {
         assert!(skipped.len() > 5, "{skipped:#?}");
         for line in skipped {
             let why = format!("it could not be tried: `{path}` is sent and never comes back, as rfc7644/");
-            let why = line.contains(&why) || line.contains(&why.replace("rfc7644/", "seed/"));
+            let why = line.contains(&why) || line.contains(&why.replace("rfc7644/", "pingone/"));
             assert!(why, "{line}");
         }
         assert!(judged.out.contains("could not be tried without it"), "{}", judged.out);
@@ -176,7 +176,7 @@ async fn an_attribute_that_never_comes_back_is_one_finding() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn active_that_never_comes_back_is_one_finding() {
     let broken = without("active", None).await;
-    let select = "section=2.2 | section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.3 | section=3.2.2.3 | document=seed";
+    let select = "section=2.2 | section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.3 | section=3.2.2.3 | document=pingone";
     let judged = broken.judged(&["--select", select]).await;
     assert_one_finding(&judged, "`active` is sent and never comes back");
     let skipped = judged.with(Verdict::Skipped);
@@ -282,7 +282,7 @@ async fn an_attribute_that_one_method_loses_is_that_methods_finding() {
         None
     })
     .await;
-    let judged = broken.judged(&["--select", "section=3.5.2.3 | document=seed"]).await;
+    let judged = broken.judged(&["--select", "section=3.5.2.3 | document=pingone"]).await;
     let failed = judged.with(Verdict::Fail);
     assert!(!failed.is_empty());
     assert!(failed.iter().all(|line| !line.contains("never comes back")), "{failed:#?}");

@@ -196,10 +196,10 @@ async fn assert_one_finding(
 }
 
 const RESOURCES: &str = "section=3.1 | section=3.3 | section=3.4.1 | section=3.4.2 | section=3.5.1 | section=3.5.2 | \
-    section=3.6 | section=3.9 | section=3.14 | section=2.5 | section=2.2 | document=seed";
+    section=3.6 | section=3.9 | section=3.14 | section=2.5 | section=2.2 | document=pingone";
 
 const LISTS: &str = "section=3.4.2 | section=3.4.2.4 | section=3.4.3 | section=3.6 | section=3.9 | section=6 | section=7 | \
-    document=seed | document=rfc9865 | id=rfc7644/3.4.2.2/eq-*";
+    document=pingone | document=rfc9865 | id=rfc7644/3.4.2.2/eq-*";
 
 /// The cases that judge the form of lists, in the order of their ids.
 const OF_LISTS: [&str; 6] = [
@@ -378,7 +378,7 @@ async fn writes_answered_with_a_text_are_one_finding() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_content_where_a_patch_asks_for_attributes_is_one_finding() {
     let case = ["rfc7644/3.5.2/200-where-attributes-are-asked-for"];
-    let select = "section=3.5.2 | section=3.9 | document=seed";
+    let select = "section=3.5.2 | section=3.9 | document=pingone";
     assert_one_finding(no_content_after_patch, select, &case, "the answer is 204, where 200 belongs", "")
         .await;
 }
