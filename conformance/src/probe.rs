@@ -14,14 +14,14 @@ pub mod report;
 pub mod variant;
 
 use crate::probe::outcome::Outcome;
-use crate::probe::variant::Form;
+use crate::probe::variant::Variant;
 use crate::transcript::Exchange;
 
 /// What became of one form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// What was tried.
-    pub form: &'static Form,
+    pub variant: &'static Variant,
     /// What came of it.
     pub outcome: Outcome,
     /// What was sent and what came.
@@ -30,7 +30,7 @@ pub struct Finding {
     pub active_is_text: bool,
 }
 
-/// What an endpoint does, in the order of [`variant::FORMS`].
+/// What an endpoint does, in the order of [`variant::load::built_in`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
     /// The endpoint.
@@ -44,20 +44,29 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Returns the variants, in the order of the findings.
+    pub fn variants(&self) -> impl Iterator<Item = &'static Variant> + '_ {
+        self.findings.iter().map(|finding| finding.variant)
+    }
+
     /// What became of a form.
     pub fn outcome(&self, name: &str) -> Option<&Outcome> {
-        self.findings.iter().find(|finding| finding.form.name == name).map(|finding| &finding.outcome)
+        self.findings.iter().find(|finding| finding.variant.slug == name).map(|finding| &finding.outcome)
     }
 
     /// Findings that nobody found.
     #[cfg(test)]
-    pub(crate) fn made_up(outcome: impl Fn(&'static Form) -> Outcome) -> Self {
-        let finding =
-            |form| Finding { form, outcome: outcome(form), exchanges: Vec::new(), active_is_text: false };
+    pub(crate) fn made_up(outcome: impl Fn(&'static Variant) -> Outcome) -> Self {
+        let finding = |variant| Finding {
+            variant,
+            outcome: outcome(variant),
+            exchanges: Vec::new(),
+            active_is_text: false,
+        };
         Self {
             subject: "https://scim.example.com".to_owned(),
             patch_advertised: Some(true),
-            findings: variant::FORMS.iter().map(finding).collect(),
+            findings: variant::load::built_in().expect("valid variants").iter().map(finding).collect(),
             left_behind: Vec::new(),
         }
     }
@@ -73,6 +82,6 @@ impl Findings {
             .iter()
             .zip(&other.findings)
             .filter(|(a, b)| a.outcome != b.outcome)
-            .map(|(a, _)| a.form.name)
+            .map(|(a, _)| a.variant.slug.as_str())
     }
 }

@@ -4,13 +4,13 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::case::capability::Need;
+use crate::case::capability::Capability;
 use crate::casing::lower_case;
 use crate::format;
 use crate::json::get;
 use crate::probe::outcome::{Effect, Names, Outcome, State, classify, is_reached, reply};
 use crate::probe::owed::owed;
-use crate::probe::variant::{FORMS, Form, Goal, Sent, Start};
+use crate::probe::variant::{Goal, Sent, Start, Variant};
 use crate::probe::{Finding, Findings};
 use crate::server::again::{Unsettled, settle};
 use crate::server::blank::name_schemas;
@@ -37,11 +37,18 @@ pub struct Options {
     pub stop: watch::Receiver<bool>,
 }
 
-/// Tries every form, and calls `tried` after each.
-pub async fn probe(client: &Client, facts: &Facts, options: &Options, tried: &(dyn Fn() + Sync)) -> Findings {
+/// Tries variants, and calls `tried` after each.
+pub async fn probe(
+    variants: impl IntoIterator<Item = &'static Variant>,
+    client: &Client,
+    facts: &Facts,
+    options: &Options,
+    tried: &(dyn Fn() + Sync),
+) -> Findings {
     let leftovers = Leftovers::default();
-    let mut findings = Vec::with_capacity(FORMS.len());
-    for batch in (0..FORMS.len()).collect::<Vec<_>>().chunks(options.jobs.max(1)) {
+    let variants: Vec<_> = variants.into_iter().enumerate().collect();
+    let mut findings = Vec::with_capacity(variants.len());
+    for batch in variants.chunks(options.jobs.max(1)) {
         findings.extend(at_once(client, facts, options, batch, &leftovers, tried).await);
     }
     Findings {
@@ -52,18 +59,18 @@ pub async fn probe(client: &Client, facts: &Facts, options: &Options, tried: &(d
     }
 }
 
-/// Tries some forms, by their places in [`FORMS`], all at the same time.
+/// Tries a few variants in parallel. Names of resources follow from the place of each among all variants.
 pub(crate) async fn at_once(
     client: &Client,
     facts: &Facts,
     options: &Options,
-    forms: &[usize],
+    variants: &[(usize, &'static Variant)],
     leftovers: &Leftovers,
     tried: &(dyn Fn() + Sync),
 ) -> Vec<Finding> {
     let run = crate::server::run_name(options.seed);
     // Futures of one task: the waiting overlaps, and nothing has to be shared.
-    join_all(forms.iter().map(|&at| {
+    join_all(variants.iter().map(|&(at, variant)| {
         let bench = Bench {
             client,
             facts,
@@ -75,7 +82,7 @@ pub(crate) async fn at_once(
             active_is_text: false,
         };
         async move {
-            let finding = bench.form(&FORMS[at]).await;
+            let finding = bench.variant(variant).await;
             tried();
             finding
         }
@@ -117,34 +124,34 @@ type Untried = String;
 const ADDED: [&str; 4] = ["externalId", "title", "emails", "name"];
 
 impl Bench<'_> {
-    async fn form(mut self, form: &'static Form) -> Finding {
+    async fn variant(mut self, variant: &'static Variant) -> Finding {
         let outcome = if *self.options.stop.borrow() {
             Outcome::Untried(crate::server::INTERRUPTED.to_owned())
         } else {
             // Schemas and answers of the endpoint are quoted in it.
             let untried = |why: Untried| Outcome::Untried(format::one_line(&why).into_owned());
-            self.attempt(form).await.unwrap_or_else(untried)
+            self.attempt(variant).await.unwrap_or_else(untried)
         };
         let Self { client, options, made, exchanges, leftovers, active_is_text, .. } = self;
         if !options.keep {
             made.remove(client, leftovers).await;
         }
-        Finding { form, outcome, exchanges, active_is_text }
+        Finding { variant, outcome, exchanges, active_is_text }
     }
 
-    async fn attempt(&mut self, form: &Form) -> Result<Outcome, Untried> {
-        self.can_be_asked_for(form)?;
-        let group = form.start == Start::Group;
+    async fn attempt(&mut self, variant: &Variant) -> Result<Outcome, Untried> {
+        self.can_be_asked_for(variant)?;
+        let group = variant.start == Start::Group;
         let mut names = Names(Vec::new());
         let extension = self.facts.urn("EnterpriseUser").unwrap_or_default();
-        if form.names_another_user() {
+        if variant.names_another_user() {
             let user = self.create("User", self.account("-user")?).await?;
             names.0.push((user.id, "@user"));
         }
-        let (subject, mut before, sent) = match (form.start, form.sent) {
+        let (subject, mut before, sent) = match (variant.start, &variant.sent) {
             (Start::Nothing, Sent::Post(over)) => {
                 let mut body = self.account("")?;
-                merge(&mut body, &filled(over, &extension, &names)?);
+                merge(&mut body, &filled(over.as_str(), &extension, &names)?);
                 if get(&body, &extension).is_some()
                     && let Some(schemas) = body["schemas"].as_array_mut()
                     && !schemas.iter().any(|urn| *urn == *extension)
@@ -179,27 +186,32 @@ impl Bench<'_> {
         if let Some(subject) = &subject {
             names.0.push((subject.id.clone(), "@id"));
         }
-        let pointers = |goal: Goal| -> Result<Vec<(String, Value)>, Untried> {
-            goal.iter()
-                .map(|(pointer, json)| Ok((pointer.replace("@extension", &extension), parse(json)?)))
+        let pointers = |goals: &[Goal]| -> Result<Vec<(String, Value)>, Untried> {
+            goals
+                .iter()
+                .map(|goal| Ok((goal.at.replace("@extension", &extension), parse(goal.equals.as_str())?)))
                 .collect()
         };
-        let goal = pointers(form.goal)?;
-        if form.start != Start::Nothing && !goal.is_empty() && is_reached(&goal, &names, &before) {
-            return Err(format!("{} was so before the request", in_words(form.goal)));
+        let goal = pointers(&variant.goal)?;
+        if variant.start != Start::Nothing && !goal.is_empty() && is_reached(&goal, &names, &before) {
+            return Err(format!("{} was so before the request", in_words(&variant.goal)));
         }
-        if !is_reached(&pointers(form.before())?, &names, &before) {
-            return Err(format!("what was prepared is read without {}", in_words(form.before())));
+        if !is_reached(&pointers(&variant.before)?, &names, &before) {
+            return Err(format!("what was prepared is read without {}", in_words(&variant.before)));
         }
         let fill = |json: &str| filled(json, &extension, &names);
-        let (method, path, body) = match form.sent {
+        let (method, path, body) = match &variant.sent {
             Sent::Patch(operations) => {
                 let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
-                ("PATCH", String::new(), Some(json!({ "schemas": schemas, "Operations": fill(operations)? })))
+                (
+                    "PATCH",
+                    String::new(),
+                    Some(json!({ "schemas": schemas, "Operations": fill(operations.as_str())? })),
+                )
             }
             Sent::Put(over) => {
                 let mut body = before.clone();
-                merge(&mut body, &fill(over)?);
+                merge(&mut body, &fill(over.as_str())?);
                 self.name_schemas(if group { "Group" } else { "User" }, &mut body);
                 ("PUT", String::new(), Some(body))
             }
@@ -209,11 +221,11 @@ impl Bench<'_> {
         let path = subject.as_ref().map_or(path, |subject| subject.path.clone());
         let (answer, refused) = match body {
             Some(body) if method == "POST" => {
-                let posted = self.post_user(form.title, path, body).await?;
+                let posted = self.post_user(&variant.title, path, body).await?;
                 before = owed(self.facts, &posted.body);
                 (posted.answer, posted.refused)
             }
-            body => (self.send(form.title, method, path, body).await?, None),
+            body => (self.send(&variant.title, method, path, body).await?, None),
         };
         let subject = match subject {
             Some(subject) => Some(subject),
@@ -228,10 +240,11 @@ impl Bench<'_> {
         };
         // Last, for ids may hold it.
         names.0.push((self.unique.clone(), "@name"));
-        let mut tried = classify(form, &goal, &names, &before, &answer, &after);
+        let mut tried = classify(variant, &goal, &names, &before, &answer, &after);
         if answer.is_success() && tried.effect != Effect::Done && hides_active(&goal, &after) {
             // An account that was made as active is there; of anything else nothing is seen.
-            if form.start != Start::Nothing || goal.iter().any(|(_, value)| value.as_bool() == Some(false)) {
+            if variant.start != Start::Nothing || goal.iter().any(|(_, value)| value.as_bool() == Some(false))
+            {
                 return Err(UNSEEN.to_owned());
             }
             tried.effect = Effect::Done;
@@ -244,19 +257,19 @@ impl Bench<'_> {
     }
 
     /// Whether the subject's schemas have what the form is about.
-    fn can_be_asked_for(&self, form: &Form) -> Result<(), Untried> {
+    fn can_be_asked_for(&self, variant: &Variant) -> Result<(), Untried> {
         let mut needs: Vec<String> =
-            vec![if form.start == Start::Group { "Group" } else { "User" }.to_owned()];
-        for (pointer, _) in form.goal {
-            let path = pointer.trim_start_matches('/').replace("/0/", ".").replace('/', ".");
+            vec![if variant.start == Start::Group { "Group" } else { "User" }.to_owned()];
+        for goal in &variant.goal {
+            let path = goal.at.trim_start_matches('/').replace("/0/", ".").replace('/', ".");
             needs.push(match path.strip_prefix("@extension.") {
                 Some(path) => format!("EnterpriseUser.{path}"),
-                None if form.start == Start::Group => format!("Group.{path}"),
+                None if variant.start == Start::Group => format!("Group.{path}"),
                 None => format!("User.{path}"),
             });
         }
         for need in needs {
-            match need.parse::<Need>().map(|need| self.facts.met(&need)) {
+            match need.parse::<Capability>().map(|need| self.facts.met(&need)) {
                 Ok(Met::No(why)) => return Err(why),
                 Ok(Met::Yes) | Err(_) => {}
             }
@@ -290,7 +303,7 @@ impl Bench<'_> {
         let unique = format!("{}{suffix}", self.unique);
         let has = |path: &[&str]| {
             let path = path.iter().map(|&name| name.to_owned()).collect();
-            let need = Need::Schema { name: "User".to_owned(), path, characteristic: None };
+            let need = Capability::Schema { name: "User".to_owned(), path, characteristic: None };
             self.facts.met(&need) == Met::Yes
         };
         let more = [
@@ -497,16 +510,16 @@ fn unreadable(answer: &Answer) -> String {
 }
 
 /// The attributes of a goal, in words.
-fn in_words(goal: Goal) -> String {
+fn in_words(goals: &[Goal]) -> String {
     let attribute = |pointer: &str| {
         let parts: Vec<_> = pointer.split('/').filter(|part| !part.is_empty() && *part != "0").collect();
         parts.join(".").replace("@extension.", "")
     };
-    let words: Vec<_> = goal
+    let words: Vec<_> = goals
         .iter()
-        .map(|(pointer, json)| match *json {
-            "null" | "[]" => format!("no {}", attribute(pointer)),
-            _ => format!("{} = {json}", attribute(pointer)),
+        .map(|goal| match goal.equals.as_str() {
+            "null" | "[]" => format!("no {}", attribute(&goal.at)),
+            json => format!("{} = {json}", attribute(&goal.at)),
         })
         .collect();
     words.join(", ").replace("[\"@member\"]", "the member that it was made with")

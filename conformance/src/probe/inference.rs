@@ -20,7 +20,7 @@ use crate::subject::server::client::ClientError;
 
 /// A profile, and how well it does.
 #[derive(Debug, Clone)]
-pub struct Fit {
+pub struct InferredProfile {
     /// The profile.
     pub profile: Profile,
     /// Forms that it answers otherwise than the endpoint does, by name.
@@ -31,7 +31,7 @@ pub struct Fit {
 
 /// Why none can be found.
 #[derive(Debug, thiserror::Error)]
-pub enum FitError {
+pub enum InferenceError {
     /// The mock cannot be started.
     #[error("failed to start a mock to try profiles on")]
     Mock(#[from] mock_aquera::StartError),
@@ -51,7 +51,10 @@ pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)
 ///
 /// # Errors
 /// Where no mock can be started.
-pub async fn fit(found: &Findings, stop: watch::Receiver<bool>) -> Result<Fit, FitError> {
+pub async fn infer_profile(
+    found: &Findings,
+    stop: watch::Receiver<bool>,
+) -> Result<InferredProfile, InferenceError> {
     let mut bench = Bench::start(found, stop).await?;
     let best = bench.search(guess::guess(found)).await.profile;
     let differing = match bench.findings(&best).await {
@@ -60,13 +63,13 @@ pub async fn fit(found: &Findings, stop: watch::Receiver<bool>) -> Result<Fit, F
             .iter()
             .zip(&findings.findings)
             .filter(|(a, b)| !alike(&a.outcome, &b.outcome))
-            .map(|(a, _)| a.form.name)
+            .map(|(a, _)| a.variant.slug.as_str())
             .collect(),
         None => Vec::new(),
     };
     let tries = bench.tries;
     bench.end().await;
-    Ok(Fit { profile: name(&best, found, &differing), differing, tries })
+    Ok(InferredProfile { profile: name(&best, found, &differing), differing, tries })
 }
 
 /// Whether two outcomes answer alike. Reasons for not trying are no answers.
@@ -88,22 +91,22 @@ fn name(profile: &Value, found: &Findings, differing: &[&str]) -> Profile {
 /// What a profile does not reproduce: forms that are answered alike are one deviation.
 fn deviations(found: &Findings, differing: &[&str]) -> Vec<Deviation> {
     let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
-    for form in differing {
-        let text = found.outcome(form).map(Outcome::describe).unwrap_or_default();
+    for variant in differing {
+        let text = found.outcome(variant).map(Outcome::describe).unwrap_or_default();
         match alike.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, forms)) => forms.push(form),
-            None => alike.push((text, vec![form])),
+            Some((_, variants)) => variants.push(variant),
+            None => alike.push((text, vec![variant])),
         }
     }
-    let deviation = |(text, forms): (String, Vec<&str>)| {
-        let (told, named) = match forms.len() {
+    let deviation = |(text, variants): (String, Vec<&str>)| {
+        let (told, named) = match variants.len() {
             1 => (String::new(), "form"),
             count => (format!(" ({count} forms)"), "forms"),
         };
         Deviation {
             deviation: format!("not imitated{told}: {text}"),
             spec: "RFC 7644 §3.5".to_owned(),
-            source: format!("conformance probe, {named} {}", forms.join(", ")),
+            source: format!("conformance probe, {named} {}", variants.join(", ")),
         }
     };
     alike.into_iter().map(deviation).collect()
@@ -116,8 +119,8 @@ mod tests {
 
     #[test]
     fn deviations_that_are_alike_are_told_once() {
-        let found = Findings::made_up(|form| {
-            let status = if form.name == "delete" { 405 } else { 200 };
+        let found = Findings::made_up(|variant| {
+            let status = if variant.slug == "delete" { 405 } else { 200 };
             let reply = Reply { status, scim_type: None, shows: Shows::Truth };
             Outcome::Tried(Tried { effect: Effect::Nothing, reply, damages: Vec::new(), without: Vec::new() })
         });

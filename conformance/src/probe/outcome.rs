@@ -11,7 +11,7 @@ use crate::json::{get, is_absent, reach, same};
 pub use crate::probe::outcome::damage::Damage;
 pub(crate) use crate::probe::outcome::damage::attribute;
 use crate::probe::outcome::damage::{LABELS, TOLD, is_index};
-use crate::probe::variant::Form;
+use crate::probe::variant::Variant;
 use crate::subject::server::client::Answer;
 
 /// What is at the endpoint after a request.
@@ -84,7 +84,7 @@ pub enum Shows {
     /// The resource as it was before.
     Before,
     /// A resource as it never was.
-    Fiction,
+    WrongState,
     /// A SCIM error.
     Error,
     /// HTML.
@@ -211,7 +211,7 @@ impl Outcome {
         match tried.reply.shows {
             Shows::Html => text.push_str(", a page in HTML"),
             Shows::Other if class == Class::Refused => text.push_str(", no SCIM error"),
-            Shows::Fiction => text.push_str(", and shows the account as it is not"),
+            Shows::WrongState => text.push_str(", and shows the account as it is not"),
             Shows::Before if class == Class::Done => text.push_str(", and shows the account as it was"),
             _ => {}
         }
@@ -265,7 +265,7 @@ impl Names {
 
 /// Says what became of a form. `goal` has its pointers filled in. For a POST `before` is the account that was sent.
 pub fn classify(
-    form: &Form,
+    variant: &Variant,
     goal: &[(String, Value)],
     names: &Names,
     before: &Value,
@@ -273,7 +273,7 @@ pub fn classify(
     after: &State,
 ) -> Tried {
     let before = names.view(before);
-    let created = matches!(form.sent, crate::probe::variant::Sent::Post(_));
+    let created = matches!(variant.sent, crate::probe::variant::Sent::Post(_));
     let (effect, damages, now) = match after {
         State::Readable(now) => {
             let now = names.view(now);
@@ -297,7 +297,7 @@ pub fn classify(
     };
     let mut reply = reply(names, &before, answer, now.as_ref());
     // What cannot be read may be as the answer shows it.
-    if *after == State::Hidden && reply.shows == Shows::Fiction {
+    if *after == State::Hidden && reply.shows == Shows::WrongState {
         reply.shows = Shows::Other;
     }
     Tried { effect, reply, damages, without: Vec::new() }
@@ -426,7 +426,7 @@ pub(crate) fn reply(names: &Names, before: &Value, answer: &Answer, now: Option<
         } else if same(&shown, before) {
             Shows::Before
         } else {
-            Shows::Fiction
+            Shows::WrongState
         }
     } else if body.is_some_and(|body| get(body, "schemas").is_some() || get(body, "scimType").is_some()) {
         Shows::Error
@@ -445,7 +445,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::probe::variant::FORMS;
+    use crate::probe::variant::load::built_in;
 
     fn answer(status: u16, body: Value) -> Answer {
         let text = if body.is_null() { String::new() } else { body.to_string() };
@@ -453,15 +453,20 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(form: &str, answer: &Answer, after: &State, told: &str) {
-        let form = FORMS.iter().find(|known| known.name == form).expect("a form");
-        let goal: Vec<_> = form
+    fn check(variant: &str, answer: &Answer, after: &State, told: &str) {
+        let variant = built_in()
+            .expect("valid variants")
+            .iter()
+            .find(|known| known.slug == variant)
+            .expect("a variant");
+        let goal: Vec<_> = variant
             .goal
             .iter()
-            .map(|(pointer, json)| ((*pointer).to_owned(), serde_json::from_str(json).expect("JSON")))
+            .map(|goal| (goal.at.clone(), serde_json::from_str(goal.equals.as_str()).expect("JSON")))
             .collect();
         let before = user(true);
-        let tried = classify(form, &goal, &Names(vec![("u-1".to_owned(), "@name")]), &before, answer, after);
+        let tried =
+            classify(variant, &goal, &Names(vec![("u-1".to_owned(), "@name")]), &before, answer, after);
         assert_eq!(Outcome::Tried(tried).describe(), told);
     }
 

@@ -163,7 +163,7 @@ fn texts_for_people_use_plain_sentences() {
     let mut documents = vec![root().join("docs/decisions.md"), root().join("docs/mutants.md")];
     documents.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
     documents.extend(
-        ["cases", "client", "mutants"].map(|name| root().join(format!("conformance/data/{name}/README.md"))),
+        ["cases", "client", "mutants", "probe"].map(|name| root().join(format!("conformance/data/{name}/README.md"))),
     );
     for document in documents {
         let text = std::fs::read_to_string(&document).expect("a document");

@@ -9,11 +9,10 @@ use tokio::sync::watch;
 
 use crate::probe::Findings;
 use crate::probe::experiment::{Options, at_once, probe};
-use crate::probe::inference::FitError;
+use crate::probe::inference::InferenceError;
 use crate::probe::inference::reach::is_seen;
 use crate::probe::inference::switch::{Switch, has, reset, set, switches, word};
 use crate::probe::outcome::Outcome;
-use crate::probe::variant::FORMS;
 use crate::server::cleanup::Leftovers;
 use crate::server::discovery::{Blank, Facts};
 use crate::subject::server::client::{Client, Credentials, Manners};
@@ -36,14 +35,14 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// A profile of which nothing is known.
-    fn unknown(profile: Value) -> Self {
-        Self { profile, apart: vec![0; FORMS.len()], distance: u32::MAX }
+    fn unknown(profile: Value, variants: usize) -> Self {
+        Self { profile, apart: vec![0; variants], distance: u32::MAX }
     }
 
     /// The forms, those first that it answers otherwise than the endpoint does: a profile that does no better there is
     /// no nearer, whatever it does with the rest.
     fn order(&self) -> Vec<usize> {
-        let mut order: Vec<_> = (0..FORMS.len()).collect();
+        let mut order: Vec<_> = (0..self.apart.len()).collect();
         order.sort_by_key(|&at| Reverse(self.apart[at]));
         order
     }
@@ -65,7 +64,10 @@ pub(super) struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) async fn start(found: &'a Findings, stop: watch::Receiver<bool>) -> Result<Self, FitError> {
+    pub(super) async fn start(
+        found: &'a Findings,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, InferenceError> {
         let mock = MockAquera::builder().auth(Auth::none()).start().await;
         let mock = mock?;
         let client = Client::new(&mock.scim_url(), Credentials::None, at_once_or_never());
@@ -92,7 +94,7 @@ impl<'a> Bench<'a> {
     pub(super) async fn search(&mut self, guess: Value) -> Candidate {
         let plain = Profile::new("probed", "").to_json();
         let guess = self.without_unseen(guess, &plain);
-        let unknown = Candidate::unknown(plain.clone());
+        let unknown = Candidate::unknown(plain.clone(), self.found.findings.len());
         let mut best = unknown.clone();
         // A guess can be wrong in several ways at once, and the plain profile is right where little is unusual.
         for start in [&guess, &plain] {
@@ -199,12 +201,13 @@ impl<'a> Bench<'a> {
             Some(said) if said != parsed.advertises_patch() => 12,
             _ => 0,
         };
-        let mut apart = vec![0; FORMS.len()];
+        let mut apart = vec![0; self.found.findings.len()];
         for batch in than.order().chunks(JOBS) {
             if distance >= limit {
                 break;
             }
-            let findings = at_once(&client, &self.facts, &self.options, batch, &leftovers, &|| ()).await;
+            let variants: Vec<_> = batch.iter().map(|&at| (at, self.found.findings[at].variant)).collect();
+            let findings = at_once(&client, &self.facts, &self.options, &variants, &leftovers, &|| ()).await;
             for (&at, finding) in batch.iter().zip(findings) {
                 apart[at] = self::apart(&self.found.findings[at].outcome, &finding.outcome);
                 distance += apart[at];
@@ -219,7 +222,7 @@ impl<'a> Bench<'a> {
     pub(super) async fn findings(&mut self, profile: &Value) -> Option<Findings> {
         let (_, name, client) = self.application(profile)?;
         let facts = Facts::ask(&client).await;
-        let findings = probe(&client, &facts, &self.options, &|| ()).await;
+        let findings = probe(self.found.variants(), &client, &facts, &self.options, &|| ()).await;
         self.mock.remove_application(&name);
         Some(findings)
     }
@@ -277,16 +280,15 @@ mod tests {
 
     #[test]
     fn what_could_not_be_tried_is_no_reason_to_search_on() {
-        let found = Findings::made_up(|form| {
-            if form.name == "put-title" {
+        let found = Findings::made_up(|variant| {
+            if variant.slug == "put-title" {
                 return Outcome::Untried("there is no title".to_owned());
             }
             let reply = Reply { status: 200, scim_type: None, shows: Shows::Truth };
             Outcome::Tried(Tried { effect: Effect::Done, reply, damages: Vec::new(), without: Vec::new() })
         });
-        let apart = |form: &str, more: u32| {
-            let of = |known: &crate::probe::variant::Form| u32::from(known.name == form);
-            let apart: Vec<_> = FORMS.iter().map(of).collect();
+        let apart = |variant: &str, more: u32| {
+            let apart: Vec<_> = found.variants().map(|known| u32::from(known.slug == variant)).collect();
             Candidate { profile: Value::Null, apart, distance: 1 + more }
         };
         assert!(is_near_enough(&found, &apart("put-title", 0)));

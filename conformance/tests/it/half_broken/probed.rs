@@ -64,8 +64,8 @@ async fn probe_hints_at_a_template_only_where_attributes_are_asked_for() {
         let hint = format!("hint: creating the smallest user is answered {status}, saying: {detail}");
         assert_eq!(judged.error.contains(&hint), hinted, "{}", judged.error);
         assert_eq!(judged.error.contains("--template"), hinted, "{}", judged.error);
-        let fares = if hinted { "unknown" } else { "does not work" };
-        assert!(judged.out.contains(&format!("Enable users creation ({fares})")), "{}", judged.out);
+        let rating = if hinted { "unknown" } else { "does not work" };
+        assert!(judged.out.contains(&format!("Enable users creation ({rating})")), "{}", judged.out);
     }
 }
 
