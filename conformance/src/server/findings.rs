@@ -1,5 +1,5 @@
-//! What several cases run into for one and the same reason: found out once, told by the cases that are about it, while
-//! the others say that it kept them from being tried.
+//! Causes that several cases share: each is detected once and reported by the cases about it, while the others are
+//! skipped with a reference to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +14,17 @@ use crate::requirement::Shared;
 /// The case that tells which operators of filters do not work.
 pub(crate) const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
 
-/// Fewer operators, or cases, than this may as well be wrong each for itself.
+/// The least number of operators, or cases, of a common cause: fewer may fail for separate reasons.
 const LEAST: usize = 3;
 
-/// What was found out of a server while it was judged.
+/// The findings about a server during a run.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// The usual status of a kind of request; none where that cannot be told.
     statuses: Mutex<BTreeMap<String, Option<u16>>>,
-    /// What is missing of an attribute; none where that cannot be told.
+    /// The missing sub-attributes of an attribute; none if unknown.
     attributes: Mutex<BTreeMap<String, Option<BTreeSet<String>>>>,
-    /// What is wrong with all filters of an endpoint; none where that cannot be told.
+    /// The defect of all filters of an endpoint; none if unknown.
     endpoints: Mutex<BTreeMap<String, Option<BrokenFilters>>>,
     /// Cases that use an attribute, or a filter, for something else.
     means: Mutex<BTreeSet<String>>,
@@ -40,18 +40,18 @@ pub(crate) struct Findings {
     forbidden: AtomicBool,
 }
 
-/// What was found out; none where it cannot be told.
+/// A finding; none if it is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Told<T>(pub(crate) Option<T>);
 
-/// What is wrong with all filters of an endpoint.
+/// A defect of all filters of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BrokenFilters {
     /// They select nothing: the whole list comes back.
     Ignored,
-    /// They do not find what is there.
+    /// They do not find resources that exist.
     FindNothing,
-    /// Those by name do not find what is there.
+    /// Filters by name do not find resources that exist.
     FindNoName,
 }
 
@@ -76,7 +76,7 @@ impl Findings {
         lock(&self.attributes).insert(key, missing);
     }
 
-    /// What is wrong with all filters of an endpoint.
+    /// Returns the defect of all filters of an endpoint.
     pub(crate) fn filters_of(&self, endpoint: &str) -> Option<Told<BrokenFilters>> {
         lock(&self.endpoints).get(endpoint).copied().map(Told)
     }
@@ -85,7 +85,7 @@ impl Findings {
         lock(&self.endpoints).insert(endpoint, broken);
     }
 
-    /// Notes that a case is about something else than what is behind it.
+    /// Notes that the cause of a case's failure is outside its subject.
     pub(crate) fn note_means(&self, case: &str) {
         lock(&self.means).insert(case.to_owned());
     }
@@ -181,11 +181,17 @@ impl Findings {
         for ((cause, attribute), cases) in groups.into_iter().filter(|(_, cases)| cases.len() >= least) {
             let (means, about): (Vec<usize>, Vec<usize>) =
                 cases.iter().partition(|at| means.contains(&results[**at].id));
-            // Where no case is about it, the one that is nearest to it tells it.
+            // Where no case is about it, the one that is nearest to it tells it. Other documents build on the RFCs.
             let nearest = |cases: &[usize]| {
                 cases.iter().copied().min_by_key(|at| {
                     let case = &results[*at];
-                    (cause == Shared::Stored && filters.contains_key(&case.id), case.level, *at)
+                    let is_of_an_rfc = case.id.starts_with("rfc");
+                    (
+                        cause == Shared::Stored && filters.contains_key(&case.id),
+                        case.level,
+                        !is_of_an_rfc,
+                        *at,
+                    )
                 })
             };
             let Some(first) = nearest(&about).or_else(|| nearest(&means)) else { continue };
