@@ -1,8 +1,8 @@
-//! `conformance probe`: what an endpoint does with partial updates, and what that means for a provisioner.
+//! `conformance probe`: the behaviour of an endpoint at partial updates, and its consequences for a provisioner.
 //!
 //! [`variant`] has the requests that Ping, Okta, Entra and SailPoint send, as data; [`experiment`] tries each on an account
-//! of its own and reads back; [`outcome`] says what became of it, from what was read alone; [`advice`] says it in
-//! words, setting by setting; [`inference`] finds the profile of the mock that behaves the same.
+//! of its own and reads back; [`outcome`] derives the outcome from the states alone; [`advice`] describes the
+//! consequences, setting by setting; [`inference`] finds the profile of the mock that behaves the same.
 
 pub mod advice;
 pub(crate) mod cost;
@@ -17,29 +17,29 @@ use crate::probe::outcome::Outcome;
 use crate::probe::variant::Variant;
 use crate::transcript::Exchange;
 
-/// What became of one form.
+/// The outcome of one variant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// What was tried.
+    /// The variant that was tried.
     pub variant: &'static Variant,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// What was sent and what came.
+    /// The exchanges, in order.
     pub exchanges: Vec<Exchange>,
     /// `active` came as a text, and was read as the boolean that it says.
     pub active_is_text: bool,
 }
 
-/// What an endpoint does, in the order of [`variant::load::built_in`].
+/// The behaviour of an endpoint, in the order of [`variant::load::built_in`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
     /// The endpoint.
     pub subject: String,
-    /// What ServiceProviderConfig says of PATCH.
+    /// The value of `patch.supported` in ServiceProviderConfig.
     pub patch_advertised: Option<bool>,
-    /// One for each form.
+    /// One finding for each variant.
     pub findings: Vec<Finding>,
-    /// What could not be deleted again.
+    /// The resources that could not be deleted again.
     pub left_behind: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl Findings {
         self.findings.iter().map(|finding| finding.variant)
     }
 
-    /// What became of a form.
+    /// Returns the outcome of a variant.
     pub fn outcome(&self, name: &str) -> Option<&Outcome> {
         self.findings.iter().find(|finding| finding.variant.slug == name).map(|finding| &finding.outcome)
     }
@@ -76,7 +76,7 @@ impl Findings {
         self.findings.iter().any(|finding| finding.active_is_text)
     }
 
-    /// The forms whose outcomes differ.
+    /// Returns the variants whose outcomes differ.
     pub fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'static str> + 'a {
         self.findings
             .iter()

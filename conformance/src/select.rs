@@ -16,9 +16,9 @@ use cli_support::suggest::did_you_mean_or_list;
 
 use crate::requirement::current_id;
 
-/// What a selection chooses among: cells of the matrix, cases of a suite.
+/// The items of a selection: cells of the matrix, or cases of a suite.
 pub trait Selectable {
-    /// The names that a selection may use, and the values each can have; no values: anything goes.
+    /// Returns the property names of selections, and the values that each can have; no values: any.
     fn properties() -> Vec<(&'static str, Vec<String>)>;
 
     /// Whether one of the values of a property fits. What has no such property has no values.
@@ -48,15 +48,15 @@ const MAX_DEPTH: usize = 64;
 /// A parsed selection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// All there are.
+    /// All items.
     Everything,
     /// A property and the pattern it must fit.
     Is(&'static str, String),
-    /// Not this.
+    /// The opposite of this.
     Not(Box<Selection>),
-    /// Each of these.
+    /// All of these.
     And(Vec<Selection>),
-    /// One of these.
+    /// Any of these.
     Or(Vec<Selection>),
 }
 
@@ -64,7 +64,7 @@ pub enum Selection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectError {
     expression: String,
-    /// In characters.
+    /// The position in characters.
     at: usize,
     message: String,
 }
@@ -82,7 +82,7 @@ impl Selection {
     /// Reads an expression.
     ///
     /// # Errors
-    /// With the place and, for a word that is not known, the nearest one that is.
+    /// The expression is invalid; the error has the place and, for an unknown word, a near one.
     pub fn parse<S: Selectable>(expression: &str) -> Result<Self, SelectError> {
         let known = S::properties();
         let mut parser = Parser { characters: expression.chars().collect(), at: 0, depth: 0, known };
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_takes_the_cells_it_names() {
+    fn expression_selects_the_named_cells() {
         assert_eq!(count("kind=refusal"), 42);
         assert_eq!(count("kind=matrix & scenario=created & profile=aquera & method=put & auth=basic"), 22);
         assert_eq!(
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn star_matches_any_characters() {
         assert!(fits("a*c", "abc") && fits("*", "") && fits("*b*", "abc") && fits("a*", "a"));
         assert!(!fits("a*c", "ab") && !fits("b", "abc") && !fits("a*b*c", "acb"));
         assert!(!fits("ab*b", "ab"), "the pieces may not overlap");
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_expressions_are_told_with_the_place() {
+    fn invalid_expression_is_refused_with_the_place() {
         check("", 0, "expected a name, `!` or `(`");
         check("profle=aquera", 0, "unknown name `profle`; did you mean `profile`?");
         check("auth=basic & profile=aqera", 21, "unknown profile `aqera`; did you mean `aquera`?");

@@ -38,7 +38,7 @@ pub(crate) use crate::server::names::run_name;
 use crate::server::sweep::Staying;
 use crate::subject::server::client::{Answer, Client};
 
-/// What the names of all that the harness makes start with.
+/// The prefix of the names of all resources that the harness creates.
 pub const PREFIX: &str = "conformance-";
 
 /// The fact that has what the server did not delete, by path.
@@ -59,52 +59,52 @@ pub const KEPT: &str = "kept at the server";
 /// The fact that counts what runs other than this one left.
 pub const OF_OTHERS: &str = "left by other runs";
 
-/// Why a case or form was not tried, or not to its end, where somebody wanted the end.
+/// The reason of a case or variant that was not tried, or not completed, because the run was ended.
 pub const INTERRUPTED: &str = "interrupted";
 
-/// How cases are played.
+/// The options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// So many at once.
+    /// The number of cases to run in parallel.
     pub jobs: usize,
     /// Names follow from it.
     pub seed: u64,
-    /// What is made stays, to be looked at.
+    /// Resources that the run creates are not deleted.
     pub keep: bool,
-    /// Cases that pass keep what was sent and what came.
+    /// Cases that pass keep their exchanges.
     pub keep_exchanges: bool,
     /// Bodies to start from.
     pub blank: Blank,
-    /// Becomes true when no further step may be taken.
+    /// Becomes true if no further step may be taken.
     pub stop: watch::Receiver<bool>,
 }
 
-/// What all cases of a run share.
+/// The state that all cases of a run share.
 pub(crate) struct RunContext {
     client: Client,
     facts: Facts,
     blank: Blank,
-    /// What its names have in common.
+    /// The part of names that all resources of the run share.
     run: String,
     keep: bool,
     keep_exchanges: bool,
     stop: watch::Receiver<bool>,
     leftovers: Leftovers,
-    /// What was overlooked.
+    /// Deviations that were passed over.
     deviations: Mutex<BTreeSet<Deviation>>,
-    /// What helps where the smallest user is refused.
+    /// The hint for a server that refuses the smallest user.
     refused: OnceLock<String>,
-    /// What was found out of the server.
+    /// The findings about the server.
     findings: Findings,
     /// Cases in a row that broke off.
     broken: AtomicUsize,
 }
 
-/// After so many cases in a row that broke off, nothing more is tried.
+/// The run is aborted after this number of consecutive cases that broke off.
 const GIVE_UP_AFTER: usize = 12;
 
 impl RunContext {
-    /// Notes what is overlooked.
+    /// Notes a deviation that is passed over.
     fn note(&self, deviation: Deviation) {
         self.deviations.lock().unwrap_or_else(PoisonError::into_inner).insert(deviation);
     }
@@ -132,7 +132,7 @@ impl RunContext {
         }
     }
 
-    /// Why nothing more is tried.
+    /// Returns the reason why the run is given up.
     fn given_up(&self) -> Option<String> {
         let broken = self.broken.load(Ordering::Relaxed);
         (broken >= GIVE_UP_AFTER).then(|| {

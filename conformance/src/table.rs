@@ -161,7 +161,7 @@ groups!(A B C);
 groups!(A B C D);
 groups!(A B C D E F G H);
 
-/// One key of a table and its value, as a map of its own.
+/// A key of a table and its value, as a map of its own.
 struct Entry<'a, A> {
     key: Option<&'static str>,
     map: &'a mut A,
@@ -188,7 +188,7 @@ fn variants<K: DeserializeOwned>() -> &'static [&'static str] {
     variants
 }
 
-/// Takes the names of variants from the request for an enum.
+/// A deserializer that records the names of variants which an enum asks for.
 struct Variants<'a>(&'a mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Variants<'_> {

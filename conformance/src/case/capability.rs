@@ -1,4 +1,4 @@
-//! What a subject must advertise for a case to be tried.
+//! Capabilities that a subject must advertise for a case to be tried.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// One thing.
+/// A capability that the server must advertise.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
@@ -17,11 +17,11 @@ pub enum Capability {
     Says(String),
     /// A resource type, or an extension, or with a path an attribute of it.
     Schema {
-        /// As in `User`, `EnterpriseUser`.
+        /// The name, as in `User`, `EnterpriseUser`.
         name: String,
-        /// As in `name.givenName`; empty for the type itself.
+        /// The path, as in `name.givenName`; empty for the type itself.
         path: Vec<String>,
-        /// As in `caseExact` and `false`.
+        /// The characteristic and its value, as in `caseExact` and `false`.
         characteristic: Option<(String, String)>,
     },
 }
@@ -60,7 +60,7 @@ impl Feature {
         Self::Index,
     ];
 
-    /// The word in case files.
+    /// Returns the word in case files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Patch => "patch",
@@ -74,7 +74,7 @@ impl Feature {
         }
     }
 
-    /// Where ServiceProviderConfig says it.
+    /// Returns the JSON pointer of the feature in ServiceProviderConfig.
     pub fn pointer(self) -> &'static str {
         match self {
             Self::Patch => "/patch/supported",

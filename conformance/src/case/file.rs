@@ -40,7 +40,7 @@ pub struct CaseText {
     /// Expectations that many cases share, and that this one is about.
     #[serde(default)]
     about: Vec<Shared>,
-    /// What the steps with `tries` have in common where they fail.
+    /// The result that the steps with `tries` share if they fail.
     tally: Option<String>,
     #[serde(default, alias = "alone")]
     exclusive: bool,
@@ -49,7 +49,7 @@ pub struct CaseText {
     clean_up: Vec<Step>,
 }
 
-/// The JSON Schema of case files.
+/// Returns the JSON Schema of case files.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(CaseFile)
 }

@@ -159,7 +159,7 @@ impl Client {
         Ok(if interrupted { Exit::Broken } else { exit })
     }
 
-    /// Somebody or something has to carry the steps out.
+    /// Checks that there is a driver for the steps.
     fn check_who_acts(&self) -> Result<(), Complaint> {
         let something = self.drive.is_some() || self.own.is_some() || self.journal.is_some();
         if something || self.by_hand || std::io::stdin().is_terminal() || std::io::stderr().is_terminal() {
@@ -168,7 +168,7 @@ impl Client {
         Err(Complaint::usage(NOBODY))
     }
 
-    /// Which scenarios are played; where they are named, the cases that are about others are left out.
+    /// Returns the scenarios of the run; if they are named, cases about other scenarios are left out.
     fn played(&self, all: &[Scenario], cases: &mut Vec<Case>) -> Result<Vec<Scenario>, Complaint> {
         let slugs: BTreeSet<&str> = all.iter().map(|scenario| scenario.slug.as_str()).collect();
         for name in &self.scenario {
@@ -198,7 +198,7 @@ impl Client {
         Ok(all.iter().filter(meant).cloned().collect())
     }
 
-    /// The options by which the run got its traffic; none where a person carried the steps out.
+    /// Returns the options by which the run got its traffic, or `None` if a person carried the steps out.
     fn driven(&self) -> Option<String> {
         let journal = self.journal.as_ref().map(|file| file.display().to_string());
         let all = [("--own", &self.own), ("--drive", &self.drive), ("--journal", &journal)];
@@ -276,7 +276,7 @@ impl Client {
     }
 }
 
-/// The cases, scenarios and mutants of a folder, or those built in.
+/// Returns the cases, scenarios and mutants of a folder, or those built in.
 pub(super) fn load(folder: Option<&Path>) -> Result<Written, Complaint> {
     folder.map_or_else(load::built_in, load::folder).map_err(Complaint::usage_by)
 }
@@ -307,7 +307,7 @@ fn was_ended(trace: &Trace) -> bool {
         .any(|reason| matches!(reason, NotPlayed::Skipped(reason) if reason.starts_with("the run was ended")))
 }
 
-/// What the client calls itself.
+/// Returns the name that the client gives itself.
 fn subject(trace: &Trace, own: Option<&str>) -> String {
     if let Some(method) = own {
         return format!("our provisioner, update-method {method}");
@@ -332,7 +332,7 @@ fn tell(progress: Progress<'_>, quietly: bool) {
     }
 }
 
-/// All texts of a scenario: made up, so that a report may show them.
+/// Returns all texts of a scenario, which are made up and may be shown in a report.
 fn names_in(scenario: &Scenario) -> Vec<String> {
     let mut names = Vec::new();
     let mut note = |text: &str| names.push(text.to_owned());
@@ -386,10 +386,10 @@ fn scenarios(written: &Written, json: bool) -> Result<Exit, Complaint> {
 /// A command for `client --drive` that runs our own provisioner once, on the clock on the wall.
 #[derive(Debug, Args)]
 pub(super) struct DriveProvisioner {
-    /// Where its configuration, source and state lie; kept from step to step
+    /// Folder of its configuration, source and state; kept from step to step
     #[arg(long, value_name = "DIR")]
     folder: PathBuf,
-    /// How it updates: auto, put or patch
+    /// Update method: auto, put or patch
     #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = METHODS)]
     method: String,
 }

@@ -18,10 +18,10 @@ use crate::requirement::current_id;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Of a case of `server` or `client`, a form of `probe`, or a cell of `matrix`
+    /// Id of a case of `server` or `client`, a variant of `probe`, or a cell of `matrix`
     #[arg(value_name = "ID")]
     id: String,
-    /// Also say how it ended in this JSON report
+    /// Also print its result in this JSON report
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Case files in place of those built in
@@ -78,7 +78,7 @@ impl Explain {
     }
 }
 
-/// How a case ended in a report.
+/// Returns the result of a case in a report.
 fn ended(file: &std::path::Path, id: &str) -> Result<String, Complaint> {
     let bad = |problem: String| Complaint::usage(format!("{}: {problem}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;

@@ -137,7 +137,7 @@ impl Probe {
     }
 }
 
-/// Whether a form was not tried because the run was interrupted.
+/// Whether a variant was not tried because the run was interrupted.
 fn is_untried(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Untried(why) if why == INTERRUPTED)
 }

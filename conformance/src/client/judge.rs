@@ -1,4 +1,4 @@
-//! Holds cases against evidence. Pure.
+//! Judges cases by the trace of a run, without I/O.
 
 mod accounts;
 mod pages;
@@ -24,27 +24,27 @@ use crate::json_text::JsonText;
 use crate::report::{CaseResult, Verdict};
 use crate::requirement::Level;
 
-/// A report shows so many exchanges of a case at most.
+/// A report shows at most this number of exchanges of a case.
 const SHOWN: usize = 12;
 
-/// What must hold of the traffic. A closed vocabulary: a new need is a new variant.
+/// A condition on the traffic. The vocabulary is closed: a new condition is a new variant.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Judgement {
-    /// Each request that is meant has these properties.
+    /// Each matching request fulfils these predicates.
     #[serde(rename_all = "kebab-case")]
     Each {
-        /// Which requests.
+        /// The requests.
         of: Matcher,
-        /// What each must be like.
+        /// The predicates that each must fulfil.
         has: Vec<Predicate>,
     },
     /// No request is like this.
     Never(Matcher),
-    /// So many requests are like this.
+    /// The number of matching requests is within bounds.
     #[serde(rename_all = "kebab-case")]
     Count {
-        /// Which requests.
+        /// The requests.
         of: Matcher,
         /// No fewer.
         #[serde(default)]
@@ -55,76 +55,76 @@ pub enum Judgement {
         #[serde(default)]
         same: Same,
     },
-    /// Before each such request there is one of another kind.
+    /// Before each matching request there is one of another kind.
     #[serde(rename_all = "kebab-case")]
     Before {
-        /// Each of these.
+        /// The requests that need another one before them.
         each: Matcher,
         /// Needs one of these before it.
         needs: Matcher,
-        /// That has this in common with it.
+        /// The property that both share.
         #[serde(default)]
         same: Same,
     },
-    /// After each such exchange there is, or is not, one of another kind, in the same scenario.
+    /// After each matching exchange there is, or is not, one of another kind, in the same scenario.
     #[serde(rename_all = "kebab-case")]
     After {
-        /// Each of these.
+        /// The exchanges that are followed, or not followed, by another one.
         each: Matcher,
         /// Needs one of these after it.
         needs: Option<Matcher>,
-        /// Must not have one of these after it, so many aside.
+        /// The requests that must not follow, except for `grace` of them.
         never: Option<Matcher>,
         /// Requests that were on their way already.
         #[serde(default)]
         grace: usize,
-        /// That has this in common with it.
+        /// The property that both share.
         #[serde(default)]
         same: Same,
-        /// Only until the step ends.
+        /// The condition ends with the step.
         #[serde(default)]
         within_step: bool,
     },
-    /// Between a request and the next one of a kind there is one of a third.
+    /// There is a third request between a request and the next one of a kind.
     #[serde(rename_all = "kebab-case")]
     Between {
-        /// After each of these.
+        /// The first request of each pair.
         first: Matcher,
         /// The next of these.
         second: Matcher,
         /// Needs one of these in between.
         needs: Matcher,
-        /// All three have this in common.
+        /// The property that all three share.
         #[serde(default)]
         same: Same,
     },
-    /// What was answered with Retry-After is not asked again before that time.
+    /// A request that was answered with Retry-After is not repeated before that time.
     #[serde(rename_all = "kebab-case")]
     Waits {
-        /// Which answers.
+        /// The answers.
         after: Matcher,
-        /// Nothing else is asked either, what was on its way aside.
+        /// No other request is sent either, except those that were in flight.
         #[serde(default)]
         altogether: bool,
     },
-    /// Whoever reads a list page by page reads it to its end, without gaps.
+    /// A client that reads a list page by page reads it to its end, without gaps.
     Pages(pages::Walk),
-    /// Each PUT carries the attributes that the client last read of the user.
+    /// A PUT has the attributes that the client last read of the user.
     #[serde(rename_all = "kebab-case")]
     Keeps {
-        /// Which PUTs.
+        /// The PUTs.
         of: Matcher,
     },
-    /// At the end of a step the accounts of people are in such a state.
+    /// The accounts of people are in this state at the end of a step.
     #[serde(rename_all = "kebab-case")]
     Accounts {
-        /// Whose, by their name in the scenario.
+        /// The names of the people in the scenario.
         of: Vec<String>,
-        /// What they must be.
+        /// The state of their accounts.
         are: State,
-        /// After which step; the last one where it isn't said.
+        /// The slug of the step; the last one by default.
         step: Option<String>,
-        /// What the account has at these JSON pointers, as JSON text.
+        /// The values of the account at these JSON pointers, as JSON text.
         #[serde(default)]
         with: BTreeMap<String, JsonText>,
     },
@@ -132,13 +132,13 @@ pub enum Judgement {
     StrangersUntouched,
 }
 
-/// Something that does not hold.
+/// A condition that does not hold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
     pub(crate) because: String,
     pub(crate) expected: Value,
     pub(crate) actual: Value,
-    /// Which exchanges show it.
+    /// The indices of the exchanges that show it.
     pub(crate) exchanges: Vec<usize>,
 }
 
@@ -148,26 +148,26 @@ impl Finding {
     }
 }
 
-/// What a judgement came to in one scope.
+/// The result of a judgement in one scope.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// There was something to judge.
+    /// The traffic contains the subject of the judgement.
     pub(crate) applies: bool,
     pub(crate) findings: Vec<Finding>,
-    /// What was looked at.
+    /// The indices of the exchanges that were judged.
     pub(crate) seen: Vec<usize>,
 }
 
-/// The part of the evidence that a judgement looks at.
+/// The part of the trace that a judgement is about.
 pub(crate) struct Scope<'a> {
     pub(crate) knowledge: &'a Knowledge<'a>,
-    /// None: everything, without a scenario.
+    /// The scenario; none: all traffic.
     pub(crate) play: Option<&'a Play>,
     pub(crate) range: Range<usize>,
 }
 
 impl<'a> Scope<'a> {
-    /// The numbers of the exchanges that fit, in order.
+    /// Returns the indices of the matching exchanges, in order.
     pub(crate) fn fitting(&self, matcher: &'a Matcher) -> impl Iterator<Item = usize> + 'a + use<'a> {
         let (knowledge, play) = (self.knowledge, self.play);
         let people: BTreeSet<String> = match play {
@@ -194,7 +194,7 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// A pattern in words, with the user names of the people that it is about.
+    /// Returns a matcher in words, with the user names of the people that it is about.
     pub(crate) fn in_words(&self, matcher: &Matcher) -> String {
         let mut names: Vec<String> = Vec::new();
         for person in &matcher.person {
@@ -212,7 +212,7 @@ impl<'a> Scope<'a> {
         told.in_words()
     }
 
-    /// The end of the step that an exchange is in.
+    /// Returns the end of the step that contains an exchange.
     pub(crate) fn end_of_step(&self, index: usize) -> usize {
         let act = self.play.and_then(|play| play.acts.iter().find(|act| act.range.contains(&index)));
         act.map_or(self.range.end, |act| act.range.end)
@@ -277,7 +277,7 @@ fn each(scope: &Scope<'_>, of: &Matcher, has: &[Predicate]) -> Outcome {
     outcome
 }
 
-/// In words, for `explain`.
+/// Returns the judgement in words, for `explain`.
 pub fn in_words(judgement: &Judgement) -> String {
     match judgement {
         Judgement::Each { of, has } => {
@@ -391,7 +391,7 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
     result
 }
 
-/// A case that has nothing to look at.
+/// Returns the result of a case without any traffic to judge.
 fn nothing(case: &Case, trace: &Trace, played: bool) -> CaseResult {
     if played {
         let because =

@@ -1,4 +1,4 @@
-//! Cases, scenarios and mutants out of files: those that are built in, or a folder's.
+//! Loads cases, scenarios and mutants from files: the built-in ones, or a folder's.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,29 +16,29 @@ use crate::requirement::current_id;
 
 include!(concat!(env!("OUT_DIR"), "/client.rs"));
 
-/// All that is written for `conformance client`.
+/// The cases, scenarios and mutants of `conformance client`.
 #[derive(Debug, Clone)]
 pub struct Written {
-    /// In the order of their ids.
+    /// The cases, in the order of their ids.
     pub cases: Vec<Case>,
-    /// In the order in which they are played.
+    /// The scenarios, in the order of the run.
     pub scenarios: Vec<Scenario>,
-    /// In the order of their slugs.
+    /// The mutants, in the order of their slugs.
     pub mutants: Vec<Mutant>,
 }
 
-/// What is built in.
+/// Returns the cases, scenarios and mutants that are built in.
 ///
 /// # Errors
-/// Where something is not as it should be, which a test rules out.
+/// A file is invalid, which a test rules out.
 pub fn built_in() -> Result<Written, LoadError> {
     all(CLIENT.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect())
 }
 
-/// What a folder holds: `scenarios.toml`, `mutants.toml`, and files of cases.
+/// Reads those of a folder: `scenarios.toml`, `mutants.toml`, and files of cases.
 ///
 /// # Errors
-/// With the first file that is not as it should be.
+/// A file is invalid; the error has the first one.
 pub fn folder(folder: &Path) -> Result<Written, LoadError> {
     all(texts(folder)?)
 }
@@ -231,14 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_built_in_is_good() {
+    fn built_in_cases_scenarios_and_mutants_are_valid() {
         let written = built_in().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
         assert!(written.cases.len() >= 40, "{} cases", written.cases.len());
         assert!(written.mutants.len() >= 30, "{} mutants", written.mutants.len());
     }
 
     #[test]
-    fn what_is_bad_is_refused_with_the_place() {
+    fn invalid_file_is_refused_with_the_place() {
         let never = "judge = [{ never = { method = [\"DELETE\"] } }]\n";
         check_refused(SCENARIO, &format!("{CASE}judge = []\n"), "invalid case `a`: `judge` is empty");
         check_refused(SCENARIO, &format!("{CASE}judge = [{{ nevr = {{}} }}]\n"), "unknown variant `nevr`");

@@ -1,4 +1,4 @@
-//! Which exchanges are meant. All that is given must hold; what isn't given doesn't matter.
+//! A matcher of exchanges. All given conditions must hold.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,46 +14,46 @@ use crate::table::{Group, Incomplete, Table, deserialize_from_table};
 #[schemars(with = "MatcherTable")]
 pub struct Matcher {
     request: Vec<RequestCondition>,
-    /// It is about one of these of the scenario; empty: about anybody.
+    /// The people of the scenario that the request is about; empty: any.
     pub person: Vec<String>,
-    /// In one of these steps of the scenario; empty: in any.
+    /// The steps of the scenario; empty: any.
     pub step: Vec<String>,
     fails_for_now: Option<bool>,
     /// The answer has one of these statuses.
     status: Vec<StatusSet>,
-    /// There was no answer. Beside `status`: either will do.
+    /// Matches exchanges without an answer, in addition to those of `status`.
     no_answer: bool,
 }
 
 /// A pattern as it is written.
 type MatcherTable = Table<(Group<RequestCondition>, Group<Key>)>;
 
-/// What must hold of a request. Words tell it in this order.
+/// A condition on a request. Descriptions list conditions in this order.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum RequestCondition {
-    /// One of these methods.
+    /// The request has one of these methods.
     Method(Vec<String>),
     /// The path below the base URL: `*` is one segment.
     Path(String),
-    /// It creates a user.
+    /// The request creates a user.
     Creates(bool),
-    /// It asks for a change.
+    /// The request asks for a change.
     Writes(bool),
-    /// It looks for users (a GET of the list, or a search): by a filter, or by reading the list of everybody.
+    /// The request looks users up (a GET of the list, or a search): by a filter, or by reading the whole list.
     LooksUp(bool),
-    /// It asks that the user be active (true) or not (false).
+    /// The request sets `active` to true, or to false.
     SetsActive(bool),
-    /// It is a PATCH with an operation of this kind, without case.
+    /// The request is a PATCH with an operation of this kind, compared without case.
     Op(String),
-    /// It is a PATCH with an operation whose path begins with this attribute, or without a path has it in its value.
-    /// Beside `op`: one operation is both.
+    /// The request is a PATCH with an operation whose path begins with this attribute, or which has it in its value
+    /// without a path. Beside `op`: one operation fulfils both.
     OpPath(String),
-    /// It has this parameter, or member of a search.
+    /// The request has this parameter, or member of a search.
     Query(String),
     /// And the parameter holds this text.
     QueryHas(String),
-    /// It has this header field.
+    /// The request has this header field.
     Header(String),
     /// And the field holds this text, without case.
     HeaderHas(String),
@@ -67,13 +67,13 @@ enum RequestCondition {
 enum Key {
     /// The answer has one of these statuses.
     Status(Vec<StatusSet>),
-    /// There was no answer. Beside `status`: either will do.
+    /// The exchange has no answer, in addition to those of `status`.
     NoAnswer(bool),
     /// The answer was late, or an error that says that another try may help: no answer, 408, 429, 500, 502, 503, 504.
     FailsForNow(bool),
-    /// It is about one of these of the scenario.
+    /// The request is about one of these people of the scenario.
     Person(Vec<String>),
-    /// In one of these steps of the scenario.
+    /// The request is in one of these steps of the scenario.
     Step(Vec<String>),
 }
 
@@ -166,7 +166,7 @@ impl Matcher {
         (unsaid || status) && self.fails_for_now.is_none_or(|wanted| wanted == fails_for_now(exchange))
     }
 
-    /// In words, for `explain` and for what was not sent.
+    /// Returns the matcher in words, for `explain` and for a request that was not sent.
     pub fn in_words(&self) -> String {
         let mut words = "a request".to_owned();
         for condition in &self.request {
@@ -246,7 +246,7 @@ fn path_fits(matcher: &str, segments: &[String]) -> bool {
             .all(|(part, segment)| *part == "*" || part.eq_ignore_ascii_case(segment))
 }
 
-/// All values that a JSON pointer reaches; names without case, `*` is each element or member.
+/// Returns all values that a JSON pointer reaches; names are compared without case, `*` is each element or member.
 pub(crate) fn at<'v>(value: &'v Value, pointer: &str) -> Vec<&'v Value> {
     let mut reached = vec![value];
     for token in pointer.split('/').skip(1) {
@@ -276,7 +276,7 @@ mod tests {
     use crate::client::recording::read;
 
     #[test]
-    fn all_that_is_given_must_hold() {
+    fn matcher_needs_all_given_conditions() {
         let entry = json!({"method": "PATCH", "path": "/scim/Users/7", "status": 503,
             "requestHeaders": [["If-Match", "W/\"1\""]],
             "requestBody": {"Operations": [{"op": "Replace", "path": "active", "value": false}]}});
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_the_whole_list_looks_users_up() {
+    fn list_without_a_filter_is_a_look_up() {
         let looks = |method: &str, path: &str, body: Value| {
             let entry = json!({"method": method, "path": path, "status": 200, "requestBody": body});
             looks_up(&read(&entry.to_string()).expect("a journal").exchanges[0])

@@ -1,4 +1,4 @@
-//! What a single request must be like.
+//! Predicates on a single request.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ const SECRET_PARAMETERS: [&str; 8] = [
 /// The URN of a PATCH request.
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// What must hold of a request.
+/// A predicate on a request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Predicate {
@@ -39,37 +39,37 @@ pub enum Predicate {
     ScimMediaType,
     /// The body is a JSON object.
     JsonObject,
-    /// There is a body.
+    /// The request has a body.
     HasBody,
-    /// There is no body.
+    /// The request has no body.
     NoBody,
     /// `schemas` is an array of URNs, and this is one of them; without a URN: any will do.
     Schemas(String),
-    /// Each member called by a URN has that URN in `schemas`.
+    /// Each member named by a URN has that URN in `schemas`.
     ExtensionsInSchemas,
-    /// None of these JSON pointers leads anywhere.
+    /// None of these JSON pointers has a value.
     Lacks(Vec<String>),
-    /// Each of these JSON pointers leads to something that is not empty.
+    /// Each of these JSON pointers has a value that is not empty.
     Has(Vec<String>),
-    /// There is this header field.
+    /// The request has this header field.
     Header(String),
-    /// There is none of these header fields.
+    /// The request has none of these header fields.
     LacksHeaders(Vec<String>),
     /// `Accept` takes `application/scim+json` or `application/json`, or is left out.
     AcceptsScim,
-    /// There is one `Authorization`.
+    /// The request has exactly one `Authorization`.
     Authorization,
     /// No credential is in the URL.
     NoSecretInUrl,
     /// The URL has no characters that a URL cannot have.
     UrlCharacters,
-    /// In the query a space is `%20`, not `+`.
+    /// A space in the query is `%20`, not `+`.
     NoPlusForSpace,
     /// The path begins with an endpoint as it is called, and has no empty segment.
     KnownEndpoint,
     /// The filter is one.
     FilterParses,
-    /// What the filter compares with `eq` is what somebody at the source has, to the letter.
+    /// The value that the filter compares with `eq` is exactly a value of somebody at the source.
     FilterNamesSomebody,
     /// The filter has no other words than these, of operators and of `and`, `or`, `not`.
     FilterWords(Vec<String>),
@@ -83,11 +83,11 @@ pub enum Predicate {
     RemovesHavePaths,
     /// Each operation has a path.
     OpsHavePaths,
-    /// Each path is one.
+    /// Each path is a valid one.
     PathsParse,
-    /// Where `active` is set, it is true or false and no text.
+    /// `active` is true or false if it is set, and no text.
     BooleanActive,
-    /// Where a PUT has an `id`, it is the one in the path.
+    /// The `id` of a PUT is the one in the path.
     IdAsInPath,
     /// The id in the path was in an answer before.
     IdWasGiven,
@@ -96,11 +96,11 @@ pub enum Predicate {
 /// Why a request is not as it must be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Broken {
-    /// In words.
+    /// The reason in words.
     pub because: String,
-    /// What must be.
+    /// The expected value.
     pub expected: Value,
-    /// What is.
+    /// The actual value.
     pub actual: Value,
 }
 
@@ -263,7 +263,7 @@ impl Predicate {
         }
     }
 
-    /// Whether it looks at what is in the body.
+    /// Whether the predicate is about the content of the body.
     fn is_about_the_body(&self) -> bool {
         match self {
             Self::Schemas(_)
@@ -298,7 +298,7 @@ impl Predicate {
         }
     }
 
-    /// In words, for `explain`.
+    /// Returns the predicate in words, for `explain`.
     pub fn in_words(&self) -> String {
         match self {
             Self::MediaType => "has Content-Type application/scim+json or application/json".to_owned(),

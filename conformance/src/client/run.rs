@@ -10,12 +10,12 @@ use crate::client::environment::Environment;
 use crate::client::scenario::{Scenario, Source, Step, advance, instructions};
 use crate::client::trace::{Act, NotPlayed, Play, Trace};
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy)]
 pub enum Progress<'a> {
     /// A scenario begins.
     Begins(&'a Scenario),
-    /// It is over, or was left out for a reason.
+    /// The scenario is over, or was skipped for a reason.
     Ends(&'a Scenario, Option<&'a NotPlayed>),
 }
 
@@ -91,7 +91,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-/// How far a run is, in steps; those that are left out count too.
+/// The progress of a run in steps; skipped ones count too.
 struct Count {
     number: usize,
     of: usize,
@@ -151,7 +151,7 @@ async fn play(
     Ok(play)
 }
 
-/// What is to be carried out next.
+/// Returns the step to carry out next.
 fn brief(
     environment: &Environment,
     scenario: &Scenario,

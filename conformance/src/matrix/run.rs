@@ -22,10 +22,10 @@ pub use crate::matrix::run::play::{LastWord, transcript};
 /// A cell that takes longer than this is broken.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// How a cell ended.
+/// The result of a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// All held.
+    /// The run agrees with the model.
     Pass,
     /// The subject did something else than the model.
     Fail(Vec<Difference>),
@@ -33,12 +33,12 @@ pub enum Verdict {
     Error(String),
 }
 
-/// What is known of a cell that was run.
+/// The result of a cell with its details.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Played {
     /// The verdict.
     pub verdict: Verdict,
-    /// What was last said of a user; none for refusals and wrong credentials.
+    /// The last line about the user; none for refusals and wrong credentials.
     pub last: Option<LastWord>,
     /// The exchanges of the run in which the first difference showed, as the mock's journal has them.
     pub exchanges: Vec<Value>,
@@ -67,7 +67,7 @@ pub enum RunError {
     System(#[from] std::io::Error),
 }
 
-/// How many cells run at once.
+/// The number of cells that run in parallel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Width {
     /// Threads, each with a server, a pool of connections and a runtime of its own: none wakes another.
@@ -76,7 +76,7 @@ pub struct Width {
     pub each: NonZeroUsize,
 }
 
-/// What all threads share.
+/// The state that all threads share.
 struct Work<'a> {
     cells: &'a [Cell],
     next: AtomicUsize,
@@ -87,7 +87,7 @@ struct Work<'a> {
 /// Runs the cells and tells each result as it comes. The results come back in the order of `cells`.
 ///
 /// # Errors
-/// Where a mock or a temporary folder cannot be set up; a cell that breaks is a verdict.
+/// A mock or a temporary folder cannot be created; a cell that breaks is a verdict.
 pub fn run(
     cells: &[Cell],
     width: Width,
@@ -134,7 +134,7 @@ pub fn run(
 type Told = mpsc::Sender<Result<(usize, Played), RunError>>;
 
 impl Work<'_> {
-    /// What one thread does: cells, until there are none.
+    /// Runs cells on one thread until none is left.
     fn share(&self, sender: &Told) -> Result<(), RunError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {

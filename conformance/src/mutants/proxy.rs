@@ -1,4 +1,4 @@
-//! The server in front of the mock, which carries out what is wrong with a mutant.
+//! The proxy in front of the mock, which applies the changes of a mutant.
 //!
 //! One server for all of them: a mutant is at `/<slug>`, its mock an application of the same name.
 
@@ -38,12 +38,12 @@ pub(crate) struct Proxy {
     fronts: RwLock<HashMap<String, Arc<Front>>>,
 }
 
-/// One mutant and its mock.
+/// A mutant and its mock.
 struct Front {
     mutant: Mutant,
-    /// Where the mock has it.
+    /// The base URL of the mock.
     upstream: String,
-    /// Where the layer has it.
+    /// The base URL of the proxy.
     own: String,
     authorization: String,
     memory: Mutex<Memory>,
@@ -60,7 +60,7 @@ enum ForwardError {
     NoOperation,
 }
 
-/// What a mutant remembers.
+/// The state of a mutant between requests.
 #[derive(Default)]
 struct Memory {
     /// Changes that are made again to whatever shows a resource, by its path.
@@ -69,7 +69,7 @@ struct Memory {
     frozen: HashMap<(usize, String), Value>,
     /// Marks that are taken out of whatever is shown.
     marks: Vec<String>,
-    /// How often a change was meant, by path.
+    /// The number of matching requests of a change, by path.
     counts: HashMap<(usize, String), usize>,
 }
 
@@ -91,7 +91,7 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Puts a mutant in front of a mock, and says where.
+    /// Adds a mutant in front of a mock, and returns its base URL.
     pub(crate) fn add(&self, mutant: Mutant, upstream: String, authorization: String) -> String {
         let own = format!("http://{}/{}", self.address, mutant.slug);
         let slug = mutant.slug.clone();
@@ -100,7 +100,7 @@ impl Proxy {
         own
     }
 
-    /// Takes a mutant away.
+    /// Removes a mutant.
     pub(crate) fn remove(&self, slug: &str) {
         self.fronts.write().unwrap_or_else(PoisonError::into_inner).remove(slug);
     }
@@ -133,7 +133,7 @@ fn plain(status: u16, text: &str) -> Response<Body> {
 async fn came(front: &Front, path: String, request: Request) -> Option<Came> {
     let (parts, body) = request.into_parts();
     let bytes: Bytes = axum::body::to_bytes(body, MAX_BODY).await.ok()?;
-    // What a client was told of the layer's address it may send back.
+    // A client may send the proxy's address back, which it got from an earlier answer.
     let text = String::from_utf8_lossy(&bytes).replace(&front.own, &front.upstream);
     let query = parameters(parts.uri.query().unwrap_or_default());
     let headers = parts
@@ -224,7 +224,7 @@ impl Front {
         Ok(())
     }
 
-    /// Makes an edit. Returns whether it is one of the body.
+    /// Applies an edit. Returns whether it is one of the body.
     fn edit_request(&self, edit: &RequestEdit, request: &mut Came) -> bool {
         let set_header = |request: &mut Came, name: &str, value: &str| {
             request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
@@ -409,7 +409,7 @@ impl Front {
         }
     }
 
-    /// Makes the changes that last, to every resource that an answer shows.
+    /// Applies the changes that last to every resource that an answer shows.
     fn later(&self, came: &Came, answer: &mut Answer) {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.later.is_empty() && memory.marks.is_empty() {

@@ -19,12 +19,12 @@ use crate::subject::server::client::{Client, Credentials, Manners};
 
 const TOKEN: &str = "mutant-token";
 
-/// Which cases are played against a mutant.
+/// The cases that are run against a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Played {
-    /// All of them.
+    /// All cases.
     All,
-    /// Those that it says it is found by.
+    /// The cases in `found-by`.
     Named,
 }
 

@@ -1,4 +1,5 @@
-//! What the outcomes mean for a PingOne connection to Aquera with this endpoint behind it, setting by setting.
+//! The consequences of the outcomes for a PingOne connection to Aquera with this endpoint behind it, setting by
+//! setting.
 //!
 //! The rules are those of the provisioner: PUT and PATCH as the update method, Delete and Disable as the Remove
 //! Action, never one in place of the other.
@@ -12,21 +13,21 @@ use crate::probe::advice::method::{PATCH, PUT, method};
 use crate::probe::outcome::{Class, Damage, Outcome};
 use crate::probe::report::hint;
 
-/// How a setting will fare.
+/// The rating of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rating {
-    /// As one would wish.
+    /// The setting works.
     Well,
-    /// With something to know.
+    /// The setting works with limitations.
     Limited,
-    /// Not at all.
+    /// The setting does not work.
     Badly,
-    /// It could not be found out.
+    /// The rating is unknown.
     Unknown,
 }
 
 impl Rating {
-    /// The word.
+    /// Returns the word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Well => "works",
@@ -37,18 +38,18 @@ impl Rating {
     }
 }
 
-/// What to expect of one setting.
+/// The advice about one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
-    /// As PingOne calls it.
+    /// The name of the setting in PingOne.
     pub setting: &'static str,
-    /// In a word.
+    /// The rating.
     pub rating: Rating,
-    /// What will happen, why, and what to do.
+    /// The consequence, its reason, and the next step.
     pub text: String,
 }
 
-/// What to expect of every setting.
+/// Returns the advice about every setting.
 pub fn advise(findings: &Findings) -> Vec<Advice> {
     let of = |name: &str| {
         findings.outcome(name).cloned().unwrap_or_else(|| Outcome::Untried("no such form".to_owned()))
@@ -72,7 +73,7 @@ pub fn advise(findings: &Findings) -> Vec<Advice> {
     ]
 }
 
-/// Why something does not work, in a clause.
+/// Returns the reason for a failure, in a clause.
 fn because(request: &str, outcome: &Outcome) -> String {
     let status = outcome.status().unwrap_or_default();
     match outcome.class() {
@@ -112,13 +113,13 @@ fn advice(setting: &'static str, rating: Rating, text: impl Into<String>) -> Adv
     Advice { setting, rating, text: text.into() }
 }
 
-/// What a request does beside what was asked of it, where that is harmless: labels of values that are not kept.
+/// Returns the harmless side effects of a request: labels of values that are not kept.
 fn labels(outcome: &Outcome) -> Option<String> {
     let labels: Vec<_> = outcome.damages().iter().map(Damage::attribute).collect();
     (!labels.is_empty()).then(|| format!("{} is not kept as it is sent", labels.join(", ")))
 }
 
-/// What is said of something that could not be tried, and of which nothing follows.
+/// Returns the advice if a variant that it depends on could not be tried.
 fn untried(setting: &'static str, tries: &[(&str, &Outcome)]) -> Advice {
     let why: Vec<_> = tries.iter().map(|(request, outcome)| because(request, outcome)).collect();
     advice(setting, Rating::Unknown, format!("It could not be found out: {}.", why.join("; ")))
@@ -185,7 +186,7 @@ fn creation(post: &Outcome, inactive: &Outcome, hint: Option<String>) -> Advice 
     )
 }
 
-/// The update methods by which users can be disabled (or enabled) without harm.
+/// Returns the update methods by which users can be disabled (or enabled) without harm.
 fn ways(patch: &Outcome, put: &Outcome) -> Vec<&'static str> {
     [("PATCH", patch), ("PUT", put)]
         .into_iter()
@@ -194,12 +195,12 @@ fn ways(patch: &Outcome, put: &Outcome) -> Vec<&'static str> {
         .collect()
 }
 
-/// The requests that change `active`, by their method.
+/// Returns the requests that change `active`, by their method.
 fn switching<'a>(patch: &'a Outcome, put: &'a Outcome) -> [(&'static str, &'a Outcome); 2] {
     [("a PATCH of active", patch), ("a PUT that changes active", put)]
 }
 
-/// Which method works alone, and why the other one does not.
+/// Returns the advice if one method alone works, with the reason why the other one does not.
 fn only(way: &str, patch: &Outcome, put: &Outcome) -> String {
     let [patch, put] = switching(patch, put);
     let (request, outcome) = if way == "PUT" { patch } else { put };
@@ -209,7 +210,7 @@ fn only(way: &str, patch: &Outcome, put: &Outcome) -> String {
     format!("Works with {way} as the update method, and not otherwise: {}.", because(request, outcome))
 }
 
-/// What becomes of users where neither method changes `active` as it should.
+/// Returns the advice if neither method changes `active` correctly.
 fn without_a_way(patch: &Outcome, put: &Outcome, unchanged: &str, when: &str) -> (Rating, String) {
     let both = [patch, put];
     if both.iter().any(|outcome| outcome.loses_account()) {
@@ -260,7 +261,7 @@ fn remove_by_disable(patch: &Outcome, put: &Outcome, delete: &Outcome) -> Advice
     }
 }
 
-/// What Delete does, where Disable fares so.
+/// Returns the advice about Delete in place of a Disable with this rating.
 fn delete_instead(delete: &Outcome, disable: Rating) -> &'static str {
     match delete.class() {
         Class::Untried => "Whether Delete works could not be tried.",

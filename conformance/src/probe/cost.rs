@@ -1,4 +1,4 @@
-//! What a probe costs its subject.
+//! The cost of a probe for its subject.
 
 use super::variant::{Start, Variant};
 use crate::server::cost::Cost;

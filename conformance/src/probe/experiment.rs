@@ -1,4 +1,4 @@
-//! Tries a form on an account or a group of its own, and reads back.
+//! Tries a variant on an account or a group of its own, and reads back.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -22,18 +22,18 @@ use crate::server::discovery::{Blank, Facts, Met, merge};
 use crate::subject::server::client::{Answer, Client, Request};
 use crate::transcript::Exchange;
 
-/// How the probe goes about it.
+/// The options of a probe.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// So many forms at once.
+    /// The number of variants to try in parallel.
     pub jobs: usize,
     /// Names follow from it.
     pub seed: u64,
-    /// What is made stays: the endpoint goes away with it.
+    /// Resources stay, because the endpoint is discarded.
     pub keep: bool,
     /// Bodies to start from.
     pub blank: Blank,
-    /// Becomes true when nothing further may be tried.
+    /// Becomes true if nothing further may be tried.
     pub stop: watch::Receiver<bool>,
 }
 
@@ -102,7 +102,7 @@ struct Bench<'a> {
     active_is_text: bool,
 }
 
-/// Something that was made.
+/// A resource that was created.
 struct Subject {
     path: String,
     id: String,
@@ -117,10 +117,10 @@ struct Posted {
     refused: Option<(Answer, Vec<&'static str>)>,
 }
 
-/// Why a form could not be tried.
+/// The reason why a variant could not be tried.
 type Untried = String;
 
-/// What an account gets beside what the endpoint asks for.
+/// Attributes of an account beyond those that the endpoint requires.
 const ADDED: [&str; 4] = ["externalId", "title", "emails", "name"];
 
 impl Bench<'_> {
@@ -256,7 +256,7 @@ impl Bench<'_> {
         Ok(Outcome::Tried(tried))
     }
 
-    /// Whether the subject's schemas have what the form is about.
+    /// Checks that the subject's schemas have the attributes of a variant.
     fn can_be_asked_for(&self, variant: &Variant) -> Result<(), Untried> {
         let mut needs: Vec<String> =
             vec![if variant.start == Start::Group { "Group" } else { "User" }.to_owned()];
@@ -284,7 +284,7 @@ impl Bench<'_> {
             .ok_or_else(|| format!("there is no resource type {resource_type}"))
     }
 
-    /// What is sent names its schemas, whatever was read.
+    /// Adds the schemas of the resource type to a body, whatever was read.
     fn name_schemas(&self, resource_type: &str, body: &mut Value) {
         if let Some(known) = self.facts.resource_type(resource_type) {
             name_schemas(body, known);
@@ -297,7 +297,7 @@ impl Bench<'_> {
         Ok(self.options.blank.make(self.facts, known, &format!("{}{suffix}", self.unique)))
     }
 
-    /// An account with enough on it to see what gets lost.
+    /// Returns an account with enough attributes to show losses.
     fn account(&self, suffix: &str) -> Result<Value, Untried> {
         let mut body = self.smallest("User", suffix)?;
         let unique = format!("{}{suffix}", self.unique);
@@ -430,7 +430,7 @@ impl Bench<'_> {
             .ok_or_else(|| format!("what was prepared cannot be read: {why}"))
     }
 
-    /// An account that is not active, by whatever way makes one.
+    /// Creates an account that is not active, by any request that makes one.
     async fn inactive(&mut self) -> Result<Subject, Untried> {
         let mut body = self.account("")?;
         body["active"] = json!(false);
@@ -467,7 +467,7 @@ impl Bench<'_> {
             .to_owned())
     }
 
-    /// What is there now.
+    /// Reads the current state.
     async fn look(&mut self, subject: &Subject, before: &Value, group: bool) -> Result<State, Untried> {
         let answer = self.send("read back", "GET", subject.path.clone(), None).await?;
         let why = unreadable(&answer);
@@ -498,7 +498,7 @@ impl Bench<'_> {
     }
 }
 
-/// Why an answer shows no resource.
+/// Returns the reason why an answer shows no resource.
 fn unreadable(answer: &Answer) -> String {
     let why = match &answer.json {
         Some(_) => ", with JSON that is no resource",
@@ -509,7 +509,7 @@ fn unreadable(answer: &Answer) -> String {
     format!("{}{why}", answer.status)
 }
 
-/// The attributes of a goal, in words.
+/// Returns the attributes of a goal, in words.
 fn in_words(goals: &[Goal]) -> String {
     let attribute = |pointer: &str| {
         let parts: Vec<_> = pointer.split('/').filter(|part| !part.is_empty() && *part != "0").collect();
@@ -525,7 +525,7 @@ fn in_words(goals: &[Goal]) -> String {
     words.join(", ").replace("[\"@member\"]", "the member that it was made with")
 }
 
-/// A form's JSON, with ids and the URN of the extension in their places.
+/// Fills the ids and the URN of the extension into a variant's JSON.
 fn filled(json: &str, extension: &str, names: &Names) -> Result<Value, Untried> {
     let mut text = json.replace("@extension", extension);
     for (id, name) in &names.0 {
@@ -537,13 +537,13 @@ fn filled(json: &str, extension: &str, names: &Names) -> Result<Value, Untried> 
 /// Why nothing can be said of what changes `active`.
 const UNSEEN: &str = "`active` is not returned, so what became of it cannot be seen";
 
-/// Whether a form is about `active`, and what is read does not show it.
+/// Whether a variant is about `active`, and the resource does not show it.
 fn hides_active(goal: &[(String, Value)], after: &State) -> bool {
     let is_about = goal.iter().any(|(pointer, _)| pointer == "/active");
     is_about && matches!(after, State::Readable(now) if get(now, "active").is_none())
 }
 
-/// Reads a form's JSON. An id of the endpoint in it may hold a quotation mark, say.
+/// Parses a variant's JSON. An id of the endpoint in it may hold a quotation mark, say.
 fn parse(json: &str) -> Result<Value, Untried> {
     serde_json::from_str(json).map_err(|error| format!("the form is not JSON: {error}"))
 }

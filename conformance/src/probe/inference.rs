@@ -23,9 +23,9 @@ use crate::subject::server::client::ClientError;
 pub struct InferredProfile {
     /// The profile.
     pub profile: Profile,
-    /// Forms that it answers otherwise than the endpoint does, by name.
+    /// The slugs of the variants that it answers unlike the endpoint.
     pub differing: Vec<&'static str>,
-    /// So many profiles were tried.
+    /// The number of profiles that were tried.
     pub tries: usize,
 }
 
@@ -40,8 +40,8 @@ pub enum InferenceError {
     Client(#[from] ClientError),
 }
 
-/// The switches that a profile is fitted with, wherever they show: section, name and words. A switch that is a list comes with
-/// `true`. Left out are those that reach further than a form shows.
+/// Returns the switches that the inference sets: section, name and words. A switch that is a list comes with `true`.
+/// Switches that reach further than a variant shows are left out.
 pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)> {
     let narrow = switch::switches().into_iter().filter(|switch| !switch.wide);
     narrow.map(|switch| (switch.section, switch.name, switch.words, switch.list)).collect()
@@ -50,7 +50,7 @@ pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)
 /// Finds the profile.
 ///
 /// # Errors
-/// Where no mock can be started.
+/// No mock can be started.
 pub async fn infer_profile(
     found: &Findings,
     stop: watch::Receiver<bool>,
@@ -77,7 +77,7 @@ fn alike(found: &Outcome, other: &Outcome) -> bool {
     found == other || matches!(found, Outcome::Untried(_))
 }
 
-/// The profile with a name, and what it does not reproduce.
+/// Returns the profile with a name, and the deviations that it does not reproduce.
 fn name(profile: &Value, found: &Findings, differing: &[&str]) -> Profile {
     let summary = "an endpoint as `conformance probe` found it".to_owned();
     let mut profile = Profile::from_json(profile).unwrap_or_else(|_| Profile::new("probed", ""));
@@ -88,7 +88,7 @@ fn name(profile: &Value, found: &Findings, differing: &[&str]) -> Profile {
     profile
 }
 
-/// What a profile does not reproduce: forms that are answered alike are one deviation.
+/// Returns the deviations that a profile does not reproduce; variants with the same outcome are one deviation.
 fn deviations(found: &Findings, differing: &[&str]) -> Vec<Deviation> {
     let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
     for variant in differing {
@@ -118,7 +118,7 @@ mod tests {
     use crate::probe::outcome::{Effect, Reply, Shows, Tried};
 
     #[test]
-    fn deviations_that_are_alike_are_told_once() {
+    fn equal_deviations_are_listed_once() {
         let found = Findings::made_up(|variant| {
             let status = if variant.slug == "delete" { 405 } else { 200 };
             let reply = Reply { status, scim_type: None, shows: Shows::Truth };

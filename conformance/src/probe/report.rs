@@ -15,7 +15,7 @@ use crate::report::{CaseResult, Report, Verdict};
 use crate::requirement::{Level, Spec};
 use crate::server::hint::{HINT, template_hint};
 
-/// The findings for people: what they mean for the preferences first, then what the endpoint does.
+/// Returns the findings as text: the advice about the preferences first, then the outcomes.
 pub fn text(findings: &Findings) -> String {
     let mut text = format!("{}\n", findings.subject);
     let said = match findings.patch_advertised {
@@ -47,13 +47,13 @@ pub fn text(findings: &Findings) -> String {
     text
 }
 
-/// What is said where `active` is a text.
+/// The reason if `active` is a text.
 const ACTIVE_IS_TEXT: &str = "`active` is returned as a text (\"True\", \"False\") and was read as the boolean that it says. RFC 7643 §4.1.1 makes it a boolean: clients that compare it with true or false go wrong.";
 
 /// The id of the finding that `active` is a text.
 pub const ACTIVE_TYPE: &str = "probe/active-is-a-boolean";
 
-/// What that finding is, for `explain`.
+/// Describes that finding, for `explain`.
 pub fn describe_active_type() -> String {
     format!(
         "{ACTIVE_TYPE}\nactive is true or false\n\nRFC 7643 §4.1.1  `active` is a boolean.\nSeen where  an account is read, \
@@ -61,7 +61,7 @@ pub fn describe_active_type() -> String {
     )
 }
 
-/// The finding that `active` is a text, where it is.
+/// Returns the finding that `active` is a text, if it is.
 fn active_type(findings: &Findings) -> Option<CaseResult> {
     let seen = findings.findings.iter().find(|finding| finding.active_is_text)?;
     Some(CaseResult {
@@ -81,7 +81,7 @@ fn active_type(findings: &Findings) -> Option<CaseResult> {
     })
 }
 
-/// What helps where the account that the probe makes is refused for want of attributes.
+/// Returns a hint if the account that the probe creates is refused because attributes are missing.
 pub fn hint(findings: &Findings) -> Option<String> {
     let post = findings.findings.iter().find(|finding| finding.variant.slug == "post")?;
     if post.outcome.class() != Class::Refused || !post.outcome.without().is_empty() {
@@ -92,7 +92,7 @@ pub fn hint(findings: &Findings) -> Option<String> {
     template_hint(answer.status, &answer.body)
 }
 
-/// The findings as cases.
+/// Returns the findings as cases.
 pub fn report(findings: &Findings, seed: u64, milliseconds: u64) -> Report {
     let cases = findings.findings.iter().map(|finding| case(finding, findings));
     let cases: Vec<_> = cases.chain(active_type(findings)).collect();
@@ -104,7 +104,7 @@ pub fn report(findings: &Findings, seed: u64, milliseconds: u64) -> Report {
     Report { seed, milliseconds, facts, ..Report::new("probe", &findings.subject, cases) }
 }
 
-/// How well the profile in a file imitates the endpoint.
+/// Describes how well the profile in a file imitates the endpoint.
 pub fn inference_text(inferred: &InferredProfile, findings: &Findings, file: &str) -> String {
     let all = findings.findings.len();
     let tried = findings.findings.iter().filter(|finding| !finding.outcome.is_untried()).count();
@@ -124,7 +124,7 @@ pub fn inference_text(inferred: &InferredProfile, findings: &Findings, file: &st
     text
 }
 
-/// The id of a form's case.
+/// Returns the id of a variant's case.
 pub fn id(variant: &Variant) -> String {
     id_of(&variant.slug)
 }
@@ -133,7 +133,7 @@ fn id_of(variant: &str) -> String {
     format!("probe/{variant}")
 }
 
-/// What a form is, for `explain`.
+/// Describes a variant, for `explain`.
 pub fn describe(variant: &Variant) -> String {
     let mut text = format!(
         "{}\n{}\n\nRFC 7644 §{}  {}\n",
@@ -195,7 +195,7 @@ fn case(finding: &Finding, findings: &Findings) -> CaseResult {
     }
 }
 
-/// A refusal is honest; a lie, and harm, never are.
+/// Returns the verdict: a refusal is honest, while a false success and damage never are.
 fn verdict(variant: &Variant, outcome: &Outcome, findings: &Findings) -> Verdict {
     let patch = matches!(variant.sent, Sent::Patch(_));
     let clean = outcome.damages().is_empty();
@@ -230,7 +230,7 @@ fn sets_active(variant: &Variant, outcome: &Outcome) -> bool {
     changes_active_alone(variant, outcome, true)
 }
 
-/// What came of a form, in a sentence without its start.
+/// Describes the outcome of a variant in a sentence without its start.
 fn told(variant: &Variant, outcome: &Outcome) -> String {
     if outcome.class() == Class::Done && clears_active(variant, outcome) {
         let status = outcome.status().unwrap_or_default();
@@ -300,7 +300,7 @@ fn mend(variant: &Variant, outcome: &Outcome) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The settings that do not work, for a last line.
+/// Returns the settings that do not work, for a last line.
 pub fn troubles(findings: &Findings) -> Vec<&'static str> {
     advise(findings)
         .into_iter()
@@ -317,7 +317,7 @@ mod tests {
     use crate::probe::report::*;
 
     #[test]
-    fn forms_that_are_not_imitated_are_told_by_ids_that_explain_knows() {
+    fn differing_variants_are_listed_by_full_id() {
         let findings = Findings::made_up(|_| {
             let reply = Reply { status: 202, scim_type: None, shows: Shows::Truth };
             Outcome::Tried(Tried { effect: Effect::Done, reply, damages: Vec::new(), without: Vec::new() })

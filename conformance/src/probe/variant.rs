@@ -142,11 +142,11 @@ pub struct Variant {
     pub section: String,
     /// The resource that exists before the request.
     pub start: Start,
-    /// What must hold before the request: otherwise the outcome shows nothing.
+    /// The values that must be there before the request: otherwise the outcome shows nothing.
     pub before: Vec<Goal>,
     /// The request.
     pub sent: Sent,
-    /// What must hold after the request. Empty for a DELETE: the resource must be gone.
+    /// The values that must be there after the request. Empty for a DELETE: the resource must be gone.
     pub goal: Vec<Goal>,
 }
 

@@ -41,19 +41,19 @@ struct File {
     known: Vec<Entry>,
 }
 
-/// What is known of the cases there are, run or not.
+/// The ids of all cases, run or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Catalogue {
     /// Their ids, all of them.
     Of(BTreeSet<String>),
-    /// Nothing.
+    /// The ids are unknown.
     Unknown,
 }
 
 /// Why a baseline is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaselineError {
-    /// Not TOML, or with something else in it.
+    /// The text is no TOML, or has other keys.
     #[error(transparent)]
     Syntax(#[from] toml::de::Error),
     /// Entries that say too little or too much; all of them.
@@ -70,7 +70,7 @@ impl Baseline {
     /// Reads a file's text.
     ///
     /// # Errors
-    /// With everything that is wrong with it.
+    /// The file is invalid; the error has all problems.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         let known = read(text)?;
         let mut wrong = Vec::new();
@@ -115,9 +115,9 @@ impl Baseline {
         report.summary = Summary { stale: report.stale.len(), ..Summary::of(&report.cases) };
     }
 
-    /// What a baseline of a report's failures is, and what that changes: entries that hold stay as they were written,
-    /// reason, link and pattern; what is mended goes; what is new has `reason`, or an empty one, which is refused until
-    /// somebody fills it in. A whole folder of cases that fail is one entry with a pattern.
+    /// Returns the baseline of a report's failures, and the differences: entries that hold keep their reason, link
+    /// and pattern; entries of passed cases are removed; new entries have `reason`, or an empty one, which is refused
+    /// until somebody fills it in. A folder whose cases all fail is one entry with a pattern.
     pub fn renewed(&self, report: &Report, catalogue: &Catalogue, reason: Option<&str>) -> (Self, Changes) {
         let mut changes = Changes::default();
         let mut entries = Vec::new();
@@ -158,7 +158,7 @@ impl Baseline {
         (Self { entries }, changes)
     }
 
-    /// The entries of both; of two for the same id, those of `self`.
+    /// Returns the entries of both; of two for the same id, those of `self`.
     #[must_use]
     pub fn with(mut self, other: &Self) -> Self {
         for entry in &other.entries {
@@ -172,13 +172,13 @@ impl Baseline {
     /// Reads a file that is to be written anew: entries may lack their reasons still.
     ///
     /// # Errors
-    /// Where it is no baseline.
+    /// The text is no baseline.
     pub fn parse_unfinished(text: &str) -> Result<Self, BaselineError> {
         let known = read(text)?;
         Ok(Self { entries: known })
     }
 
-    /// The same; entries without a reason have this one.
+    /// Gives this reason to entries without one.
     #[must_use]
     pub fn with_reason(mut self, reason: &str) -> Self {
         for entry in self.entries.iter_mut().filter(|entry| entry.reason.trim().is_empty()) {
@@ -187,7 +187,7 @@ impl Baseline {
         self
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
     ///
     /// # Errors
     /// The entries cannot be written as TOML.
@@ -197,7 +197,7 @@ impl Baseline {
     }
 }
 
-/// What a renewed baseline has otherwise than the old one.
+/// The differences between a renewed baseline and the old one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Entries that stay.
@@ -210,7 +210,7 @@ pub struct Changes {
     pub without_reason: usize,
 }
 
-/// Fewer cases than these are told each by its id.
+/// The least number of cases that become one pattern.
 const LEAST_OF_A_PATTERN: usize = 3;
 
 /// Ids, and patterns where all the cases of a folder that there are fail.
@@ -249,7 +249,7 @@ fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
 }
 
 impl Entry {
-    /// Why it holds no longer, and what to do; none where it holds, or where nobody can tell.
+    /// Returns why the entry is stale, and the next step. Returns `None` if it holds, or if that is unknown.
     fn stale(&self, cases: &[CaseResult], catalogue: &Catalogue) -> Option<String> {
         let id = &self.id;
         let run: Vec<&CaseResult> = cases.iter().filter(|case| fits(id, &case.id)).collect();

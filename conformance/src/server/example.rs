@@ -23,7 +23,7 @@ struct Example {
 
 /// Returns an answer to a step that its expectations take, as text: the status, header fields, the body. It is made of
 /// what the server knows of the resource, so that it is whole; none where no such answer can be made up. To be asked
-/// before the memory takes in the answer that came.
+/// before the bindings get the answer that came.
 pub(crate) fn of(
     step: &Step,
     bindings: &Bindings<'_>,
@@ -41,7 +41,7 @@ pub(crate) fn of(
     })
 }
 
-/// What the server knows of the resource that the answer shows.
+/// Returns the server's state of the resource that the answer shows.
 fn base(step: &Step, bindings: &Bindings<'_>, came: &client::Answer, sent: Option<&Value>) -> Option<Value> {
     let shown = || came.json.clone().filter(|body| came.is_success() && body.is_object());
     let known = |name: &str| {
@@ -104,7 +104,7 @@ fn base(step: &Step, bindings: &Bindings<'_>, came: &client::Answer, sent: Optio
     }
 }
 
-/// A list whose members have the names that RFC 7644 §3.4.2 writes: clients may compare them exactly.
+/// Returns a list whose members have the names of RFC 7644 §3.4.2, because clients may compare them exactly.
 fn as_written(mut list: Value) -> Value {
     let names = ["schemas", "totalResults", "itemsPerPage", "startIndex", "Resources"];
     if let Some(members) = list.as_object_mut() {
@@ -155,7 +155,7 @@ impl Example {
         self
     }
 
-    /// As it would come.
+    /// Returns the example as the response that would be received.
     fn answer(&self) -> client::Answer {
         let headers = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
         client::Answer {
@@ -249,7 +249,7 @@ impl Example {
         }
     }
 
-    /// Makes a condition hold of a value, where that is a matter of what it is.
+    /// Changes a value so that a condition holds, if the condition is about the value alone.
     fn at(&mut self, pointer: &Template, condition: &Condition, bindings: &Bindings<'_>) {
         let Ok(pointer) = pointer.fill(bindings) else { return };
         match condition {
@@ -298,7 +298,7 @@ impl Example {
         }
     }
 
-    /// Puts a value at a pointer, and makes what holds it.
+    /// Sets a value at a pointer, and creates the objects above it.
     fn set(&mut self, pointer: &str, value: &Value) {
         self.each(pointer, &|place| *place = value.clone());
     }
@@ -334,7 +334,7 @@ impl Example {
     }
 }
 
-/// Puts an element into a list, or completes the one with the same `value`.
+/// Adds an element to a list, or completes the element with the same `value`.
 fn join(elements: &mut Vec<Value>, one: &Value) {
     let value = get(one, "value");
     let same = elements.iter_mut().find(|known| value.is_some() && get(known, "value") == value);
@@ -346,7 +346,7 @@ fn join(elements: &mut Vec<Value>, one: &Value) {
     }
 }
 
-/// Takes away members that are null: an attribute without a value is left out.
+/// Removes members that are null: an attribute without a value is left out.
 fn strip(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -376,7 +376,7 @@ fn first(wanted: &[StatusSet], came: u16) -> Option<u16> {
     })
 }
 
-/// A SCIM error (RFC 7644 §3.12).
+/// Returns a SCIM error (RFC 7644 §3.12).
 pub(crate) fn error(status: u16, scim_type: Option<&str>) -> Value {
     let mut body =
         json!({ "schemas": [ERROR], "status": status.to_string(), "detail": "What is wrong, for people" });

@@ -1,4 +1,4 @@
-//! Whether an answer is what may come.
+//! Judges whether an answer fulfils an expectation.
 
 mod any_of;
 mod condition;
@@ -20,51 +20,51 @@ use crate::subject::server::client::Answer;
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
-/// Something that does not hold.
+/// An expectation that does not hold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Miss {
-    /// How binding it is.
+    /// The level of the requirement.
     pub(crate) level: Level,
-    /// What was looked at, as in `/emails` or `status`.
+    /// The part of the answer, as in `/emails` or `status`.
     pub(crate) what: String,
-    /// What should be there.
+    /// The expected value.
     pub(crate) expected: Value,
-    /// What is.
+    /// The actual value.
     pub(crate) actual: Value,
-    /// In plain words.
+    /// The reason in plain words.
     pub(crate) why: String,
     /// The expectation that it has in common with other cases.
     pub(crate) shared: Option<Shared>,
     /// Exchanges of the case until then.
     pub(crate) at: usize,
-    /// What was seen, so that the case's own words are told only where they are true.
+    /// The kind of actual value, so that the case's own words are told only if they are true.
     seen: Seen,
 }
 
-/// What was seen in place of what should be there.
+/// The kind of value that was found instead of the expected one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
-    /// Something else: what `why` speaks of.
+    /// Another value: the subject of `why`.
     Other,
-    /// Nothing: what `gone` speaks of.
+    /// No value: the subject of `gone`.
     Nothing,
-    /// Something that the case's words do not speak of, as a 500 where a 404 belongs.
+    /// A value that the case's words do not cover, as a 500 instead of a 404.
     Unrelated,
 }
 
 impl Miss {
-    /// A miss of the case's own.
+    /// Returns a miss of the case's own.
     pub(crate) fn new(level: Level, what: String, expected: Value, actual: Value, why: String) -> Self {
         Self { level, what, expected, actual, why, shared: None, at: 0, seen: Seen::Other }
     }
 
-    /// With as much of both sides as a report can hold.
+    /// Returns the miss with both values cut to the size that a report can hold.
     pub(crate) fn bounded(self) -> Self {
         let side = |value: &Value| bounded(value, Bound::SIDE);
         Self { expected: side(&self.expected), actual: side(&self.actual), ..self }
     }
 
-    /// The same, found in the answer to request number `exchanges` of the case.
+    /// Adds that the miss was found in the answer to request number `exchanges` of the case.
     pub(crate) fn after(self, exchanges: usize) -> Self {
         Self { at: exchanges, ..self }
     }
@@ -78,10 +78,10 @@ impl Miss {
     }
 }
 
-/// What a case asks of answers beside its expectations.
+/// The requirements of a case on answers besides its expectations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
-    /// Of the case.
+    /// The level of the case.
     pub(crate) level: Level,
     /// The shared expectations that it is about.
     pub(crate) about: &'a [Shared],
@@ -89,10 +89,11 @@ pub(crate) struct Ask<'a> {
     pub(crate) stand_in: Option<StandIn>,
 }
 
-/// What does not hold of an answer. A shared expectation counts only in a case that is about it.
+/// Returns the expectations that do not hold of an answer. A shared expectation counts only in a case that is about
+/// it.
 ///
 /// # Errors
-/// Where a template names nothing.
+/// A template names nothing.
 pub(crate) fn judge(
     expectations: &[Expectation],
     ask: Ask<'_>,
@@ -133,7 +134,7 @@ pub(crate) fn is_created_with_200(answer: &Answer) -> bool {
     answer.status == 200 && answer.json.as_ref().is_some_and(|body| get(body, "id").is_some())
 }
 
-/// How a status set is shown.
+/// Returns a status set as a report shows it.
 pub(crate) fn statuses(wanted: &[StatusSet]) -> Value {
     let shown = |set: &StatusSet| match set {
         StatusSet::Exactly(status) => json!(status),
@@ -242,7 +243,7 @@ impl Judge<'_> {
         Some(if opposite { miss } else { miss.unrelated() })
     }
 
-    /// Whether it is a creation that was answered 200: one case tells it, the others go on with what was created.
+    /// Whether it is a creation that was answered 200: one case reports it, the others go on with the new resource.
     fn is_overlooked(&self, wanted: &[StatusSet]) -> bool {
         let created = wanted.iter().any(|set| matches!(set, StatusSet::Exactly(201)));
         created && is_created_with_200(self.answer) && !self.bindings.strict
@@ -559,7 +560,8 @@ impl Judge<'_> {
     }
 }
 
-/// What a resource lacks where a part of its `meta` is missing: all of `meta`, or a part that several cases ask for.
+/// Returns the shared expectation that a missing part of `meta` breaks: all of `meta`, or a part that several cases
+/// ask for.
 fn missing_meta(body: &Value, path: &str) -> Option<Shared> {
     let (resource, part) = path.rsplit_once("/meta/")?;
     let at = |pointer: &str| reach(body, pointer).into_iter().next().and_then(|(_, value)| value);

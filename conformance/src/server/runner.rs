@@ -46,7 +46,7 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// Tries of a case with a tally that are shown with what came.
+/// The number of attempts of a case with a tally that are shown with their answers.
 const TRIES_SHOWN: usize = 3;
 
 /// Characters of what the server says of a refusal.
@@ -220,19 +220,19 @@ struct Player<'a> {
     about: &'a [Shared],
     /// Names whose large answers are looked at again.
     used: &'a BTreeSet<String>,
-    /// The case is about something else, and filters only to find what it made.
+    /// The case has another subject, and filters only to find its own resources.
     filters_are_a_means: bool,
     bindings: Bindings<'a>,
     /// An answer that would have passed, of the most binding miss so far.
     example: Option<(Level, String)>,
-    /// What was tried, in a word each, and what came of it.
+    /// The attempts, in a word each, and their results.
     tried: Vec<(String, Tried)>,
     made: Made,
     exchanges: Vec<Exchange>,
-    /// What the last answer, or walk, was taken for.
+    /// The meaning of the last answer or walk.
     seen: Vec<Seen>,
     active: shapes::Active,
-    /// With the step's label.
+    /// The failed expectations, with the step's label.
     misses: Vec<(String, Miss)>,
 }
 
@@ -292,7 +292,7 @@ impl Player<'_> {
         }
     }
 
-    /// Judges an answer, and keeps what it shows.
+    /// Judges an answer, and stores its resources.
     fn weigh(
         &mut self,
         step: &Step,
@@ -381,7 +381,7 @@ impl Player<'_> {
         if failed { Err(End::Missed) } else { Ok(()) }
     }
 
-    /// What a step is called: where its path is what the server said, with that.
+    /// Returns the label of a step, with its path if the server named that.
     fn label(&self, step: &Step) -> String {
         match (&step.action, step.label.strip_suffix(" …"), self.exchanges.last()) {
             (Action::Send { .. }, Some(method), Some(exchange)) => {
@@ -406,7 +406,7 @@ impl Player<'_> {
         self.context.facts.feature(feature).is_none() && matches!(status, 404 | 405 | 501)
     }
 
-    /// The request of a step; what was sent, where it makes or replaces a resource; and the endpoint of that.
+    /// Returns the request of a step, the body if it creates or replaces a resource, and the endpoint of that.
     fn request(&mut self, step: &Step) -> Result<(Request, Option<Value>, Option<String>), End> {
         let mut sent = None;
         let (method, path, body, endpoint) = match &step.action {
@@ -559,13 +559,13 @@ impl Player<'_> {
         }
     }
 
-    /// The endpoint that a name's path is below.
+    /// Returns the endpoint that a name's path is below.
     fn endpoint(&self, name: &str) -> Option<String> {
         let path = self.bindings.known(name)?.path.as_deref()?;
         path.rsplit_once('/').map(|(endpoint, _)| endpoint.to_owned())
     }
 
-    /// The resource type of a name.
+    /// Returns the resource type of a name.
     fn type_of(&self, name: &str) -> Option<&ResourceType> {
         let endpoint = self.endpoint(name)?;
         self.context.facts.resource_types.iter().find(|known| known.endpoint == endpoint)

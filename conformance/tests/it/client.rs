@@ -12,7 +12,7 @@ use conformance::report::Verdict;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn our_provisioner_passes_everything() {
+async fn our_provisioner_passes_all_cases() {
     let written = load::built_in().expect("good cases");
     assert!(written.cases.len() >= 40, "{}", written.cases.len());
     for method in ["put", "patch", "auto"] {
@@ -101,7 +101,7 @@ fn a_person_is_told_where_to_point_the_provisioner_and_what_to_do() {
 }
 
 #[test]
-fn without_a_person_the_choices_are_told_at_once() {
+fn client_without_a_driver_lists_the_options() {
     let (code, out, error) = conformance(&["client", "--scenario", "update"]);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
     for told in ["there is no terminal", "--drive COMMAND", "--journal FILE", "--own METHOD", "--by-hand"] {
@@ -112,7 +112,7 @@ fn without_a_person_the_choices_are_told_at_once() {
 }
 
 #[test]
-fn a_command_that_breaks_is_no_verdict_about_the_provisioner() {
+fn broken_command_is_an_error_and_no_failure() {
     let drive = |command: &str, more: &[&str]| {
         conformance(
             &[&["client", "--scenario", "create", "--drive", command, "--timeout", "3"][..], more].concat(),
@@ -138,7 +138,7 @@ fn a_command_that_breaks_is_no_verdict_about_the_provisioner() {
     assert!(out.contains("was not played: the driver cannot carry it out: no source"), "{out}");
 }
 
-/// What a mock has kept of a careless client; the token in the URL is taken out by the mock.
+/// Returns the journal of a mock with a careless client; the mock has redacted the token in the URL.
 fn journal() -> Value {
     let entry = |method: &str, path: &str, body: Value, status: u16| {
         json!({"at": "2026-01-01T00:00:00Z", "took": 5, "method": method, "path": path, "requestBody": body, "status": status,
@@ -214,7 +214,7 @@ fn a_recording_is_judged_in_each_form_and_keeps_its_secrets() {
 }
 
 #[test]
-fn what_is_no_recording_is_refused_with_the_reason() {
+fn invalid_recording_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file").display().to_string();
     for (text, why) in [
@@ -246,7 +246,7 @@ fn verdict_of(case: &str, scenario: &str, entries: &Value) -> Verdict {
 }
 
 #[test]
-fn who_reads_the_whole_list_has_looked_everybody_up() {
+fn reading_the_whole_list_counts_as_a_look_up() {
     let post = |status: u16| json!({"method": "POST", "path": "/scim/Users", "status": status, "requestBody": {"userName": "ada"}});
     let list = json!({"method": "GET", "path": "/scim/Users?startIndex=1&count=100", "status": 200});
     let one = json!({"method": "GET", "path": "/scim/Users?filter=userName%20eq%20%22ada%22", "status": 200});
@@ -323,7 +323,7 @@ fn findings_about_somebody_say_the_user_name() {
 
 /// RFC 7644 §3.4.2.4 obliges nobody to read on, and whoever begins to read page by page wants the rest.
 #[test]
-fn a_list_is_to_be_read_to_its_end_where_a_walk_was_begun() {
+fn walk_that_was_begun_must_reach_the_end() {
     let page = |query: &str, start: u64, count: usize| {
         let users = vec![json!({ "id": "1", "userName": "ada" }); count];
         json!({"method": "GET", "path": format!("/scim/Users?{query}"), "status": 200,
@@ -344,7 +344,7 @@ fn a_list_is_to_be_read_to_its_end_where_a_walk_was_begun() {
 
 /// A recording may have no bodies, and a request may have none: what a body must be like is asked of neither.
 #[test]
-fn bodies_are_judged_where_there_are_any() {
+fn requests_without_a_body_are_not_judged_by_it() {
     let entry = |method: &str, path: &str, headers: Value, body: Value| json!({"method": method, "path": path, "status": 200, "requestHeaders": headers, "requestBody": body});
     let verdicts = |entries: Value| {
         let exchanges: Vec<RecordedExchange> =
@@ -415,7 +415,7 @@ fn has_python() -> bool {
 }
 
 #[test]
-fn the_example_of_a_driver_passes_what_it_can_do() {
+fn example_driver_passes_its_scenarios() {
     if !has_python() {
         return;
     }

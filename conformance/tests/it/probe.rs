@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-/// What the probe finds out of a mock with a profile, and how much it leaves there.
+/// Probes a mock with a profile. Returns the findings and the number of resources that stay there.
 async fn findings(profile: Profile) -> (Findings, BTreeMap<String, usize>) {
     let mock = MockAquera::builder().auth(Auth::none()).profile(profile).start().await.expect("a mock");
     let client = Client::new(&mock.scim_url(), Credentials::None, Manners::default()).expect("a client");
@@ -31,7 +31,7 @@ async fn findings(profile: Profile) -> (Findings, BTreeMap<String, usize>) {
     (findings, left)
 }
 
-/// Forms that a mock with the written profile answers otherwise. The profile goes through its file.
+/// Returns the variants that a mock with the written profile answers differently. The profile goes through its file.
 async fn differing(profile: Profile) -> (Vec<String>, String) {
     let (found, _) = findings(profile).await;
     let (_sender, stop) = watch::channel(false);
@@ -138,7 +138,7 @@ fn any_profile_is_imitated() {
 }
 
 #[tokio::test]
-async fn what_is_told() {
+async fn probe_reports_match_the_snapshots() {
     for name in ["rfc", "no-partial-update", "patch-ignored-200", "disable-deletes", "delete-deactivates"] {
         let (mut found, left) = findings(Profile::builtin(name).expect("a profile")).await;
         if name == "delete-deactivates" {
@@ -152,13 +152,13 @@ async fn what_is_told() {
     }
 }
 
-/// What a profile that was fitted to `profile` says at a section and a switch.
+/// Returns the word of a switch in the profile that is inferred from a mock with `profile`.
 async fn written(profile: Profile, section: &str, switch: &str) -> Value {
     fitted(profile).await[section][switch].clone()
 }
 
 #[tokio::test]
-async fn a_switch_that_reaches_further_than_what_was_seen_is_not_written() {
+async fn switch_with_unseen_effects_is_not_written() {
     let with = |switches: Value| {
         let mut profile = Profile::new("odd", "").to_json();
         merge(&mut profile, &switches);
@@ -200,7 +200,7 @@ fn advice<'a>(advice: &'a [Advice], setting: &str) -> (&'a str, &'a str) {
 }
 
 #[tokio::test]
-async fn what_could_not_be_tried_is_unknown() {
+async fn untried_settings_are_unknown() {
     // Nobody can be created, so nothing could be tried but POST.
     let mut profile = Profile::new("closed", "").to_json();
     profile["application"]["create"] = json!("refused-501");
@@ -215,7 +215,7 @@ async fn what_could_not_be_tried_is_unknown() {
 }
 
 #[tokio::test]
-async fn nothing_is_concluded_beyond_what_was_seen() {
+async fn advice_needs_seen_outcomes() {
     let of = async |name: &str| {
         let (found, _) = findings(Profile::builtin(name).expect("a profile")).await;
         (advise(&found), found)
@@ -239,7 +239,7 @@ async fn nothing_is_concluded_beyond_what_was_seen() {
     assert_eq!(advice(&advised, "A client whose PUT does not say active").0, "limited");
 }
 
-/// The verdict and the level of a form on a mock with a switch.
+/// Returns the verdict and the level of a variant on a mock with a switch.
 async fn judged(switches: &Value, variant: &str) -> (Verdict, Level, String) {
     let mut profile = Profile::new("odd", "").to_json();
     merge(&mut profile, switches);
@@ -300,7 +300,7 @@ async fn the_page_begins_with_the_preferences() {
     assert_eq!(page.matches("Remove Action = Delete").count(), 1, "told once");
 }
 
-/// The outcome of a form in words.
+/// Returns the outcome of a variant in words.
 fn told(found: &Findings, variant: &str) -> String {
     found.outcome(variant).expect(variant).describe()
 }
@@ -429,7 +429,7 @@ async fn no_sentence_of_the_page_says_more_than_its_table() {
     }
 }
 
-/// What a profile that was fitted to `profile` says.
+/// Returns the profile that is inferred from a mock with `profile`.
 async fn fitted(profile: Profile) -> Value {
     let (found, _) = findings(profile).await;
     let (_sender, stop) = watch::channel(false);

@@ -21,12 +21,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 
-/// Whatever happens to these few people is meant: all of them may leave a rule, or be re-hired under new ids.
+/// Returns flags that allow all changes: these few people may all leave a rule, or be re-hired under new ids.
 fn meant() -> SyncFlags {
     SyncFlags { accept_new_source: true, allow_empty_scope: true, ..SyncFlags::default() }
 }
 
-/// How many people there are; each has names of their own, so that no two can want the same.
+/// The number of people; each has names of their own, so no two can want the same.
 const PEOPLE: usize = 4;
 
 /// Profiles under which everything can be done one way or another, with `update-method = "auto"`.
@@ -414,7 +414,7 @@ impl StateMachineTest for Connection {
 
 /// `CONFORMANCE_SEED=N` tries other sequences than those of the default seed; `CONFORMANCE_CASES=N` tries more.
 #[test]
-fn one_clean_run_puts_everything_right() {
+fn one_run_without_faults_repairs_all_accounts() {
     let number = |name: &str, default: u32| {
         std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
     };

@@ -64,7 +64,7 @@ impl TryFrom<String> for RequestLine {
     }
 }
 
-/// What is sent.
+/// The body of a request.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Payload {
@@ -107,7 +107,7 @@ pub(crate) enum Key {
     Auth(WrongAuth),
     Unsupported(Vec<u16>),
     Preparation(bool),
-    /// A word for what is tried; of a case with `tally`.
+    /// A word for the attempt; of a case with `tally`.
     Tries(String),
     Expect(Vec<Expectation>),
 }

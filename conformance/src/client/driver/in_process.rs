@@ -12,7 +12,7 @@ use crate::client::driver::Brief;
 use crate::client::scenario::Person;
 use crate::subject::provisioner::{Configuration, Subject, SubjectError, SyncFlags, Time, Wire};
 
-/// How updates are written: the provisioner's `update-method`.
+/// The values of the provisioner's `update-method`.
 pub const METHODS: [&str; 3] = ["auto", "put", "patch"];
 
 /// The reason why the provisioner cannot be run.
@@ -42,7 +42,7 @@ pub enum InProcessError {
     Count {
         /// The file.
         path: PathBuf,
-        /// Its text.
+        /// The text.
         text: String,
     },
     /// The provisioner cannot be driven.
@@ -56,7 +56,7 @@ pub struct InProcess {
     wire: Wire,
     time: Time,
     method: String,
-    /// In place of the URL that the mock has, where something is in between.
+    /// The URL to use in place of the mock's, for a proxy in between.
     url: Option<String>,
     subject: Option<Subject>,
     seed: u64,
@@ -85,7 +85,7 @@ impl mock_aquera::Clock for Shared {
 }
 
 impl InProcess {
-    /// A provisioner that has done nothing yet, with this update method.
+    /// Returns a provisioner that has done nothing yet, with this update method.
     ///
     /// # Errors
     /// No temporary folder or no HTTP client can be made.
@@ -95,7 +95,7 @@ impl InProcess {
         Ok(Self { folder, wire, time, method: method.to_owned(), url: None, subject: None, seed })
     }
 
-    /// The clock for the mock.
+    /// Returns the clock for the mock.
     pub fn clock(&self) -> Arc<dyn mock_aquera::Clock> {
         Arc::new(Shared(self.time.clone()))
     }
@@ -131,7 +131,7 @@ impl InProcess {
     }
 }
 
-/// One run of the provisioner on a folder that stays, in the time of the clock on the wall: a command for `--drive`.
+/// Runs the provisioner once on a permanent folder, with the system clock: a command for `--drive`.
 ///
 /// # Errors
 /// Nothing could be run. What a run came to is not judged here.
@@ -147,7 +147,7 @@ pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<Stri
     Ok(report?.summary.to_string())
 }
 
-/// How many runs there were on this folder before; this one is counted.
+/// Returns the number of earlier runs on this folder, and counts this one.
 fn count_run(folder: &Path) -> Result<u32, InProcessError> {
     let path = folder.join("runs");
     let before = match std::fs::read_to_string(&path) {
@@ -204,7 +204,7 @@ fn configuration(url: &str, token: &str, method: &str) -> String {
     )
 }
 
-/// Whatever a scenario does to its people is meant: all of them may go, and others come.
+/// Returns flags that allow all changes: a scenario may remove all its people, and add others.
 fn meant() -> SyncFlags {
     SyncFlags { accept_new_source: true, allow_empty_scope: true, ..SyncFlags::default() }
 }

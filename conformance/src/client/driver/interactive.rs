@@ -1,4 +1,4 @@
-//! Somebody who carries steps out by hand: is told what to do, and the traffic says when it is done.
+//! A driver for a person, who reads the instructions; the traffic shows when the step is over.
 
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use tokio::sync::mpsc;
 use crate::client::driver::{Acted, Brief};
 use crate::client::environment::Environment;
 
-/// How often it is looked whether something has arrived.
+/// The interval at which new requests are looked for.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How somebody is asked.
+/// The prompt for a person.
 #[derive(Debug)]
 pub struct Prompt {
-    /// How long nothing must arrive, after something has, before a step is over.
+    /// The time without requests that ends a step, after the first request.
     pub quiet: Duration,
-    /// How long is waited for the first request of a step.
+    /// The time to wait for the first request of a step.
     pub timeout: Duration,
     lines: mpsc::UnboundedReceiver<String>,
     closed: bool,
@@ -82,7 +82,7 @@ impl Prompt {
     }
 }
 
-/// Results go to stdout, what is said to a person to stderr.
+/// Prints instructions to stderr, because results go to stdout.
 fn tell(text: &str) {
     let mut out = std::io::stderr().lock();
     // Nobody may be there to read it; the journal counts.

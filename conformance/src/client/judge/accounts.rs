@@ -1,4 +1,4 @@
-//! What becomes of accounts, and what a replacement keeps of them.
+//! Judges the state of accounts, and the attributes that a replacement keeps.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use crate::client::trace::{accounts_of, each_resource};
 use crate::json::get;
 use crate::json_text::JsonText;
 
-/// What the account of somebody is.
+/// The state of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// There is one, and it is active.
+    /// The account exists, and it is active.
     Active,
-    /// There is one, and it is not active.
+    /// The account exists, and it is not active.
     Inactive,
-    /// There is one, whatever it is.
+    /// The account exists, active or not.
     There,
-    /// There is none.
+    /// There is no account.
     Gone,
-    /// There is none, or one that is not active.
+    /// There is no account, or one that is not active.
     GoneOrInactive,
-    /// There is no second one.
+    /// There is at most one account.
     AtMostOne,
 }
 

@@ -1,4 +1,4 @@
-//! Whether lists are read to their end (RFC 7644 §3.4.2.4, RFC 9865).
+//! Judges whether lists are read to their end (RFC 7644 §3.4.2.4, RFC 9865).
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use super::{Finding, Outcome, Scope};
 use crate::client::recording::RecordedExchange;
 use crate::json::get;
 
-/// What of a walk is judged.
+/// The property of a walk that is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Walk {
-    /// It does not stop before the last page.
+    /// The walk does not stop before the last page.
     ToTheEnd,
     /// Each page begins where the one before it ended.
     WithoutGaps,
@@ -29,7 +29,7 @@ impl Walk {
     }
 }
 
-/// One page that was read.
+/// A page that was read.
 struct Page {
     index: usize,
     start: u64,
@@ -37,7 +37,7 @@ struct Page {
     total: Option<u64>,
     asked_cursor: Option<String>,
     next_cursor: Option<String>,
-    /// Whether the request names the place where its page begins, as in a walk from page to page.
+    /// Whether the request names the start of its page, as in a walk from page to page.
     is_of_a_walk: bool,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn pages(scope: &Scope<'_>, walk: Walk) -> Outcome {
     outcome
 }
 
-/// The list that is read, and the page; none for what is no walk.
+/// Returns the list and the page of a request, or `None` if it is no part of a walk.
 fn page(exchange: &RecordedExchange, index: usize) -> Option<(String, Page)> {
     let reads = exchange.method == "GET" && exchange.segments().len() == 1 || exchange.is_search();
     let answer = exchange.answer.as_ref().filter(|_| reads && exchange.succeeded())?;

@@ -1,4 +1,4 @@
-//! What comes before, after and between what, and how often.
+//! Judges the order and the number of requests.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::{Finding, Outcome, Scope};
 use crate::client::matcher::Matcher;
 
-/// What two exchanges have in common.
+/// The property that two exchanges share.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Same {
-    /// Nothing need be.
+    /// No property is required.
     #[default]
     Any,
     /// They are about the same user.
@@ -40,7 +40,7 @@ impl Same {
         }
     }
 
-    /// What is the same for all that have it in common.
+    /// Returns the value of the property that exchanges share.
     fn key(self, scope: &Scope<'_>, index: usize) -> String {
         let exchange = &scope.knowledge.trace.exchanges[index];
         let step = || scope.step_of(index).unwrap_or_default();
@@ -147,7 +147,7 @@ pub(super) fn after(
     })
 }
 
-/// For each of some requests there is one of the others that fits it.
+/// Checks that each of some requests has a matching one among the others.
 fn each_has(
     scope: &Scope<'_>,
     each: &Matcher,

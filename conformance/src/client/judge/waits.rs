@@ -1,4 +1,4 @@
-//! Whether a client waits as long as it is asked to (RFC 9110 §10.2.3).
+//! Judges whether a client waits as long as it is asked to (RFC 9110 §10.2.3).
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::client::recording::RecordedExchange;
 /// Clocks and timers are not exact to the millisecond.
 const SLACK: SignedDuration = SignedDuration::from_millis(50);
 
-/// What arrives so soon after the answer was on its way before it.
+/// A request that arrives this soon after the answer was in flight before it.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_millis(250);
 
 pub(super) fn waits(scope: &Scope<'_>, after: &Matcher, altogether: bool) -> Outcome {
@@ -51,7 +51,7 @@ pub(super) fn waits(scope: &Scope<'_>, after: &Matcher, altogether: bool) -> Out
     outcome
 }
 
-/// When the answer was there, and when the next request may come. None where the answer does not say.
+/// Returns the time of the answer, and the earliest time of the next request, or `None` if the answer does not say.
 fn until(refused: &RecordedExchange) -> Option<(Timestamp, Timestamp)> {
     let answered = refused.answered_at()?;
     let text = refused.answer_header("retry-after")?.trim();

@@ -1,4 +1,4 @@
-//! The layer between the provisioner and the mock, which carries out what is wrong with a mutant.
+//! The proxy between the provisioner and the mock, which applies the changes of a mutant.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +16,7 @@ use super::wire::{Answer, Message};
 use crate::client::recording::RecordedExchange;
 use crate::mutants::edit;
 
-/// The layer. Dropping it ends it.
+/// A proxy in front of the mock, which ends when dropped.
 pub(super) struct Proxy {
     address: SocketAddr,
     serving: AbortHandle,
@@ -33,9 +33,9 @@ struct Front {
 
 #[derive(Default)]
 struct Memory {
-    /// How often each change was meant.
+    /// The number of matching requests of each change.
     counts: HashMap<usize, usize>,
-    /// What the last write of a user answered, by the request's path.
+    /// The answer to the last write of a user, by the request's path.
     written: HashMap<String, Answer>,
 }
 
@@ -46,7 +46,7 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Starts the layer in front of a mock at `url`.
+    /// Starts the proxy in front of a mock at `url`.
     pub(super) async fn start(mutant: &Mutant, url: &str, token: &str) -> io::Result<Self> {
         let bad = || io::Error::other(format!("{url} is no URL of the mock"));
         let rest = url.strip_prefix("http://").ok_or_else(bad)?;
@@ -70,7 +70,7 @@ impl Proxy {
         Ok(Self { address, serving: serving.abort_handle() })
     }
 
-    /// Where the provisioner finds it; `url` is the mock's.
+    /// Returns the base URL for the provisioner; `url` is the mock's.
     pub(super) fn url(&self, url: &str) -> String {
         let path = url.strip_prefix("http://").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
         format!("http://{}{}", self.address, path.unwrap_or_default())
@@ -78,7 +78,7 @@ impl Proxy {
 }
 
 impl Front {
-    /// One request a connection: the client opens another one for the next.
+    /// Serves one request a connection: the client opens another one for the next.
     async fn serve(&self, mut stream: TcpStream) {
         let Ok(Some(message)) = Message::read(&mut stream).await else { return };
         let answer = self.handle(message).await;

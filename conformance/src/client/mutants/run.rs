@@ -18,10 +18,10 @@ use crate::mutants::defect::side_by_side;
 use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::report::{Report, Verdict};
 
-/// What the provisioner shows.
+/// The token of the provisioner.
 const TOKEN: &str = "a-token-for-broken-clients";
 
-/// Where there is nothing else to play.
+/// The scenarios for mutants that name none.
 const USUAL: [&str; 3] = ["create", "update", "disable"];
 
 /// The reason why nothing could be played.
@@ -113,7 +113,8 @@ pub async fn run(
     Ok(KillTable::of_clients(rows, &clean, &cases))
 }
 
-/// The scenarios that an update method can pass: who insists on PATCH has no way where there is none.
+/// Returns the scenarios that an update method can pass: a client that insists on PATCH has no method left if there
+/// is none.
 pub fn fair(scenarios: &[Scenario], method: &str) -> Vec<Scenario> {
     scenarios.iter().filter(|scenario| method != "patch" || scenario.slug != "no-patch").cloned().collect()
 }

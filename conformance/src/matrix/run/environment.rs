@@ -15,12 +15,12 @@ use crate::matrix::scenario::{DECORATION, Edit};
 use crate::matrix::setting::Setting;
 use crate::subject::provisioner::{STATE, Subject, Wire};
 
-/// What all cells share: one server, one pool of connections, one folder.
+/// The server, connection pool and folder that all cells share.
 pub struct SharedEnvironment {
     mock: MockAquera,
     /// The pool of connections.
     pub wire: Wire,
-    /// For ids and jitter.
+    /// The seed of ids and jitter.
     pub seed: u64,
     folder: TempDir,
     bystanders: [Application; 2],
@@ -71,7 +71,7 @@ pub enum EnvironmentError {
     },
 }
 
-/// Makes an account a member of a group, and the group where there is none.
+/// Adds an account to a group, and creates the group if it does not exist.
 fn join(application: &Application, group: &str, id: &str) -> bool {
     let member = json!({ "value": id });
     let known = application.groups().into_iter().find(|known| known["displayName"] == group);
@@ -86,7 +86,7 @@ fn join(application: &Application, group: &str, id: &str) -> bool {
     true
 }
 
-/// Where the cells' files go: memory where the system offers it, because no cell is about the disk.
+/// Returns the folder for the cells' files: in memory if the system offers that, because no cell is about the disk.
 fn room() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() { memory } else { std::env::temp_dir() }
@@ -96,7 +96,7 @@ impl SharedEnvironment {
     /// Starts the server.
     ///
     /// # Errors
-    /// Where the server, a client or the folder cannot be had.
+    /// The server, a client or the folder cannot be created.
     pub async fn open(seed: u64) -> Result<Self, RunError> {
         let mock = MockAquera::builder()
             .auth(accepted(Auth::Bearer))
@@ -145,15 +145,15 @@ struct CellApplication {
 /// The applications and the folder of one cell; gone when dropped.
 pub struct Environment {
     shared: Arc<SharedEnvironment>,
-    /// One, or two where the connection is pointed at another.
+    /// One application, or two if the connection is pointed at another.
     cell_applications: Vec<CellApplication>,
     auth: Auth,
-    /// Where the configuration, the source and the state lie.
+    /// The folder of the configuration, the source and the state.
     pub folder: PathBuf,
 }
 
 impl Environment {
-    /// New applications under the target's profile and authentication, a stranger's account in each.
+    /// Creates applications under the target's profile and authentication, each with a stranger's account.
     ///
     /// # Errors
     /// The mock or the file system refuses.
@@ -191,17 +191,17 @@ impl Environment {
         Ok(Self { shared: shared.clone(), cell_applications, auth: target.auth, folder })
     }
 
-    /// Where an application is.
+    /// Returns the SCIM base URL of an application.
     pub fn scim_url(&self, application: usize) -> String {
         self.cell_applications[application].application.scim_url()
     }
 
-    /// An account that is there without our doing; its id.
+    /// Creates an account as another client would. Returns its id.
     pub fn seed(&self, application: usize, fields: &Fields, active: bool) -> String {
         self.cell_applications[application].application.seed_user(resource(fields, active))
     }
 
-    /// Somebody else's change to the accounts of this name.
+    /// Changes the accounts of this name as another client would.
     pub fn edit(&self, application: usize, user_name: &str, edit: Edit) {
         let application = &self.cell_applications[application].application;
         for user in application.users().iter().filter(|user| user["userName"] == user_name) {
@@ -219,7 +219,7 @@ impl Environment {
         }
     }
 
-    /// The applications behave like another profile of the mock from now on.
+    /// Gives the applications another profile.
     ///
     /// # Errors
     /// The mock has no such profile.
@@ -231,7 +231,7 @@ impl Environment {
         Ok(())
     }
 
-    /// A fault from now on.
+    /// Adds a fault.
     ///
     /// # Errors
     /// The mock knows no such rule.
@@ -242,7 +242,7 @@ impl Environment {
         Ok(())
     }
 
-    /// The applications take our credentials, or others only.
+    /// Lets the applications accept our credentials, or others only.
     pub fn accept_credentials(&self, ours: bool) {
         let wrong = match self.auth {
             Auth::Basic => mock_aquera::Auth::basic(BASIC_USER, "another password"),
@@ -257,7 +257,7 @@ impl Environment {
         }
     }
 
-    /// The applications take the other authentication from now on, and only that; which one it is.
+    /// Lets the applications accept the other authentication alone. Returns it.
     pub fn change_authentication(&mut self) -> Auth {
         self.auth = match self.auth {
             Auth::Basic => Auth::Bearer,
@@ -267,18 +267,18 @@ impl Environment {
         self.auth
     }
 
-    /// Holds the nth request from now, before or after its effect.
+    /// Stops the nth request from now at a breakpoint, before or after its effect.
     pub fn hold(&self, application: usize, nth: usize, after_effect: bool) -> Hold {
         let phase = if after_effect { Phase::AfterEffect } else { Phase::BeforeEffect };
         self.cell_applications[application].application.hold(nth, phase)
     }
 
-    /// No fault any more.
+    /// Removes all faults.
     pub fn clear_faults(&self, application: usize) {
         self.cell_applications[application].application.clear_faults();
     }
 
-    /// The accounts of an application, the stranger's apart; none where there is no such application.
+    /// Returns the accounts of an application without the stranger's. Returns none if there is no such application.
     pub fn accounts(&self, application: usize) -> Vec<Value> {
         let Some(cell_application) = self.cell_applications.get(application) else { return Vec::new() };
         let mut users = cell_application.application.users();
@@ -286,7 +286,7 @@ impl Environment {
         users
     }
 
-    /// The groups of an application.
+    /// Returns the groups of an application.
     pub fn groups(&self, application: usize) -> Vec<Value> {
         self.cell_applications
             .get(application)
@@ -301,7 +301,7 @@ impl Environment {
             .all(|CellApplication { application, stranger: (id, user), .. }| application.user(id) == *user)
     }
 
-    /// What was asked of an application since the last call.
+    /// Returns the exchanges of an application since the last call.
     pub fn take_journal(&self, application: usize) -> Vec<Exchange> {
         let Some(CellApplication { application, .. }) = self.cell_applications.get(application) else {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! One cell: the same steps for the model and for the real thing, compared after each run.
+//! Runs a cell: the same steps for the model and for the provisioner, compared after each run.
 
 use mock_aquera::Exchange;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::matrix::run::{Played, RunError, Verdict};
 use crate::matrix::scenario::Step;
 use crate::subject::provisioner::{Configuration, Subject, SubjectError, SyncFlags, Time, contradictions};
 
-/// So many runs in a row must find nothing new, where a cell is about that.
+/// The number of consecutive runs that must find nothing new, in a cell about that.
 const REST: usize = 10;
 
-/// What the last run of a cell said of its user, and what is left of the account.
+/// The last line of a cell about its user, and the remaining state of the account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LastWord {
-    /// Whether some run could not use the connection.
+    /// Whether a run could not use the connection.
     pub unusable: bool,
     /// `operation`, `outcome` and `reason` of the strongest line; none where nothing was said.
     pub line: Option<[String; 3]>,
@@ -29,7 +29,7 @@ pub struct LastWord {
     pub account: Option<bool>,
 }
 
-/// One way in which the world may have come about: the model leaves the order of users within a run open.
+/// A possible state of the world: the model leaves the order of users within a run open.
 struct Candidate {
     world: World,
     bindings: Bindings,
@@ -111,7 +111,7 @@ pub enum PlayError {
     },
 }
 
-/// What is on the wire in the last run of a cell's scenario: the journal of the application that is connected.
+/// Returns the exchanges of the last run of a cell's scenario: the journal of the application that is connected.
 ///
 /// # Errors
 /// The cell has no scenario, does not pass, or cannot be played.
@@ -359,7 +359,7 @@ impl Real {
         Ok(())
     }
 
-    /// The provisioner under the present configuration; opened anew where that has changed.
+    /// Returns the provisioner under the present configuration, reopened if that has changed.
     async fn subject(&mut self, world: &World) -> Result<&Subject, PlayError> {
         let text = aquera_toml(world, self.auth, &self.environment.scim_url(world.url));
         let folder = &self.environment.folder;
@@ -420,7 +420,7 @@ impl LastWord {
     }
 }
 
-/// What the model's options are on the command line.
+/// Returns the command-line flags for the model's options.
 fn flags(options: Options) -> SyncFlags {
     let Options { full, accept_new_source, allow_empty_source, allow_empty_scope, backwards: _ } = options;
     SyncFlags { full, accept_new_source, allow_empty_source, allow_empty_scope }

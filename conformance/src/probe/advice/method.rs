@@ -1,19 +1,19 @@
-//! What to expect of an update method: told from every attribute that was tried with it.
+//! Advice about an update method, from the outcomes of every attribute that was tried with it.
 
 use crate::probe::Findings;
 use crate::probe::advice::{Advice, Rating, advice, because, labels, untried};
 use crate::probe::outcome::Outcome;
 
-/// A method, and the forms that tell how it does.
+/// An update method, and the variants that show its behaviour.
 pub(super) struct Method {
     setting: &'static str,
-    /// With its article.
+    /// The request with its article.
     request: &'static str,
-    /// The forms about attributes: name, attribute, and the request in words.
+    /// The variants about attributes: name, attribute, and the request in words.
     attributes: &'static [(&'static str, &'static str, &'static str)],
     disable: &'static str,
     enable: &'static str,
-    /// The form that changes an attribute and disables at once.
+    /// The variant that changes an attribute and disables at once.
     at_once: &'static str,
 }
 
@@ -44,7 +44,7 @@ pub(super) const PATCH: Method = Method {
     at_once: "patch-inactive-and-title",
 };
 
-/// What became of one form.
+/// The outcome of one variant.
 struct Try {
     attribute: &'static str,
     request: &'static str,
@@ -66,7 +66,7 @@ fn outcome(findings: &Findings, variant: &str) -> Outcome {
     findings.outcome(variant).cloned().unwrap_or_else(|| Outcome::Untried("no such form".to_owned()))
 }
 
-/// The attributes of some tries, each once.
+/// Returns the attributes of some attempts, each once.
 fn names(tries: &[&Try]) -> Vec<&'static str> {
     let mut names = Vec::new();
     for one in tries {
@@ -77,7 +77,7 @@ fn names(tries: &[&Try]) -> Vec<&'static str> {
     names
 }
 
-/// Why some tries failed: in one clause about the method where `as_one` and all of them did alike.
+/// Returns the reason for failed attempts: in one clause about the method if `as_one` and all of them failed alike.
 fn why(method: &Method, failed: &[&Try], as_one: bool) -> String {
     let mut alike: Vec<_> = failed.iter().map(|one| because(method.request, &one.outcome)).collect();
     alike.dedup();
@@ -88,7 +88,7 @@ fn why(method: &Method, failed: &[&Try], as_one: bool) -> String {
     each.join("; ")
 }
 
-/// What to expect of `method`, where `other` is the other one.
+/// Returns the advice about `method`, compared with `other`.
 pub(super) fn method(findings: &Findings, method: &Method, other: &Method) -> Advice {
     let tries = method.tries(findings);
     let tried: Vec<_> = tries.iter().filter(|one| !one.outcome.is_untried()).collect();
@@ -166,7 +166,7 @@ pub(super) fn method(findings: &Findings, method: &Method, other: &Method) -> Ad
     advice(method.setting, rating, format!("{lead}; {}.", clauses.join("; ")))
 }
 
-/// What to expect of a method that updates no attribute that was tried.
+/// Returns the advice about a method that updates none of the attributes that were tried.
 fn none_updated(
     findings: &Findings,
     method: &Method,

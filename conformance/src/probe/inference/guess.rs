@@ -1,4 +1,4 @@
-//! A first guess at a profile, read off the plainest forms.
+//! A first guess at a profile, from the outcomes of the plainest variants.
 
 use mock_aquera::Profile;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::probe::Findings;
 use crate::probe::outcome::{Class, Outcome, Shows};
 
-/// A first guess from what the plainest forms say, so that few profiles have to be tried.
+/// Returns a first guess from the plainest variants, so that few profiles have to be tried.
 pub(super) fn guess(found: &Findings) -> Value {
     let mut profile = Profile::new("probed", "").to_json();
     let mut put = |section: &str, name: &str, word: &str| profile[section][name] = json!(word);

@@ -1,4 +1,5 @@
-//! Whether the findings show all that a switch reaches. A profile that claims more than was seen misleads the tests that use it.
+//! Checks that the findings show the whole effect of a switch: a profile that claims more than was seen misleads the
+//! tests that use it.
 
 use std::collections::BTreeSet;
 
@@ -80,8 +81,8 @@ pub(super) fn is_seen(switch: &Switch, word: &str, found: &Findings) -> bool {
     }
 }
 
-/// Whether one of the forms is answered otherwise than its control: the same change, asked for plainly. Where both are
-/// answered alike, the attribute may be the cause and not the form.
+/// Whether one of the variants is answered otherwise than its control: the same change, asked for plainly. Where both are
+/// answered alike, the attribute may be the cause and not the variant.
 fn is_told_apart(found: &Findings, pairs: &[(&str, &str)]) -> bool {
     let tried = |name: &str| found.outcome(name).filter(|outcome| !outcome.is_untried());
     pairs.iter().any(|(variant, control)| {
@@ -114,7 +115,7 @@ fn are_paths_refused(found: &Findings, part: &str) -> bool {
     fails_everything(found, Class::Refused, 2, &|variant| has_path(variant, part))
 }
 
-/// Whether a form is a PATCH whose path holds `part`.
+/// Whether a variant is a PATCH whose path holds `part`.
 fn has_path(variant: &Variant, part: &str) -> bool {
     let Sent::Patch(json) = &variant.sent else { return false };
     let operations: Value = serde_json::from_str(json.as_str()).unwrap_or_default();
@@ -131,12 +132,12 @@ fn sets_active(variant: &Variant, value: &str) -> bool {
     variant.goal.iter().any(|goal| goal.is("/active", value))
 }
 
-/// Whether a form of a kind took effect as a whole.
+/// Whether a variant of a kind took effect as a whole.
 fn is_done(found: &Findings, kind: &dyn Fn(&Variant) -> bool) -> bool {
     found.findings.iter().any(|finding| kind(finding.variant) && finding.outcome.class() == Class::Done)
 }
 
-/// Whether a form of a kind took effect and was answered in some way.
+/// Whether a variant of a kind took effect and was answered in some way.
 fn answers(found: &Findings, kind: &dyn Fn(&Variant) -> bool, how: &dyn Fn(&Reply) -> bool) -> bool {
     found.findings.iter().any(|finding| match &finding.outcome {
         Outcome::Tried(tried) => {
@@ -172,7 +173,7 @@ fn is_kept(found: &Findings, path: &str) -> bool {
     })
 }
 
-/// Whether the request that a form is about carried an attribute.
+/// Whether the request of a variant carried an attribute.
 fn sent(finding: &Finding, path: &str) -> bool {
     let is_form = |exchange: &&Exchange| {
         exchange.step == finding.variant.title
@@ -223,7 +224,7 @@ fn is_whole_method(found: &Findings, word: &str, of_groups: bool, kind: &dyn Fn(
     fails_everything(found, class, enough, &|variant| kind(variant) && is_user(variant) != of_groups)
 }
 
-/// Whether no form of a kind took effect, and forms about `enough` attributes at least ended as `class`: one attribute that
+/// Whether no variant of a kind took effect, and variants about `enough` attributes at least ended as `class`: one attribute that
 /// is not stored is no method that is ignored.
 fn fails_everything(found: &Findings, class: Class, enough: usize, kind: &dyn Fn(&Variant) -> bool) -> bool {
     let tried = || found.findings.iter().filter(|finding| kind(finding.variant));
@@ -244,7 +245,7 @@ mod tests {
     use crate::probe::variant::Variant;
     use crate::transcript::{Received, Sent as Request};
 
-    /// What a server does that has a place for the title, and drops it out of requests of some methods.
+    /// Returns the findings of a server that stores the title, but drops it from requests of some methods.
     fn without_title_by(methods: &[&str]) -> Findings {
         let outcome = |variant: &Variant, method: &str| {
             let drops = methods.contains(&method);
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_that_one_method_stores_has_a_place() {
+    fn attribute_stored_by_one_method_is_not_unstored() {
         let switches = switches();
         let not_stored = switches.iter().find(|switch| switch.name == "not-stored").expect("the switch");
         let may_be_written =
@@ -299,7 +300,7 @@ mod tests {
         assert!(may_be_written(&[], "externalId"), "nobody sent it");
     }
 
-    /// What is found where the forms with some names end as `failed`, and all others are done.
+    /// Returns findings in which the matching variants end as `failed`, and all others are done.
     fn failing(failed: (u16, Effect), is_failing: &dyn Fn(&Variant) -> bool) -> Findings {
         Findings::made_up(|variant| {
             let (status, effect) = if is_failing(variant) { failed } else { (200, Effect::Done) };
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_fails_as_its_control_does_shows_no_switch() {
+    fn variant_failing_like_its_control_shows_no_switch() {
         let titles =
             |variant: &Variant| is_put(variant) && variant.goal.iter().any(|goal| goal.at == "/title");
         for (name, word, variants, controls) in [
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn one_attribute_that_fails_is_no_method_that_fails() {
+    fn one_failing_attribute_is_no_failing_method() {
         let refused = (400, Effect::Nothing);
         let has = |variant: &Variant, wanted: &str| variant.goal.iter().any(|goal| goal.at == wanted);
         for (name, word, all, one) in [

@@ -1,4 +1,4 @@
-//! The search for a profile: every profile is tried, on a mock, and told by how far it is from what was found.
+//! The search for a profile: each candidate is tried on a mock, and rated by its distance from the findings.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -17,30 +17,30 @@ use crate::server::cleanup::Leftovers;
 use crate::server::discovery::{Blank, Facts};
 use crate::subject::server::client::{Client, Credentials, Manners};
 
-/// So many profiles are tried at most.
+/// At most this number of profiles is tried.
 const MOST_TRIES: usize = 12_000;
 
-/// So many forms at once.
+/// The number of variants to try in parallel.
 const JOBS: usize = 8;
 
 /// A profile that was tried.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) profile: Value,
-    /// How far it is from what was found, by form.
+    /// The distance from the findings, by variant.
     apart: Vec<u32>,
-    /// How far it is in all.
+    /// The distance in all.
     pub(super) distance: u32,
 }
 
 impl Candidate {
-    /// A profile of which nothing is known.
+    /// Returns a profile with an unknown distance.
     fn unknown(profile: Value, variants: usize) -> Self {
         Self { profile, apart: vec![0; variants], distance: u32::MAX }
     }
 
-    /// The forms, those first that it answers otherwise than the endpoint does: a profile that does no better there is
-    /// no nearer, whatever it does with the rest.
+    /// Returns the variants, those first that the profile answers unlike the endpoint: a profile that is no better
+    /// there is no nearer.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<_> = (0..self.apart.len()).collect();
         order.sort_by_key(|&at| Reverse(self.apart[at]));
@@ -51,14 +51,14 @@ impl Candidate {
 /// Tries profiles on applications of one mock.
 pub(super) struct Bench<'a> {
     mock: MockAquera,
-    /// Of the mock's default application; the others share its connections.
+    /// The client of the mock's default application; the others share its connections.
     client: Client,
     found: &'a Findings,
-    /// What the mock's schemas have. No switch of ours changes it.
+    /// The discovery documents of the mock, which no switch of a profile changes.
     facts: Facts,
     options: Options,
     switches: Vec<Switch>,
-    /// How far at least profiles are that were tried, by their JSON.
+    /// The least distance of profiles that were tried, by their JSON.
     known: HashMap<String, u32>,
     pub(super) tries: usize,
 }
@@ -90,7 +90,7 @@ impl<'a> Bench<'a> {
         self.mock.stop().await;
     }
 
-    /// The nearest profile that can be found from a guess.
+    /// Returns the nearest profile that can be found from a guess.
     pub(super) async fn search(&mut self, guess: Value) -> Candidate {
         let plain = Profile::new("probed", "").to_json();
         let guess = self.without_unseen(guess, &plain);
@@ -114,7 +114,7 @@ impl<'a> Bench<'a> {
         best
     }
 
-    /// One switch at a time, the one that helps most, until none does.
+    /// Changes one switch at a time, the one that helps most, until none does.
     async fn climb(&mut self, mut best: Candidate) -> Candidate {
         while best.distance > 0 {
             let mut nearest: Option<Candidate> = None;
@@ -137,7 +137,7 @@ impl<'a> Bench<'a> {
         best
     }
 
-    /// Two switches at once, where no single one helps: one hides the other.
+    /// Changes two switches at once if no single one helps, because one hides the other.
     async fn leap(&mut self, best: &Candidate, plain: &Value) -> Option<Candidate> {
         let words = self.words();
         let mut pairs = Vec::new();
@@ -169,7 +169,7 @@ impl<'a> Bench<'a> {
         None
     }
 
-    /// A guess without the words whose whole reach was not seen.
+    /// Returns a guess without the words whose whole effect was not seen.
     fn without_unseen(&self, mut guess: Value, plain: &Value) -> Value {
         for switch in &self.switches {
             let unseen = word(&guess, switch).is_some_and(|word| !is_seen(switch, word, self.found));
@@ -180,7 +180,7 @@ impl<'a> Bench<'a> {
         guess
     }
 
-    /// Every word of every switch whose whole reach was seen.
+    /// Returns every word of every switch whose whole effect was seen.
     fn words(&self) -> Vec<(usize, &'static str)> {
         let switches = self.switches.iter().enumerate();
         switches
@@ -189,7 +189,7 @@ impl<'a> Bench<'a> {
             .collect()
     }
 
-    /// A profile, where it is nearer than a limit. Forms are tried no longer than it can be.
+    /// Returns a profile if it is nearer than a limit. Variants are tried only as long as it can be.
     async fn nearer(&mut self, profile: &Value, than: &Candidate, limit: u32) -> Option<Candidate> {
         let key = profile.to_string();
         if self.known.get(&key).is_some_and(|least| *least >= limit) {
@@ -218,7 +218,7 @@ impl<'a> Bench<'a> {
         (distance < limit).then(|| Candidate { profile: profile.clone(), apart, distance })
     }
 
-    /// What the mock does with a profile; none where no profile is like that.
+    /// Returns the findings of the mock with a profile, or `None` if the profile is invalid.
     pub(super) async fn findings(&mut self, profile: &Value) -> Option<Findings> {
         let (_, name, client) = self.application(profile)?;
         let facts = Facts::ask(&client).await;
@@ -250,12 +250,12 @@ fn is_near_enough(found: &Findings, best: &Candidate) -> bool {
     best.distance <= untried
 }
 
-/// A mock is not away for a while: what it answers once it answers again.
+/// Returns options without retries, because a mock is never away for a while.
 fn at_once_or_never() -> Manners {
     Manners { retries: 0, ..Manners::default() }
 }
 
-/// How far an outcome is from another: by degrees, so that half of a cause is nearer than nothing of it.
+/// Returns the distance between two outcomes, in degrees, so that half of a cause is nearer than nothing of it.
 fn apart(found: &Outcome, other: &Outcome) -> u32 {
     match (found, other) {
         (a, b) if a == b => 0,
@@ -279,7 +279,7 @@ mod tests {
     use crate::probe::outcome::{Effect, Reply, Shows, Tried};
 
     #[test]
-    fn what_could_not_be_tried_is_no_reason_to_search_on() {
+    fn untried_variants_do_not_prolong_the_search() {
         let found = Findings::made_up(|variant| {
             if variant.slug == "put-title" {
                 return Outcome::Untried("there is no title".to_owned());

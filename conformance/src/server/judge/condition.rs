@@ -1,4 +1,4 @@
-//! Whether a condition holds of a value, and in words what is there instead.
+//! Judges whether a condition holds of a value, and describes the value if it does not.
 
 use serde_json::{Value, json};
 
@@ -11,11 +11,11 @@ use crate::server::judge::{Judge, Miss, Seen, in_words, statuses};
 
 /// A condition that does not hold.
 pub(super) struct Unmet {
-    /// What should be there.
+    /// The expected value.
     pub(super) expected: Value,
-    /// In plain words.
+    /// The reason in plain words.
     pub(super) why: String,
-    /// What was seen.
+    /// The kind of actual value.
     pub(super) seen: Seen,
 }
 
@@ -24,7 +24,7 @@ impl Unmet {
         Self { expected, why, seen: Seen::Other }
     }
 
-    /// Nothing is there, or something else is.
+    /// Returns the failure for a missing value, or for another one.
     fn of(value: Option<&Value>, expected: Value, why: String) -> Self {
         let seen = if is_absent(value) { Seen::Nothing } else { Seen::Other };
         Self { expected, why, seen }
@@ -32,7 +32,7 @@ impl Unmet {
 }
 
 impl Judge<'_> {
-    /// What should be there instead; none where it holds.
+    /// Returns the failure of a condition, or `None` if it holds.
     pub(super) fn condition(
         &self,
         path: &str,
@@ -210,7 +210,7 @@ impl Judge<'_> {
     }
 }
 
-/// The element that is meant and is not as it should be: one with the same `value`.
+/// Returns the element with the same `value` that deviates from the expected one.
 fn nearest<'a>(there: &'a Value, wanted: &Value) -> Option<&'a Value> {
     let value = get(wanted, "value")?;
     there.as_array()?.iter().find(|element| get(element, "value").is_some_and(|known| same(known, value)))

@@ -1,5 +1,4 @@
-//! Whether a status that does not belong there is what the server answers wherever it can: asked once, with a request
-//! of which nothing else can be wrong.
+//! Detects whether the server answers a wrong status in general: asked once, with a request that has no other error.
 
 use crate::case::step::Step;
 use crate::server::again::settle;
@@ -10,7 +9,7 @@ use crate::subject::server::client::{Answer, Request};
 use crate::subject::server::credentials::WrongAuth;
 
 impl Player<'_> {
-    /// The status that came in place of the one that belongs there, where the server always answers so.
+    /// Returns the status that came in place of the right one, if the server always answers so.
     pub(super) async fn stand_in(&mut self, step: &Step, request: &Request, came: u16) -> Option<StandIn> {
         let suspected = StandIn::suspected(&step.expect, came)?;
         let about = match suspected.belongs {
@@ -35,7 +34,7 @@ impl Player<'_> {
         (usual == Some(came)).then_some(suspected)
     }
 
-    /// The status of a request that can only be answered in one way.
+    /// Returns the status of a request that can only be answered in one way.
     async fn usual(&mut self, belongs: Belongs, request: &Request) -> Option<u16> {
         let answer = match belongs {
             Belongs::NotFound => {
@@ -65,7 +64,7 @@ impl Player<'_> {
         Some(answer.status)
     }
 
-    /// Sends a request of the harness's own. What it makes is deleted with what the case made.
+    /// Sends a request of the harness's own. Its resources are deleted with those of the case.
     pub(super) async fn try_out(&mut self, request: &Request) -> Option<Answer> {
         let request = Request { step: "finding out".to_owned(), ..request.clone() };
         let (client, facts) = (&self.context.client, &self.context.facts);
@@ -74,7 +73,7 @@ impl Player<'_> {
     }
 }
 
-/// What a path is below.
+/// Returns the path above a path.
 fn above(path: &str) -> Option<&str> {
     let (above, _) = path.strip_suffix('/').unwrap_or(path).rsplit_once('/')?;
     path.starts_with('/').then_some(above)

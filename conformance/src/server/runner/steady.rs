@@ -21,7 +21,7 @@ impl Player<'_> {
             })
     }
 
-    /// Sends a request of a step until its answer says something, and takes that for what it means.
+    /// Sends a request of a step until it is neither refused for now nor lost, and corrects its answer.
     pub(super) async fn ask(&mut self, step: &Step, request: &Request) -> Result<Answer, End> {
         let accepts = |status: u16| {
             step.unsupported.contains(&status)
@@ -38,7 +38,7 @@ impl Player<'_> {
         Ok(answer)
     }
 
-    /// The end of a case whose request was never let through.
+    /// Returns the end of a case whose request was refused at each attempt.
     fn away(&self, request: &Request, status: u16) -> End {
         let rate = self.context.client.bearable_rate();
         let (what, help) = match status {

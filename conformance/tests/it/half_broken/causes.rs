@@ -25,7 +25,7 @@ async fn with_status(wanted: u16, instead: u16) -> Broken {
     .await
 }
 
-/// What failed is one finding, which says this; nothing else failed or warns.
+/// Asserts that the failures are one finding, which says this, and that nothing else fails or warns.
 #[track_caller]
 pub(super) fn assert_one_finding(judged: &Judged, says: &str) {
     let report = judged.report();
@@ -111,7 +111,7 @@ async fn one_request_with_another_status_is_judged_by_its_own_case() {
     assert!(failed.iter().any(|line| line.starts_with("rfc7644/3.6/is-gone")), "{failed:#?}");
 }
 
-/// Takes an attribute, or a part of its values, out of all that is shown.
+/// Removes an attribute, or a part of its values, wherever it is shown.
 fn take_away(value: &mut Value, name: &str, part: Option<&str>) {
     match value {
         Value::Array(elements) => elements.iter_mut().for_each(|element| take_away(element, name, part)),
@@ -252,7 +252,7 @@ async fn errors_of_another_shape_are_one_finding() {
 
 /// Their media type alone, and `detail` alone, are findings of their own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn scim_errors_with_another_media_type_or_without_detail_are_told_as_such() {
+async fn scim_errors_with_another_media_type_or_without_detail_are_recognized() {
     let broken = Broken::changed(|_, answer| {
         if answer.status >= 400 {
             send_as(answer, "text/plain");
@@ -272,7 +272,7 @@ async fn scim_errors_with_another_media_type_or_without_detail_are_told_as_such(
     assert_one_finding(&judged, "/detail is missing");
 }
 
-/// What only one kind of write loses is that write's defect.
+/// An attribute that only one kind of write loses is that write's defect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_attribute_that_one_method_loses_is_that_methods_finding() {
     let broken = Broken::answering(|seen| {
@@ -289,7 +289,7 @@ async fn an_attribute_that_one_method_loses_is_that_methods_finding() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn members_that_lists_do_not_show_are_told_as_such() {
+async fn members_missing_from_lists_are_one_finding() {
     let broken = Broken::changed(|_, answer| {
         if let Some(resources) = answer.json.as_mut().and_then(|list| list.get_mut("Resources")) {
             take_away(resources, "members", None);
@@ -300,7 +300,7 @@ async fn members_that_lists_do_not_show_are_told_as_such() {
     assert_one_finding(&judged, "`members` is shown of a single resource, and not in lists");
 }
 
-/// How a server may answer filters that it does not evaluate.
+/// The answer of a server to filters that it does not evaluate.
 #[derive(Debug, Clone, Copy)]
 enum Unsupported {
     Refused(u16),
@@ -423,7 +423,7 @@ async fn a_schema_that_requires_a_family_name_changes_no_patch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_schema_requires_is_not_cleared() {
+async fn required_attributes_are_not_cleared() {
     let broken = Broken::changed(|seen, answer| {
         if seen.path.starts_with("/Schemas")
             && let Some(json) = &mut answer.json

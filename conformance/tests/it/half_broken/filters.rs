@@ -42,7 +42,7 @@ async fn finding_nobody_by(path: &'static str, start: &'static str) -> Broken {
     .await
 }
 
-/// What needed it is skipped, and says why and which case tells it.
+/// Asserts that the cases that needed it are skipped, with the reason and the case that reports it.
 #[track_caller]
 fn assert_skipped(judged: &Judged, why: &str, least: usize) {
     let skipped = judged.with(Verdict::Skipped);

@@ -38,7 +38,7 @@ fn check(
 }
 
 #[test]
-fn entries() {
+fn baseline_entries_mark_cases_or_are_stale() {
     use Verdict::{Error, Fail, NotAdvertised, Pass, Skipped, Warn};
     let all = ids(&["a/1/x", "a/1/y", "b/1/z"]);
     let unknown = Catalogue::Unknown;
@@ -75,7 +75,7 @@ fn check_refused(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn bad_files_are_refused_with_everything_that_is_wrong() {
+fn invalid_baseline_is_refused_with_all_problems() {
     check_refused(
         "[[known]]\nid = \"a\"\n[[known]]\nid = \"a\"\nreason = \" \"\n[[known]]\nid = \"\"\nreason = \"r\"\n",
         &["`a` has no reason", "`a` is there twice", "entry 3 has an empty id"],
@@ -87,7 +87,7 @@ fn bad_files_are_refused_with_everything_that_is_wrong() {
 }
 
 #[test]
-fn what_is_written_asks_for_reasons() {
+fn written_baseline_asks_for_reasons() {
     let report = report(&[("a/1/x", Verdict::Fail), ("a/1/y", Verdict::Warn), ("b/1/z", Verdict::Pass)]);
     let (written, changes) = Baseline::default().renewed(&report, &Catalogue::Unknown, None);
     assert_eq!((changes.kept, changes.added.len(), changes.without_reason), (0, 2, 2));
@@ -101,7 +101,7 @@ fn what_is_written_asks_for_reasons() {
 
 /// The file had a pattern with a link, an entry that holds no longer and one that was not run.
 #[test]
-fn what_is_written_keeps_what_holds_and_drops_what_is_mended() {
+fn renewed_baseline_keeps_failures_and_drops_passed_cases() {
     let all = ids(&["a/1/x", "a/1/y", "b/1/z", "b/1/w", "c/1/v"]);
     let old = "[[known]]\nid = \"a/*\"\nreason = \"so it is\"\nlink = \"https://tracker.example/1\"\n\
         [[known]]\nid = \"b/1/z\"\nreason = \"mended since\"\n\
