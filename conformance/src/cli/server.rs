@@ -307,8 +307,8 @@ fn last_lines(report: &Report) -> String {
     lines
 }
 
-/// Returns the way to remove resources that stay: `clean` cannot delete those that the server keeps after a DELETE,
-/// or if it has none.
+/// Returns the way to remove resources that stay: `clean` cannot delete a resource that the server keeps after a DELETE,
+/// or any if the server has no DELETE.
 pub(super) fn way_out(staying: Staying, clean: &str) -> String {
     let mut lines = String::new();
     for sentence in staying.by_hand() {
