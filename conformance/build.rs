@@ -1,4 +1,4 @@
-//! Puts the cases of `data/cases`, the mutants of `data/mutants` and `data/client` into the program.
+//! Puts the cases of `data/cases`, the mutants of `data/mutants`, `data/client` and `data/probe` into the program.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     embed("CASES", &root.join("cases"), &out.join("cases.rs"))?;
     embed("MUTANTS", &root.join("mutants"), &out.join("mutants.rs"))?;
     embed("CLIENT", &root.join("client"), &out.join("client.rs"))?;
+    embed("PROBE", &root.join("probe"), &out.join("probe.rs"))?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Cases as data: what is sent to a subject, and what may come back.
+//! Cases as data: the requests to a subject, and the expected responses.
 //!
 //! A case file is TOML, described in `conformance/data/cases/README.md`. [`mod@file`] is its form as written, which also gives the
 //! JSON Schema; loading turns it into the types here, in which contradictions cannot be said. Judging is [`crate::server`]'s.
@@ -12,42 +12,43 @@ pub mod noun;
 pub mod step;
 pub mod template;
 
-use crate::case::capability::Need;
+use crate::case::capability::Capability;
 use crate::case::noun::Nouns;
 use crate::case::step::Step;
 use crate::requirement::{Level, Shared, Spec};
 use crate::select::Selectable;
 
-/// One case.
+/// A case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// `<document>/<section>/<slug>`.
     pub id: String,
-    /// What holds.
+    /// The statement that holds if the case passes.
     pub title: String,
-    /// Of the requirement as a whole.
+    /// The level of the requirement as a whole.
     pub level: Level,
-    /// In own words.
+    /// The requirement, paraphrased.
     pub requirement: String,
-    /// Where it stands.
+    /// The section that states the requirement.
     pub spec: Spec,
-    /// What the subject's author does about a failure.
+    /// The step that fixes a failure, for the subject's author.
     pub hint: Option<String>,
-    /// What must be advertised.
-    pub needs: Vec<Need>,
-    /// Free words.
+    /// The capabilities that the subject must advertise.
+    pub needs: Vec<Capability>,
+    /// Tags for selections.
     pub tags: Vec<String>,
     /// The shared expectations that it is about; others are passed over.
     pub about: Vec<Shared>,
-    /// What its tries have in common, as in `operators that are refused`: the words of the steps that failed come behind.
+    /// The result that the steps with `tries` share, as in `operators that are refused`; the words of the steps that
+    /// failed are appended.
     pub tally: Option<String>,
-    /// It looks at what others change, so nothing else may run meanwhile.
+    /// Runs while no other case runs, because it depends on state that other cases change.
     pub exclusive: bool,
-    /// What its names stand for in reports.
+    /// The phrases that stand for names in reports.
     pub nouns: Nouns,
-    /// What is done, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// What is done afterwards, not judged.
+    /// The steps that restore the subject afterwards; they are not judged.
     pub clean_up: Vec<Step>,
 }
 
@@ -55,7 +56,7 @@ pub struct Case {
 const SHORT: usize = 48;
 
 impl Case {
-    /// What the subject's author does about a failure, in words that can be understood without the case.
+    /// Returns the step that fixes a failure, in words that can be understood without the case.
     pub fn advice(&self) -> Option<String> {
         let hint = self.hint.as_ref()?;
         if hint.chars().count() >= SHORT {
@@ -70,7 +71,7 @@ pub const DOCUMENTS: [(&str, &str); 6] = [
     ("rfc7643", "RFC 7643"),
     ("rfc7644", "RFC 7644"),
     ("rfc9865", "RFC 9865"),
-    ("seed", "PingOne, Creating an Aquera connection"),
+    ("pingone", "PingOne, Creating an Aquera connection"),
     ("ipsie", "IPSIE AL1 SCIM"),
     ("interop", "draft-zollner-scim-interop-profile"),
 ];

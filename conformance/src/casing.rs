@@ -1,6 +1,6 @@
 //! Text without case. Every comparison of the harness goes through [`lower_case`], on both sides.
 
-/// The text in lower case, character by character (RFC 7643 §2.1, RFC 7644 §3.4.2.2).
+/// Returns the text in lower case, character by character (RFC 7643 §2.1, RFC 7644 §3.4.2.2).
 ///
 /// [`str::to_lowercase`] looks at the neighbours of a sigma, so that the lower case of `ΟΔΟΣ` would not be found in the
 /// lower case of `ΟΔΟΣΑ`. Here a final sigma is a sigma like any other: `ΟΔΟΣ` and `οδος` are one text.

@@ -62,7 +62,7 @@ enum Command {
     Identities(identities::Identities),
     /// Print a completion script
     Completions {
-        /// For this shell
+        /// The shell
         shell: clap_complete::Shell,
     },
 }
@@ -105,7 +105,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     })
 }
 
-/// Why a command did not do what was asked.
+/// The reason why a command failed.
 #[derive(Debug)]
 struct Complaint {
     message: String,
@@ -130,7 +130,7 @@ impl Complaint {
     }
 }
 
-/// A runtime with a thread for each core.
+/// Returns a runtime with a thread for each core.
 fn runtime() -> Result<tokio::runtime::Runtime, Complaint> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))

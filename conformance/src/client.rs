@@ -1,9 +1,9 @@
-//! `conformance client`: judges a provisioner by what it sends.
+//! `conformance client`: judges a provisioner by its requests.
 //!
 //! The subject is pointed at the mock. [`scenario`]s say what happens at the identity source and at the mock, [`run`]
 //! walks through them with the help of a [`driver::Driver`] (a person, a command, or our own provisioner in this process),
-//! and what arrived becomes [`trace`]. [`case`]s are data, described in `conformance/data/client/README.md`; [`judge`] holds
-//! them against the evidence. A recorded journal is evidence too, without the knowledge of what it was about.
+//! and the requests become a [`trace`]. [`case`]s are data, described in `conformance/data/client/README.md`; [`judge`]
+//! compares them with the trace. A recorded journal is a trace too, without the steps that caused its requests.
 //! [`mutants`] are broken clients, to find out whether the cases find them.
 
 pub mod case;

@@ -1,4 +1,4 @@
-//! How the program ends.
+//! The exit code of the program.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Nothing failed and nothing broke.
+    /// No case failed and nothing broke.
     Passed = 0,
     /// At least one `fail`.
     Failed = 1,

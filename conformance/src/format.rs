@@ -13,12 +13,12 @@ fn is_treacherous(character: char) -> bool {
         || u32::from(character) & 0xfffe == 0xfffe
 }
 
-/// The text on one line: whatever a terminal would obey is spelled out.
+/// Returns the text on one line, with control characters escaped.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     escape(text, is_treacherous)
 }
 
-/// The text with its line breaks and tabs, and nothing else that a terminal would obey.
+/// Returns the text with its line breaks and tabs, and with all other control characters escaped.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |character| is_treacherous(character) && !matches!(character, '\n' | '\t'))
 }
@@ -38,7 +38,7 @@ fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The beginning of a text, at most so many characters, with a mark where something was left out.
+/// Returns at most `most` characters of the beginning of a text, with a mark if it was cut.
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if text.char_indices().nth(most).is_none() {
         return Cow::Borrowed(text);
@@ -57,7 +57,7 @@ pub fn value(value: &Value, most: usize) -> String {
     one_line(&cut(&text, most)).into_owned()
 }
 
-/// A value on several lines, at most so many characters. A string stands as it is.
+/// Formats a value on several lines, in at most `most` characters. A string stays as it is.
 pub fn pretty(value: &Value, most: usize) -> String {
     let text = match (in_words(value), value) {
         (Some(words), _) => words,
@@ -71,15 +71,15 @@ pub fn pretty(value: &Value, most: usize) -> String {
     format!("{}\n… {} characters more", lines(&cut(&text, most)), total - most)
 }
 
-/// A string as it stands, in quotes where it would be taken for a number or for `true`, `false` or `null`.
+/// Returns a string as it is, in quotes if it would read as a number or as `true`, `false` or `null`.
 fn unmistakable(text: &str) -> Cow<'_, str> {
     let is_mistaken =
         matches!(serde_json::from_str::<Value>(text), Ok(Value::Null | Value::Bool(_) | Value::Number(_)));
     if is_mistaken { Cow::Owned(format!("\"{text}\"")) } else { Cow::Borrowed(text) }
 }
 
-/// What is expected, in words, where it is a condition and no value: `{"includes": …}`, `{"one of": …}` and the like, or
-/// several statuses.
+/// Returns the expectation in words if it is a condition and no value: `{"includes": …}`, `{"one of": …}` and the
+/// like, or several statuses.
 pub fn in_words(expected: &Value) -> Option<String> {
     fn or(parts: &[String]) -> String {
         parts.join(" or ")
@@ -93,7 +93,7 @@ pub fn in_words(expected: &Value) -> Option<String> {
             _ => None,
         }
     }
-    /// What one answer of several that are taken has, by the places in it.
+    /// Returns the values of one of several accepted answers, by JSON pointer.
     fn places(answer: &Value) -> Option<String> {
         let of = |place: &Value| {
             let (what, wanted) = place.as_object().filter(|place| place.len() == 1)?.iter().next()?;
@@ -130,8 +130,8 @@ pub fn in_words(expected: &Value) -> Option<String> {
     }
 }
 
-/// What was expected and what came, side by side: member by member where both are objects of the same members,
-/// element by element where both are lists that say what they are about (`what`, perhaps `step`, and `value`).
+/// Returns the expected and the actual value side by side: member by member if both are objects of the same members,
+/// element by element if both are lists whose elements name their subject (`what`, perhaps `step`, and `value`).
 pub fn pairs<'a>(expected: &'a Value, actual: &'a Value) -> Vec<(Option<String>, &'a Value, &'a Value)> {
     match (expected, actual) {
         (Value::Object(wanted), Value::Object(got))
@@ -162,7 +162,7 @@ pub fn pairs<'a>(expected: &'a Value, actual: &'a Value) -> Vec<(Option<String>,
     }
 }
 
-/// What an element says that it is about.
+/// Returns the subject that an element names.
 fn about(element: &Value) -> Option<String> {
     element.get("value")?;
     let what = element.get("what")?.as_str()?;
@@ -170,7 +170,7 @@ fn about(element: &Value) -> Option<String> {
     Some(step.map_or_else(|| what.to_owned(), |step| format!("{step}: {what}")))
 }
 
-/// A number with its thousands apart.
+/// Formats a number with separated thousands.
 pub fn number(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -183,7 +183,7 @@ pub fn number(number: usize) -> String {
     text
 }
 
-/// A time in words.
+/// Formats a duration in words.
 pub fn duration(milliseconds: u64) -> String {
     match milliseconds {
         0..1_000 => format!("{milliseconds} ms"),
@@ -199,7 +199,7 @@ mod tests {
     use crate::format::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
+    fn control_characters_are_escaped() {
         assert_eq!(one_line("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
         assert_eq!(lines("a\r\nb\tc"), "a\\r\nb\tc");
         assert!(matches!(one_line("Zoë ✓"), Cow::Borrowed(_)));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_told_in_words() {
+    fn conditions_are_described_in_words() {
         #[track_caller]
         fn check(expected: &Value, words: &str) {
             assert_eq!(value(expected, 200), words);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_together_stands_together() {
+    fn expected_and_actual_values_are_paired() {
         let side =
             |value: Value| json!([{ "step": "read ada", "what": "/active", "value": value, "why": "…" }]);
         let (expected, actual) = (side(json!(true)), side(Value::Null));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_times() {
+    fn numbers_and_durations_are_formatted() {
         assert_eq!(
             ["0", "999", "1,000", "42,018", "1,234,567"].map(str::to_owned),
             [0, 999, 1000, 42_018, 1_234_567].map(number)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A member, by name without case.
+/// Returns a member, by name without case.
 pub(crate) fn get<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     let members = value.as_object()?;
     members.get(name).or_else(|| {
@@ -10,7 +10,7 @@ pub(crate) fn get<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     })
 }
 
-/// Missing, null or an empty array.
+/// Whether a value is missing, null or an empty array.
 pub(crate) fn is_absent(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => true,
@@ -60,7 +60,8 @@ pub(crate) fn includes(value: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// What a pointer with `*` reaches: each place, and the value there if there is one. Nothing where a `*` has no elements.
+/// Returns each place that a pointer with `*` reaches, and the value there if there is one. Returns no place if a `*`
+/// has no elements.
 pub(crate) fn reach<'a>(value: &'a Value, pointer: &str) -> Vec<(String, Option<&'a Value>)> {
     let mut reached = vec![(String::new(), Some(value))];
     let tokens = pointer.strip_prefix('/').map(|rest| rest.split('/')).into_iter().flatten();
@@ -104,7 +105,7 @@ mod tests {
     use crate::json::*;
 
     #[test]
-    fn as_scim_sees_it() {
+    fn values_are_compared_as_scim_defines() {
         assert!(same(&json!({ "a": 1, "b": null, "c": [] }), &json!({ "A": 1.0 })));
         assert!(same(&json!([{ "v": 1 }, { "v": 2 }]), &json!([{ "v": 2 }, { "v": 1 }])));
         assert!(!same(&json!([1, 1]), &json!([1, 2])));
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_reach() {
+    fn pointers_with_stars_reach_all_elements() {
         let value = json!({ "Emails": [{ "value": "a" }, {}], "n": { "x": 1 } });
         let texts = |pointer| {
             reach(&value, pointer)
@@ -134,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_is_the_same_as_itself_shuffled(numbers in prop::collection::vec(0..5_i32, 0..6)) {
+        fn shuffled_value_is_the_same(numbers in prop::collection::vec(0..5_i32, 0..6)) {
             let reversed: Vec<_> = numbers.iter().rev().copied().collect();
             prop_assert!(same(&json!(numbers), &json!(reversed)));
             prop_assert!(includes(&json!(numbers), &json!(reversed)));

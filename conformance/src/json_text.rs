@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// A JSON value that is written as text.
@@ -9,6 +10,30 @@ use serde_json::Value;
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
 pub struct JsonText(pub(crate) Value);
+
+/// JSON that is kept as it is written: places in it are filled in before it is parsed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct JsonSource(String);
+
+impl JsonSource {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for JsonSource {
+    type Error = JsonTextError;
+
+    fn try_from(text: String) -> Result<Self, JsonTextError> {
+        match serde_json::from_str::<IgnoredAny>(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(error) => Err(JsonTextError { text, reason: error.to_string() }),
+        }
+    }
+}
 
 /// A text that is no JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

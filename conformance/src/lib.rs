@@ -1,8 +1,8 @@
 //! Conformance harness: judges SCIM servers, an endpoint's partial updates, provisioners, and our own provisioner
 //! against our own mock.
 //!
-//! [`subject`] is the way to what is judged, [`report`] what every command tells its results as, [`matrix`] the preference
-//! matrix. Nothing here shares code with what it judges: verdicts see methods, statuses, headers and JSON.
+//! [`subject`] connects to the subject, [`report`] is the model of the results of every command, [`matrix`] the preference
+//! matrix. The harness shares no code with its subjects: verdicts see methods, statuses, headers and JSON.
 
 /// Appends formatted text to a `String`, which cannot fail.
 macro_rules! append {

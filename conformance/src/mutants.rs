@@ -2,7 +2,7 @@
 //!
 //! A mutant is the mock with one defect, as data ([`mod@file`], described in `conformance/data/mutants/README.md`): `proxy` is the
 //! server in front of the mock that carries it out, [`operations`] and [`edit`] are the pure parts of that. [`run`] plays
-//! the suite against each and makes the kill table; what it shares with broken clients is in [`defect`].
+//! the suite against each and builds the kill matrix; the interface shared with broken clients is in [`defect`].
 
 pub mod condition;
 pub mod defect;

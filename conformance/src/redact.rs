@@ -18,7 +18,7 @@ use crate::redact::names::Place;
 use crate::report::{CaseResult, Report};
 use crate::transcript::{Exchange, REDACTED};
 
-/// What is part of every name that the harness makes up.
+/// The prefix of every name that the harness makes up.
 pub const PREFIX: &str = "conformance-";
 
 /// A text shorter than this is taken out at its place only: elsewhere it would hit words that have nothing to do
@@ -28,13 +28,13 @@ const LONG_ENOUGH: usize = 5;
 /// A given secret that is shorter than this is no secret, and would take out half of the text.
 const SHORTEST: usize = 4;
 
-/// Knows what is secret, what is made up, and takes out the rest.
+/// Removes secrets and personal data: it knows the secrets and the made-up values.
 #[derive(Clone)]
 pub struct Redactor {
     secrets: BTreeSet<String>,
     made_up: BTreeSet<String>,
     people: bool,
-    /// Requests are the harness's own; what is real of what it sends.
+    /// Requests are the harness's own; these values in them are real.
     own_requests: Option<BTreeSet<String>>,
 }
 
@@ -50,7 +50,7 @@ impl Default for Redactor {
     }
 }
 
-/// What was taken out of a case, to be taken out of the rest of it too.
+/// The secrets that were found in a case, which are removed from the rest of the case too.
 #[derive(Default)]
 struct Found(Vec<String>);
 
@@ -64,8 +64,8 @@ impl Found {
         }
     }
 
-    /// However it may be spelled: as it is, in a URL, in JSON. Longest first, so that a text which holds another goes
-    /// as a whole.
+    /// Returns all spellings: as it is, in a URL, in JSON. The longest comes first, so that a text which contains
+    /// another is removed as a whole.
     fn spelled(mut self) -> Vec<String> {
         self.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
         let mut all = Vec::new();
@@ -88,12 +88,12 @@ impl Found {
 }
 
 impl Redactor {
-    /// Takes out what stands where secrets stand, and people who were not made up.
+    /// Returns a redactor that removes values from the places of secrets, and the data of real people.
     pub fn new() -> Self {
         Self { secrets: BTreeSet::new(), made_up: BTreeSet::new(), people: true, own_requests: None }
     }
 
-    /// This is a secret, wherever it stands: a token or a password that the harness was given.
+    /// Adds a secret, which is removed everywhere: a token or a password that the harness was given.
     #[must_use]
     pub fn secret(mut self, secret: &str) -> Self {
         if secret.chars().count() >= SHORTEST {
@@ -102,15 +102,15 @@ impl Redactor {
         self
     }
 
-    /// These are made up (the names in case files, say) and may be shown.
+    /// Adds made-up values (the names in case files, say), which may be shown.
     #[must_use]
     pub fn made_up(mut self, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.made_up.extend(values.into_iter().map(Into::into));
         self
     }
 
-    /// The harness sends the requests, and whoever is in them it made up: save what is in `template`, which somebody
-    /// gave it to start from.
+    /// Treats the content of requests as made up, because the harness sends them, except for the content of
+    /// `template`, which a user gave.
     #[must_use]
     pub fn own_requests(mut self, template: Option<&Value>) -> Self {
         let mut real = BTreeSet::new();
@@ -121,14 +121,14 @@ impl Redactor {
         self
     }
 
-    /// Everybody in the report is made up: only secrets are taken out.
+    /// Treats everybody in the report as made up: only secrets are removed.
     #[must_use]
     pub fn nobody_is_real(mut self) -> Self {
         self.people = false;
         self
     }
 
-    /// Takes everything out of a report that should not be in it.
+    /// Removes secrets and personal data from a report.
     pub fn report(&self, report: &mut Report) {
         let found = self.given().spelled();
         let subject = self.spell(&url::url(self, &report.subject, &mut Found::default()));
@@ -141,7 +141,7 @@ impl Redactor {
         }
     }
 
-    /// Takes everything out of one case that should not be in it.
+    /// Removes secrets and personal data from one case.
     pub fn case(&self, case: &mut CaseResult) {
         let bare = case.exchanges.is_empty() && case.expected.is_null() && case.actual.is_null();
         if bare && case.because.is_none() {
@@ -151,7 +151,7 @@ impl Redactor {
         scoped.as_ref().unwrap_or(self).whole(case);
     }
 
-    /// With what these requests say among what is made up; none where they may say anything.
+    /// Adds the content of these requests to the made-up values. Returns `None` if they may contain anything.
     fn knowing_what_was_sent(&self, exchanges: &[Exchange]) -> Option<Self> {
         let real = self.own_requests.as_ref()?;
         let mut sent = BTreeSet::new();
@@ -182,7 +182,7 @@ impl Redactor {
         }
     }
 
-    /// Takes everything out of one exchange that should not be in it.
+    /// Removes secrets and personal data from one exchange.
     pub fn exchange(&self, exchange: &mut Exchange) {
         let scoped = self.knowing_what_was_sent(std::slice::from_ref(exchange));
         let scoped = scoped.as_ref().unwrap_or(self);
@@ -283,13 +283,13 @@ impl Redactor {
         }
     }
 
-    /// What can be seen from the text alone: tokens by their form, e-mail addresses, quoted members.
+    /// Removes the secrets that the text alone shows: tokens by their form, e-mail addresses, quoted members.
     fn spell(&self, text: &str) -> String {
         text::scan(text, |address| self.is_made_up(address))
     }
 }
 
-/// All strings of a value.
+/// Collects all strings of a value.
 fn strings(value: &Value, all: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => {
@@ -333,7 +333,7 @@ fn each_string(value: &mut Value, each: &dyn Fn(&mut String)) {
     }
 }
 
-/// Takes out what was found.
+/// Removes the texts that were found.
 fn replace(text: &str, found: &[String]) -> String {
     let mut text = text.to_owned();
     for spelled in found {

@@ -1,7 +1,7 @@
-//! What every command tells its results as: cases with verdicts, in one model that all formats are written from.
+//! The results of every command: cases with verdicts, in one model that all formats are written from.
 //!
-//! The JSON form is the one of the outer face; `schemaVersion` says which. Whoever makes a report takes care that no
-//! secret is in it: [`crate::subject::server`] redacts as it records, and [`crate::redact`] goes over the whole before it is written.
+//! The JSON is the published form; `schemaVersion` names its version. No report has secrets: [`crate::subject::server`]
+//! redacts as it records, and [`crate::redact`] goes over the whole before it is written.
 
 pub mod badge;
 pub mod baseline;
@@ -40,17 +40,17 @@ pub const UP_TO: &str = "level";
 /// The fact that has further options which a run like this one needs.
 pub const OPTIONS: &str = "options";
 
-/// How a case ended.
+/// The result of a case.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// All held.
+    /// All expectations hold.
     Pass,
     /// The subject does not offer what the case is about.
     NotAdvertised,
-    /// It could not be tried: what it builds upon did not work, or nobody let it run.
+    /// The case could not be tried: its preparation failed, or it was not allowed to run.
     Skipped,
     /// A SHOULD does not hold.
     Warn,
@@ -65,7 +65,7 @@ impl Verdict {
     pub const ALL: [Self; 6] =
         [Self::Pass, Self::Fail, Self::Warn, Self::NotAdvertised, Self::Skipped, Self::Error];
 
-    /// The word in reports and selections.
+    /// Returns the word in reports and selections.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -76,6 +76,11 @@ impl Verdict {
             Self::Error => "error",
         }
     }
+
+    /// Whether an expectation does not hold, be the failure known or not.
+    pub fn fails_or_warns(self) -> bool {
+        matches!(self, Self::Fail | Self::Warn)
+    }
 }
 
 /// A failure that is known and accepted for now (`--baseline`).
@@ -84,31 +89,31 @@ impl Verdict {
 pub struct Known {
     /// Why it is accepted.
     pub reason: String,
-    /// Where it is tracked.
+    /// The address at which the failure is tracked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
 
-/// One case and how it ended.
+/// A case and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseResult {
     /// A stable slug, as in `rfc7644/3.5.2.1/add-keeps-other-values`.
     pub id: String,
-    /// What holds when it passes.
+    /// The statement that holds if the case passes.
     pub title: String,
     /// The level of the requirement.
     pub level: Level,
-    /// How it ended.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What is required, in plain words.
+    /// The requirement in plain words.
     pub requirement: String,
-    /// Where that stands.
+    /// The section that states the requirement.
     pub spec: Spec,
     /// Why it ended so, one plain sentence; none for a pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
-    /// What the subject's author does about a failure.
+    /// The step that fixes a failure, for the subject's author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
     /// An answer that would have passed: the status, header fields, an empty line, the body.
@@ -120,39 +125,64 @@ pub struct CaseResult {
     /// The attribute that `cause` is about, as in `emails.type`, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concerns: Option<String>,
-    /// What should have come; null for a pass.
+    /// The expected value; null for a pass.
     #[serde(default)]
     pub expected: Value,
-    /// What came; null for a pass.
+    /// The value that the subject sent; null for a pass.
     #[serde(default)]
     pub actual: Value,
     /// The failure is in the baseline, and counts as known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
-    /// Free words.
+    /// Tags for selections.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// How long it took.
+    /// The duration of the case.
     #[serde(default)]
     pub milliseconds: u64,
-    /// What was sent and what came, redacted, in order.
+    /// The exchanges, redacted, in order.
     #[serde(default)]
     pub exchanges: Vec<Exchange>,
 }
 
-/// How many ended how. A known failure counts in `known` and not in `fail` or `warn`.
+impl CaseResult {
+    /// Returns the result of a case that passed, without tags and exchanges.
+    pub(crate) fn new(id: String, title: String, level: Level, requirement: String, spec: Spec) -> Self {
+        Self {
+            id,
+            title,
+            level,
+            verdict: Verdict::Pass,
+            requirement,
+            spec,
+            because: None,
+            mend: None,
+            example: None,
+            cause: None,
+            concerns: None,
+            expected: Value::Null,
+            actual: Value::Null,
+            known: None,
+            tags: Vec::new(),
+            milliseconds: 0,
+            exchanges: Vec::new(),
+        }
+    }
+}
+
+/// The number of cases by verdict. A known failure counts in `known` and not in `fail` or `warn`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Passed.
+    /// Cases that passed.
     pub pass: usize,
     /// Failed.
     pub fail: usize,
     /// A SHOULD does not hold.
     pub warn: usize,
-    /// Not offered by the subject.
+    /// Cases about features that the subject does not advertise.
     pub not_advertised: usize,
-    /// Not tried.
+    /// Cases that were not tried.
     pub skipped: usize,
     /// The harness or the network broke.
     pub error: usize,
@@ -182,12 +212,12 @@ impl Summary {
         summary
     }
 
-    /// All cases.
+    /// Returns the number of all cases.
     pub fn total(&self) -> usize {
         self.pass + self.fail + self.warn + self.not_advertised + self.skipped + self.error + self.known
     }
 
-    /// The exit code: errors before failures, and a stale baseline is a failure.
+    /// Returns the exit code: errors before failures, and a stale baseline is a failure.
     pub fn exit(&self) -> Exit {
         if self.error > 0 {
             Exit::Broken
@@ -199,7 +229,7 @@ impl Summary {
     }
 }
 
-/// One run of a suite.
+/// A run of a suite.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -208,21 +238,21 @@ pub struct Report {
     /// The command that made it: `server`, `client`, `matrix`, `probe`.
     #[serde(default)]
     pub suite: String,
-    /// What was judged: a URL without credentials, or a name.
+    /// The subject: a URL without credentials, or a name.
     pub subject: String,
     /// The version of the harness.
     #[serde(default)]
     pub version: String,
-    /// What `--seed` repeats.
+    /// The value of `--seed` that repeats the run.
     #[serde(default)]
     pub seed: u64,
-    /// How long the run took.
+    /// The duration of the run.
     #[serde(default)]
     pub milliseconds: u64,
-    /// What the subject advertises and other facts worth a line, by name.
+    /// The capabilities that the subject advertises, and other facts worth a line, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, String>,
-    /// Which part of a whole this is, as in `2/4`; none for a whole.
+    /// The part of a whole, as in `2/4`; none for a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
     /// The counts.
@@ -243,9 +273,9 @@ pub struct Report {
 pub struct NotJudged {
     /// A stable word, as in `unauthorized`, `not-found` or `timed-out`.
     pub code: String,
-    /// What was found.
+    /// The reason in words.
     pub message: String,
-    /// What to do.
+    /// The next step for the reader.
     pub next: String,
 }
 
@@ -253,7 +283,7 @@ pub struct NotJudged {
 pub const CONNECTION_TEST: &str = "connection-test";
 
 impl Report {
-    /// A report of these cases, counted; everything else is as yet unsaid.
+    /// Returns a report of these cases, counted; all other fields are empty.
     pub fn new(suite: &str, subject: &str, cases: Vec<CaseResult>) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
@@ -271,26 +301,20 @@ impl Report {
         }
     }
 
-    /// A report that says why no case was run: its only case is the connection test, which broke off.
+    /// Returns a report that says why no case was run: its only case is the connection test, which broke off.
     pub fn not_judged(suite: &str, subject: &str, why: NotJudged) -> Self {
         let case = CaseResult {
-            id: CONNECTION_TEST.to_owned(),
-            title: "the connection test passes".to_owned(),
-            level: Level::Must,
             verdict: Verdict::Error,
-            requirement: "A list of users can be read. No case is run before that.".to_owned(),
-            spec: Spec { document: "RFC 7644".to_owned(), section: "3.4.2".to_owned(), also: Vec::new() },
             because: Some(format!("no case was run: {}", why.message)),
             mend: Some(why.next.clone()),
-            example: None,
-            cause: None,
-            concerns: None,
-            expected: Value::Null,
-            actual: Value::Null,
-            known: None,
             tags: vec![format!("{}connection test", labels::ABOUT)],
-            milliseconds: 0,
-            exchanges: Vec::new(),
+            ..CaseResult::new(
+                CONNECTION_TEST.to_owned(),
+                "the connection test passes".to_owned(),
+                Level::Must,
+                "A list of users can be read. No case is run before that.".to_owned(),
+                Spec { document: "RFC 7644".to_owned(), section: "3.4.2".to_owned(), also: Vec::new() },
+            )
         };
         Self { not_judged: Some(why), ..Self::new(suite, subject, vec![case]) }
     }

@@ -1,8 +1,10 @@
-//! What a requirement is: how binding it is, where it stands, and what many cases require alike.
+//! Requirements: their level, their section, and the expectations that many cases share.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// How binding a requirement is (RFC 2119).
+/// The level of a requirement (RFC 2119).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -12,12 +14,12 @@ pub enum Level {
     Must,
     /// SHOULD: a failure is a `warn`.
     Should,
-    /// MAY: what is optional and was found done otherwise; a failure is a `warn`.
+    /// MAY: an optional behaviour; a failure is a `warn`.
     May,
 }
 
 impl Level {
-    /// The word in reports and selections.
+    /// Returns the word in reports and selections.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Must => "must",
@@ -27,15 +29,15 @@ impl Level {
     }
 }
 
-/// Where a requirement stands.
+/// The section that states a requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec {
-    /// As in `RFC 7644`.
+    /// The document, as in `RFC 7644`.
     pub document: String,
-    /// As in `3.5.2.1`.
+    /// The section, as in `3.5.2.1`.
     pub section: String,
-    /// Further places, as in `RFC 7643 §2.4`.
+    /// Further sections, as in `RFC 7643 §2.4`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
 }
@@ -71,7 +73,7 @@ pub enum Shared {
     ListForm,
     /// Bodies are JSON (RFC 7644 §3.1).
     Json,
-    /// What does not exist is answered 404 (RFC 7644 §3.12). Shared where the server answers the same status to every
+    /// An unknown resource is answered 404 (RFC 7644 §3.12). Shared if the server answers the same status to every
     /// unknown id.
     UnknownResource,
     /// Requests without valid credentials are answered 401 (RFC 7235 §3.1). Shared likewise.
@@ -93,7 +95,7 @@ pub enum Shared {
 }
 
 impl Shared {
-    /// The word in case files and reports.
+    /// Returns the word in case files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ErrorBody => "error-body",
@@ -143,6 +145,38 @@ impl Shared {
             | Self::LookUp
             | Self::Stored
             | Self::Listed => false,
+        }
+    }
+}
+
+/// Returns an id, or a pattern of ids, with the current name of its document.
+///
+/// The cases from PingOne's page were in `seed` before they were in `pingone`; baselines and selections may still say so.
+pub(crate) fn current_id(id: &str) -> Cow<'_, str> {
+    let (suite, rest) = match id.strip_prefix("client/") {
+        Some(rest) => ("client/", rest),
+        None => ("", id),
+    };
+    match rest.strip_prefix("seed") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{suite}pingone{rest}").into(),
+        _ => id.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_name_of_a_document_is_an_alias() {
+        for (old, current) in [
+            ("seed/connection/a", "pingone/connection/a"),
+            ("client/seed/*", "client/pingone/*"),
+            ("seed", "pingone"),
+            ("seeds/a", "seeds/a"),
+            ("rfc7644/3.3/seed", "rfc7644/3.3/seed"),
+        ] {
+            assert_eq!(current_id(old), current);
         }
     }
 }

@@ -12,9 +12,13 @@
 
 use std::fmt;
 
-/// What a selection chooses among: cells of the matrix, cases of a suite.
+use cli_support::suggest::did_you_mean_or_list;
+
+use crate::requirement::current_id;
+
+/// The items of a selection: cells of the matrix, or cases of a suite.
 pub trait Selectable {
-    /// The names that a selection may use, and the values each can have; no values: anything goes.
+    /// Returns the property names of selections, and the values that each can have; no values: any.
     fn properties() -> Vec<(&'static str, Vec<String>)>;
 
     /// Whether one of the values of a property fits. What has no such property has no values.
@@ -44,15 +48,15 @@ const MAX_DEPTH: usize = 64;
 /// A parsed selection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// All there are.
+    /// All items.
     Everything,
     /// A property and the pattern it must fit.
     Is(&'static str, String),
-    /// Not this.
+    /// The opposite of this.
     Not(Box<Selection>),
-    /// Each of these.
+    /// All of these.
     And(Vec<Selection>),
-    /// One of these.
+    /// Any of these.
     Or(Vec<Selection>),
 }
 
@@ -60,7 +64,7 @@ pub enum Selection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectError {
     expression: String,
-    /// In characters.
+    /// The position in characters.
     at: usize,
     message: String,
 }
@@ -78,7 +82,7 @@ impl Selection {
     /// Reads an expression.
     ///
     /// # Errors
-    /// With the place and, for a word that is not known, the nearest one that is.
+    /// The expression is invalid; the error has the place and, for an unknown word, a near one.
     pub fn parse<S: Selectable>(expression: &str) -> Result<Self, SelectError> {
         let known = S::properties();
         let mut parser = Parser { characters: expression.chars().collect(), at: 0, depth: 0, known };
@@ -199,28 +203,31 @@ impl Parser {
             return Err((at, "expected a name, `!` or `(`".to_owned()));
         }
         let Some((name, values)) = self.known.iter().find(|(known, _)| *known == name).cloned() else {
-            let names = self.known.iter().map(|(name, _)| *name);
-            return Err((at, unknown("name", &name, names)));
+            let names: Vec<&str> = self.known.iter().map(|(name, _)| *name).collect();
+            return Err((at, unknown("name", &name, &names)));
         };
         let negated = self.eat('!');
         if !self.eat('=') {
             return Err(self.here("expected `=` or `!=`"));
         }
-        let (at, pattern) = self.word();
+        let (at, mut pattern) = self.word();
         if pattern.is_empty() {
             return Err((at, format!("expected a value for `{name}`")));
         }
+        if ["id", "document"].contains(&name) {
+            pattern = current_id(&pattern).into_owned();
+        }
         if !values.is_empty() && !values.iter().any(|value| fits(&pattern, value)) {
-            return Err((at, unknown(name, &pattern, values.iter().map(String::as_str))));
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            return Err((at, unknown(name, &pattern, &values)));
         }
         let is = Selection::Is(name, pattern);
         Ok(if negated { Selection::Not(Box::new(is)) } else { is })
     }
 }
 
-fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(known, word)).unwrap_or_default();
-    format!("unknown {what} `{word}`; the nearest is `{nearest}`")
+fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    format!("unknown {what} `{word}`{}", did_you_mean_or_list(word, known))
 }
 
 #[cfg(test)]
@@ -234,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_takes_the_cells_it_names() {
+    fn expression_selects_the_named_cells() {
         assert_eq!(count("kind=refusal"), 42);
         assert_eq!(count("kind=matrix & scenario=created & profile=aquera & method=put & auth=basic"), 22);
         assert_eq!(
@@ -250,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn star_matches_any_characters() {
         assert!(fits("a*c", "abc") && fits("*", "") && fits("*b*", "abc") && fits("a*", "a"));
         assert!(!fits("a*c", "ab") && !fits("b", "abc") && !fits("a*b*c", "acb"));
         assert!(!fits("ab*b", "ab"), "the pieces may not overlap");
@@ -263,10 +270,10 @@ mod tests {
     }
 
     #[test]
-    fn bad_expressions_are_told_with_the_place() {
+    fn invalid_expression_is_refused_with_the_place() {
         check("", 0, "expected a name, `!` or `(`");
-        check("profle=aquera", 0, "unknown name `profle`; the nearest is `profile`");
-        check("auth=basic & profile=aqera", 21, "unknown profile `aqera`; the nearest is `aquera`");
+        check("profle=aquera", 0, "unknown name `profle`; did you mean `profile`?");
+        check("auth=basic & profile=aqera", 21, "unknown profile `aqera`; did you mean `aquera`?");
         check("auth basic", 5, "expected `=` or `!=`");
         check("auth=", 5, "expected a value for `auth`");
         check("(auth=basic", 11, "expected `)`");

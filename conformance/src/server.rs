@@ -31,14 +31,14 @@ use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
 use crate::server::cleanup::Leftovers;
 use crate::server::deviation::Deviation;
 use crate::server::discovery::{Blank, Facts};
-use crate::server::findings::{Findings, is_trouble};
+use crate::server::findings::Findings;
 pub use crate::server::hint::HINT;
 use crate::server::hint::template_hint;
 pub(crate) use crate::server::names::run_name;
 use crate::server::sweep::Staying;
 use crate::subject::server::client::{Answer, Client};
 
-/// What the names of all that the harness makes start with.
+/// The prefix of the names of all resources that the harness creates.
 pub const PREFIX: &str = "conformance-";
 
 /// The fact that has what the server did not delete, by path.
@@ -59,52 +59,52 @@ pub const KEPT: &str = "kept at the server";
 /// The fact that counts what runs other than this one left.
 pub const OF_OTHERS: &str = "left by other runs";
 
-/// Why a case or form was not tried, or not to its end, where somebody wanted the end.
+/// The reason of a case or variant that was not tried, or not completed, because the run was ended.
 pub const INTERRUPTED: &str = "interrupted";
 
-/// How cases are played.
+/// The options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// So many at once.
+    /// The number of cases to run in parallel.
     pub jobs: usize,
     /// Names follow from it.
     pub seed: u64,
-    /// What is made stays, to be looked at.
+    /// Resources that the run creates are not deleted.
     pub keep: bool,
-    /// Cases that pass keep what was sent and what came.
+    /// Cases that pass keep their exchanges.
     pub keep_exchanges: bool,
     /// Bodies to start from.
     pub blank: Blank,
-    /// Becomes true when no further step may be taken.
+    /// Becomes true if no further step may be taken.
     pub stop: watch::Receiver<bool>,
 }
 
-/// What all cases of a run share.
-pub(crate) struct Stage {
+/// The state that all cases of a run share.
+pub(crate) struct RunContext {
     client: Client,
     facts: Facts,
     blank: Blank,
-    /// What its names have in common.
+    /// The part of names that all resources of the run share.
     run: String,
     keep: bool,
     keep_exchanges: bool,
     stop: watch::Receiver<bool>,
     leftovers: Leftovers,
-    /// What was overlooked.
+    /// Deviations that were passed over.
     deviations: Mutex<BTreeSet<Deviation>>,
-    /// What helps where the smallest user is refused.
+    /// The hint for a server that refuses the smallest user.
     refused: OnceLock<String>,
-    /// What was found out of the server.
+    /// The findings about the server.
     findings: Findings,
     /// Cases in a row that broke off.
     broken: AtomicUsize,
 }
 
-/// After so many cases in a row that broke off, nothing more is tried.
+/// The run is aborted after this number of consecutive cases that broke off.
 const GIVE_UP_AFTER: usize = 12;
 
-impl Stage {
-    /// Notes what is overlooked.
+impl RunContext {
+    /// Notes a deviation that is passed over.
     fn note(&self, deviation: Deviation) {
         self.deviations.lock().unwrap_or_else(PoisonError::into_inner).insert(deviation);
     }
@@ -132,7 +132,7 @@ impl Stage {
         }
     }
 
-    /// Why nothing more is tried.
+    /// Returns the reason why the run is given up.
     fn given_up(&self) -> Option<String> {
         let broken = self.broken.load(Ordering::Relaxed);
         (broken >= GIVE_UP_AFTER).then(|| {
@@ -152,7 +152,7 @@ pub async fn run(
     let started = Instant::now();
     let subject = client.base().to_owned();
     let mut lines = facts.lines();
-    let stage = Arc::new(Stage {
+    let context = Arc::new(RunContext {
         client,
         facts,
         blank: options.blank,
@@ -171,10 +171,10 @@ pub async fn run(
     let (exclusive, together): (Vec<_>, Vec<_>) =
         cases.iter().cloned().enumerate().partition(|(_, case)| case.exclusive);
     for (cases, jobs) in [(together, options.jobs.max(1)), (exclusive, 1)] {
-        let mut receiver = start(&stage, cases, jobs);
+        let mut receiver = start(&context, cases, jobs);
         while let Some(result) = receiver.recv().await {
             // Whether a failure stands may become clear at the end.
-            if is_trouble(&result) {
+            if result.verdict.fails_or_warns() {
                 unsettled.insert(result.id.clone());
             } else {
                 told(&result);
@@ -183,18 +183,18 @@ pub async fn run(
         }
     }
     results.sort_by(|a, b| a.id.cmp(&b.id));
-    stage.findings.settle(&mut results);
+    context.findings.settle(&mut results);
     results.iter().filter(|result| unsettled.contains(&result.id)).for_each(told);
-    if stage.keep {
-        let search = sweep::search(&stage.client, &stage.facts).await;
+    if context.keep {
+        let search = sweep::search(&context.client, &context.facts).await;
         let kept =
-            search.found.iter().filter(|found| found.run.as_deref() == Some(stage.run.as_str())).count();
+            search.found.iter().filter(|found| found.run.as_deref() == Some(context.run.as_str())).count();
         if kept > 0 {
             lines.insert(KEPT.to_owned(), count(kept, "resource"));
         }
     } else {
-        let mut removed = sweep::remove(&stage.client, &stage.facts, &stage.run).await;
-        removed.and(&stage.client, stage.leftovers.list()).await;
+        let mut removed = sweep::remove(&context.client, &context.facts, &context.run).await;
+        removed.and(&context.client, context.leftovers.list()).await;
         if removed.others > 0 {
             lines.insert(OF_OTHERS.to_owned(), count(removed.others, "resource"));
         }
@@ -213,12 +213,12 @@ pub async fn run(
             lines.insert(WITHOUT_DELETE.to_owned(), format!("{count}, {status}"));
         }
     }
-    let deviations = stage.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let deviations = context.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if !deviations.is_empty() {
         let texts: Vec<_> = deviations.into_iter().map(|deviation| deviation.text(&results)).collect();
         lines.insert("overlooked".to_owned(), texts.join("; "));
     }
-    if let Some(hint) = stage.refused.get() {
+    if let Some(hint) = context.refused.get() {
         lines.insert(HINT.to_owned(), hint.clone());
     }
     Report {
@@ -238,18 +238,18 @@ pub async fn run(
 }
 
 /// Plays cases in the background, `jobs` at a time.
-fn start(stage: &Arc<Stage>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Receiver<CaseResult> {
+fn start(context: &Arc<RunContext>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Receiver<CaseResult> {
     let (sender, receiver) = mpsc::channel(64);
     let cases: Arc<[(usize, Case)]> = cases.into();
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..jobs.min(cases.len()) {
-        let (stage, cases, next, sender) = (stage.clone(), cases.clone(), next.clone(), sender.clone());
+        let (context, cases, next, sender) = (context.clone(), cases.clone(), next.clone(), sender.clone());
         tokio::spawn(async move {
             while let Some((index, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                 // A task of its own, so that a panic in it is a verdict and not the end.
                 let playing = {
-                    let (stage, case, index) = (stage.clone(), case.clone(), *index);
-                    tokio::spawn(async move { runner::play(&stage, index, &case).await })
+                    let (context, case, index) = (context.clone(), case.clone(), *index);
+                    tokio::spawn(async move { runner::play(&context, index, &case).await })
                 };
                 let result = playing.await.unwrap_or_else(|panic| broken(case, &panic.to_string()));
                 if sender.send(result).await.is_err() {

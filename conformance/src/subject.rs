@@ -1,4 +1,4 @@
-//! What is judged: SCIM servers over HTTP, and provisioners.
+//! The subjects that are judged: SCIM servers over HTTP, and provisioners.
 
 pub mod provisioner;
 pub mod server;

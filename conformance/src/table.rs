@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use cli_support::suggest::did_you_mean_or_list;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::{Error as NoValue, MapAccessDeserializer};
 use serde::de::{
@@ -160,7 +161,7 @@ groups!(A B C);
 groups!(A B C D);
 groups!(A B C D E F G H);
 
-/// One key of a table and its value, as a map of its own.
+/// A key of a table and its value, as a map of its own.
 struct Entry<'a, A> {
     key: Option<&'static str>,
     map: &'a mut A,
@@ -187,7 +188,7 @@ fn variants<K: DeserializeOwned>() -> &'static [&'static str] {
     variants
 }
 
-/// Takes the names of variants from the request for an enum.
+/// A deserializer that records the names of variants which an enum asks for.
 struct Variants<'a>(&'a mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Variants<'_> {
@@ -228,6 +229,18 @@ impl<G: Groups> Table<G> {
     }
 }
 
+/// Implements `Deserialize` for a type by its conversion from a table.
+macro_rules! deserialize_from_table {
+    ($type:ident, $table:ident) => {
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $table::read(deserializer)
+            }
+        }
+    };
+}
+pub(crate) use deserialize_from_table;
+
 struct TableVisitor<G, T>(PhantomData<(G, T)>);
 
 impl<'de, G: Groups, T: TryFrom<Table<G>, Error: Display>> Visitor<'de> for TableVisitor<G, T> {
@@ -266,10 +279,11 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<&'static str, E> {
-        self.0.iter().copied().find(|known| *known == key).ok_or_else(|| {
-            let nearest = self.0.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key));
-            E::custom(format!("unknown field `{key}`; did you mean `{}`?", nearest.unwrap_or(&"")))
-        })
+        self.0
+            .iter()
+            .copied()
+            .find(|known| *known == key)
+            .ok_or_else(|| E::custom(format!("unknown field `{key}`{}", did_you_mean_or_list(key, self.0))))
     }
 }
 
@@ -360,6 +374,9 @@ mod tests {
         let unknown = unknown.to_string();
         assert!(unknown.contains("line 2, column 1"), "{unknown}");
         assert!(unknown.contains("unknown field `color`; did you mean `colour`?"), "{unknown}");
+        let strange = read("zzz = 1\n").expect_err("a bad key").to_string();
+        let expected = "unknown field `zzz`; expected `circle` or `square` or `colour` or `line-width`";
+        assert!(strange.contains(expected), "{strange}");
         let wrong = read("square = \"x\"\n").expect_err("a bad value").to_string();
         assert!(wrong.contains("line 1, column 10"), "{wrong}");
     }

@@ -1,16 +1,16 @@
-//! What was sent and what came.
+//! Exchanges: requests, and the responses to them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What stands where something was taken out.
+/// The text in place of a value that was removed.
 pub const REDACTED: &str = "[redacted]";
 
 /// The request of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sent {
-    /// As in `PATCH`.
+    /// The method, as in `PATCH`.
     pub method: String,
     /// The whole URL. Credentials in it are redacted.
     pub url: String,
@@ -26,7 +26,7 @@ pub struct Sent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Received {
-    /// As in 204.
+    /// The status, as in 204.
     pub status: u16,
     /// Names in lower case, in order; secrets redacted.
     #[serde(default)]
@@ -36,22 +36,22 @@ pub struct Received {
     pub body: Value,
 }
 
-/// One request and what came of it.
+/// A request and its response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Exchange {
-    /// What it is for, as in `patch ada`.
+    /// The purpose, as in `patch ada`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub step: String,
-    /// What was sent.
+    /// The request.
     pub request: Sent,
-    /// What came; none where nothing did.
+    /// The response; none if there was none.
     #[serde(default)]
     pub response: Option<Received>,
     /// Why nothing came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// From the request's start to the answer's end.
+    /// The time from the start of the request to the end of the response.
     #[serde(default)]
     pub milliseconds: u64,
 }

@@ -1,4 +1,4 @@
-//! What a subject must advertise for a case to be tried.
+//! Capabilities that a subject must advertise for a case to be tried.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,22 +6,22 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// One thing.
+/// A capability that the server must advertise.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
-pub enum Need {
+pub enum Capability {
     /// A feature of ServiceProviderConfig.
     Feature(Feature),
     /// A member of ServiceProviderConfig that must be there and true; silence is no.
     Says(String),
     /// A resource type, or an extension, or with a path an attribute of it.
     Schema {
-        /// As in `User`, `EnterpriseUser`.
+        /// The name, as in `User`, `EnterpriseUser`.
         name: String,
-        /// As in `name.givenName`; empty for the type itself.
+        /// The path, as in `name.givenName`; empty for the type itself.
         path: Vec<String>,
-        /// As in `caseExact` and `false`.
+        /// The characteristic and its value, as in `caseExact` and `false`.
         characteristic: Option<(String, String)>,
     },
 }
@@ -60,7 +60,7 @@ impl Feature {
         Self::Index,
     ];
 
-    /// The word in case files.
+    /// Returns the word in case files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Patch => "patch",
@@ -74,7 +74,7 @@ impl Feature {
         }
     }
 
-    /// Where ServiceProviderConfig says it.
+    /// Returns the JSON pointer of the feature in ServiceProviderConfig.
     pub fn pointer(self) -> &'static str {
         match self {
             Self::Patch => "/patch/supported",
@@ -92,24 +92,25 @@ impl Feature {
 /// An invalid need.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid need `{need}`: expected {expected}")]
-pub struct NeedError {
+pub struct CapabilityError {
     need: String,
     expected: String,
 }
 
-impl TryFrom<String> for Need {
-    type Error = NeedError;
+impl TryFrom<String> for Capability {
+    type Error = CapabilityError;
 
-    fn try_from(text: String) -> Result<Self, NeedError> {
+    fn try_from(text: String) -> Result<Self, CapabilityError> {
         text.parse()
     }
 }
 
-impl FromStr for Need {
-    type Err = NeedError;
+impl FromStr for Capability {
+    type Err = CapabilityError;
 
-    fn from_str(text: &str) -> Result<Self, NeedError> {
-        let invalid = |expected: &str| NeedError { need: text.to_owned(), expected: expected.to_owned() };
+    fn from_str(text: &str) -> Result<Self, CapabilityError> {
+        let invalid =
+            |expected: &str| CapabilityError { need: text.to_owned(), expected: expected.to_owned() };
         if let Some(feature) = Feature::ALL.into_iter().find(|feature| feature.as_str() == text) {
             return Ok(Self::Feature(feature));
         }
@@ -147,7 +148,7 @@ impl FromStr for Need {
     }
 }
 
-impl fmt::Display for Need {
+impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Feature(feature) => f.write_str(feature.as_str()),
@@ -177,10 +178,10 @@ mod tests {
             "User.name.givenName",
             "User.userName:caseExact=false",
         ] {
-            assert_eq!(text.parse::<Need>().expect("a need").to_string(), text);
+            assert_eq!(text.parse::<Capability>().expect("a need").to_string(), text);
         }
         for text in ["ptach", "User.", "User:caseExact=false", "User.a.b.c", "User.a:caseExact", ""] {
-            text.parse::<Need>().expect_err(text);
+            text.parse::<Capability>().expect_err(text);
         }
     }
 }

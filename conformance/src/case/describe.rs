@@ -1,4 +1,4 @@
-//! A case in words, for people who want to know what is asked of them.
+//! Descriptions of cases in words, for the authors of servers.
 
 use crate::case::Case;
 use crate::case::expect::{
@@ -7,7 +7,7 @@ use crate::case::expect::{
 use crate::case::step::{Action, Body, Step};
 use crate::subject::server::credentials::WrongAuth;
 
-/// The case, its requirement and its steps, as text with lines of its own.
+/// Returns the case, its requirement and its steps, as text with lines of its own.
 pub fn describe(case: &Case) -> String {
     let mut text = format!("{}  ({})\n{}\n\n", case.id, case.level.as_str(), case.title);
     let mut places = vec![format!("{} §{}", case.spec.document, case.spec.section)];
@@ -78,7 +78,7 @@ fn step(text: &mut String, number: usize, step: &Step) {
     }
 }
 
-/// What is sent, with the names of the case file, which the lines around it use.
+/// Returns the request with the names of the case file, which the lines around it use.
 fn called(action: &Action) -> String {
     match action {
         Action::Create { resource_type, count: Some(count), .. } => {
@@ -122,7 +122,7 @@ fn statuses(sets: &[StatusSet]) -> String {
     sets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-/// An expectation in words.
+/// Returns an expectation in words.
 pub fn expect(expectation: &Expectation) -> String {
     let mut text = check(&expectation.check);
     if let Some(level) = expectation.level {

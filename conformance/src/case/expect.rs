@@ -1,4 +1,4 @@
-//! What may come back.
+//! Expectations of a response.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,31 +7,31 @@ use crate::case::file::expectation::only_true;
 use crate::case::template::{JsonTemplate, Place, Template};
 use crate::requirement::Level;
 
-/// One expectation.
+/// An expectation.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
 #[schemars(with = "crate::case::file::expectation::ExpectationTable")]
 pub struct Expectation {
-    /// Of the expectation, where it differs from the case's.
+    /// The level of the expectation if it differs from the case's.
     pub level: Option<Level>,
-    /// What it means where something else is there, in plain words for the report.
+    /// The meaning of an unexpected value, in plain words for the report.
     pub why: Option<String>,
-    /// What it means where nothing is there.
+    /// The meaning of a missing value.
     pub gone: Option<String>,
-    /// What must hold.
+    /// The check.
     pub check: Check,
 }
 
 /// Statuses that an expectation speaks of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Foreseen<'a> {
-    /// One of these; empty: any error.
+    /// The statuses that count; empty: any error.
     pub(crate) status: &'a [StatusSet],
-    /// As errors of one of these types; empty: of any.
+    /// The types of error that count; empty: all types.
     pub(crate) error: Option<&'a [String]>,
 }
 
 impl Expectation {
-    /// The statuses that it speaks of, each alternative by itself.
+    /// Returns the expected statuses, each alternative by itself.
     pub(crate) fn foreseen(&self) -> Vec<Foreseen<'_>> {
         match &self.check {
             Check::Status(status) => vec![Foreseen { status, error: None }],
@@ -51,7 +51,7 @@ impl Expectation {
     }
 }
 
-/// What must hold.
+/// A check of a response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {
     /// The status is one of these.
@@ -60,18 +60,18 @@ pub enum Check {
     Header(String, HeaderCheck),
     /// `application/scim+json`.
     MediaType,
-    /// There is no body, or JSON.
+    /// The body is empty, or is JSON.
     Body(BodyKind),
     /// A SCIM error.
     Error {
-        /// One of these.
+        /// The accepted statuses.
         status: Vec<StatusSet>,
-        /// One of these; empty: any, or none.
+        /// The accepted types; empty: any type, or none.
         types: Vec<String>,
-        /// How binding the type is.
+        /// The level of the check of the type.
         types_level: Level,
     },
-    /// Where the answer is an error, its body is a SCIM error.
+    /// An error has a SCIM error as its body.
     ErrorForm,
     /// A ListResponse.
     List,
@@ -79,7 +79,7 @@ pub enum Check {
     Total(u64),
     /// Resources by name among `Resources`.
     Lists(Listing, Vec<String>),
-    /// Equals what was last seen of the name before the step, `meta` aside.
+    /// Equals the last representation of the name before the step, except for `meta`.
     Unchanged(String),
     /// The text is nowhere in the body.
     Nowhere(Template),
@@ -87,12 +87,12 @@ pub enum Check {
     At {
         /// JSON pointer with `*`.
         pointer: Template,
-        /// What holds of it.
+        /// The condition of the value.
         condition: Condition,
-        /// It also holds where there is no such value.
+        /// A missing value passes too.
         if_present: bool,
     },
-    /// One of these lists holds as a whole.
+    /// One of these lists of expectations holds as a whole.
     AnyOf(Vec<Vec<Expectation>>),
 }
 
@@ -144,9 +144,9 @@ impl Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "toml::Value")]
 pub enum StatusSet {
-    /// This one.
+    /// Exactly this status.
     Exactly(u16),
-    /// Those that start with this digit.
+    /// All statuses that start with this digit.
     Class(u16),
 }
 
@@ -206,43 +206,43 @@ impl std::fmt::Display for StatusSet {
     }
 }
 
-/// What holds of a header field.
+/// A check of a header field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HeaderCheck {
-    /// It is there.
+    /// The field is present.
     Present,
-    /// It is not.
+    /// The field is absent.
     Absent,
-    /// It is this.
+    /// The field has this value.
     Equals(Template),
-    /// It starts with this.
+    /// The value of the field starts with this.
     StartsWith(Template),
 }
 
-/// Of what kind a body is.
+/// The kind of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BodyKind {
-    /// There is none.
+    /// No body.
     Empty,
     /// JSON.
     Any,
 }
 
-/// How resources are looked for among `Resources`.
+/// A check of the resources in `Resources`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listing {
-    /// Each of them.
+    /// Each of the resources is listed.
     All,
-    /// None of them.
+    /// None of the resources is listed.
     Not,
-    /// These and no others.
+    /// Exactly these resources are listed.
     Exactly,
-    /// Each, in this order.
+    /// Each of the resources is listed, in this order.
     InOrder,
 }
 
-/// What holds of a value.
+/// A condition of a value.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
@@ -253,12 +253,12 @@ pub enum Condition {
     EqualsIgnoringCase(Template),
     /// The same address, relative or not.
     SameAddress(Template),
-    /// One of these statuses, as a string or as a number: which of them it must be is judged by a case of its own.
+    /// The value is one of these statuses, as a string or as a number: a case of its own judges the type.
     #[serde(rename = "says-status")]
     Status(Vec<StatusSet>),
-    /// Something else.
+    /// The value differs from this one.
     Differs(JsonTemplate),
-    /// One of these.
+    /// The value is one of these.
     OneOf(JsonTemplate),
     /// Has at least this.
     Includes(JsonTemplate),
@@ -268,7 +268,7 @@ pub enum Condition {
     LaterThan(Template),
     /// Is of this kind.
     Is(Kind),
-    /// An array of so many.
+    /// An array of this length.
     Count(usize),
     /// A number, or the length of an array, not below.
     AtLeast(f64),
@@ -278,7 +278,7 @@ pub enum Condition {
     #[serde(deserialize_with = "only_true")]
     #[schemars(with = "bool")]
     Unique,
-    /// What the pointer reaches comes in this order.
+    /// The values are in this order.
     Sorted(Direction),
 }
 
@@ -309,7 +309,7 @@ impl Condition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Neither missing, nor null, nor an empty array (RFC 7643 §2.5).
+    /// The value is neither missing, nor null, nor an empty array (RFC 7643 §2.5).
     Present,
     /// Missing, null or an empty array.
     Absent,
@@ -332,7 +332,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// In words.
+    /// Returns the kind in words.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Present => "a value",

@@ -6,10 +6,10 @@ pub mod step;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::case::capability::Need;
+use crate::case::capability::Capability;
 use crate::case::step::Step;
 use crate::case::{Case, DOCUMENTS, noun};
-use crate::requirement::{Level, Shared, Spec};
+use crate::requirement::{Level, Shared, Spec, current_id};
 use crate::select::{SlugError, check_slug};
 
 /// A file of cases.
@@ -32,7 +32,7 @@ pub struct CaseText {
     #[serde(alias = "mend")]
     hint: Option<String>,
     #[serde(default)]
-    needs: Vec<Need>,
+    needs: Vec<Capability>,
     #[serde(default)]
     also: Vec<String>,
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct CaseText {
     /// Expectations that many cases share, and that this one is about.
     #[serde(default)]
     about: Vec<Shared>,
-    /// What the steps with `tries` have in common where they fail.
+    /// The result that the steps with `tries` share if they fail.
     tally: Option<String>,
     #[serde(default, alias = "alone")]
     exclusive: bool,
@@ -49,7 +49,7 @@ pub struct CaseText {
     clean_up: Vec<Step>,
 }
 
-/// The JSON Schema of case files.
+/// Returns the JSON Schema of case files.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(CaseFile)
 }
@@ -84,6 +84,7 @@ impl CaseText {
     /// # Errors
     /// The document is unknown, the slug is invalid, or a text is empty.
     pub fn into_case(self, document: &str, section: &str) -> Result<Case, CaseError> {
+        let document = &*current_id(document);
         let Some((_, name)) = DOCUMENTS.iter().find(|(folder, _)| *folder == document) else {
             return Err(CaseError::Document(document.to_owned()));
         };

@@ -1,4 +1,4 @@
-//! Cases out of files: those that are built in, or a folder's.
+//! Loads cases from files: the built-in ones, or a folder's.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -36,7 +36,7 @@ pub enum LoadError {
     /// Two cases have the same id, or two mutants the same slug.
     #[error("two {what}s are called {name}")]
     Twice {
-        /// As in `case`.
+        /// The kind of item, as in `case`.
         what: &'static str,
         /// The id or the slug.
         name: String,
@@ -68,23 +68,23 @@ pub enum FileError {
     },
 }
 
-/// The cases that are built in, in the order of their ids.
+/// Returns the cases that are built in, in the order of their ids.
 ///
 /// # Errors
-/// Where one is not as it should be, which a test rules out.
+/// A file is invalid, which a test rules out.
 pub fn built_in() -> Result<Vec<Case>, LoadError> {
     all(CASES.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())))
 }
 
-/// The cases of a folder, laid out as `<document>/<section>/*.toml`.
+/// Returns the cases of a folder, laid out as `<document>/<section>/*.toml`.
 ///
 /// # Errors
-/// With the first file that is not as it should be.
+/// A file is invalid; the error has the first one.
 pub fn folder(folder: &Path) -> Result<Vec<Case>, LoadError> {
     all(texts(folder)?.into_iter())
 }
 
-/// The TOML files below a folder: path below it, with slashes, and text.
+/// Returns the TOML files below a folder: path below it, with slashes, and text.
 pub(crate) fn texts(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -122,7 +122,7 @@ fn all(files: impl Iterator<Item = (String, String)>) -> Result<Vec<Case>, LoadE
     Ok(cases)
 }
 
-/// The cases of one file; `path` as in `rfc7644/3.5.2.1/values.toml`.
+/// Returns the cases of one file; `path` as in `rfc7644/3.5.2.1/values.toml`.
 fn file(path: &str, text: &str) -> Result<Vec<Case>, FileError> {
     let mut parts = path.split('/');
     let (Some(document), Some(section), Some(_), None) =
@@ -145,7 +145,7 @@ fn file(path: &str, text: &str) -> Result<Vec<Case>, FileError> {
         .collect()
 }
 
-/// The names that steps send or judge by. What is seen under another one is not looked at again.
+/// Returns the names that steps send or judge by. The values of other names are not needed again.
 pub(crate) fn used_names(case: &Case) -> BTreeSet<String> {
     let mut used = Vec::new();
     for step in case.steps.iter().chain(&case.clean_up) {
@@ -156,7 +156,7 @@ pub(crate) fn used_names(case: &Case) -> BTreeSet<String> {
     used.into_iter().collect()
 }
 
-/// The name that a step reads or writes.
+/// Returns the name that a step reads or writes.
 fn target(step: &Step) -> Option<&str> {
     match &step.action {
         Action::Read(name) | Action::Replace(name, _) | Action::Patch(name, _) | Action::Delete(name) => {
@@ -166,7 +166,7 @@ fn target(step: &Step) -> Option<&str> {
     }
 }
 
-/// Every name is given before it is used.
+/// Checks that every name is given before it is used.
 fn check_names(case: &Case) -> Result<(), CaseError> {
     let mut known = BTreeSet::from(["config".to_owned()]);
     for (index, step) in case.steps.iter().chain(&case.clean_up).enumerate() {
@@ -193,7 +193,7 @@ fn check_names(case: &Case) -> Result<(), CaseError> {
     Ok(())
 }
 
-/// The places in what a step sends.
+/// Returns the places in the body of a step.
 fn sent(step: &Step) -> Vec<&Place> {
     fn body(body: &Body) -> Vec<&Place> {
         match body {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_is_read() {
+    fn valid_case_is_parsed() {
         let cases = case(
             "needs = [\"patch\"]\n[[case.step]]\ncreate = \"User\"\nas = \"ada\"\n\
             [[case.step]]\npatch = \"ada\"\nops = '[{\"op\": \"remove\", \"path\": \"nickName\"}]'\n\
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn those_built_in_are_good() {
+    fn built_in_cases_are_valid() {
         let cases = built_in().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
         assert!(cases.iter().all(|case| !case.steps.is_empty()));
     }

@@ -1,4 +1,4 @@
-//! What steps and resources are called in reports. The names of a case file are its author's: they stand in no report.
+//! Phrases for steps and resources in reports, which do not show the names of a case file.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::case::step::{Action, Step};
 use crate::case::template::{Place, Property, Template};
 use crate::casing::lower_case;
 
-/// What the names of a case stand for, as in `the second user`.
+/// The phrase for each name of a case, as in `the second user`.
 pub type Nouns = BTreeMap<String, String>;
 
 /// The first ones in words.
@@ -49,7 +49,7 @@ pub fn nouns<'a>(steps: impl Iterator<Item = &'a Step> + Clone) -> Nouns {
     nouns
 }
 
-/// What a step is called, as in `patch the user`.
+/// Returns the phrase for a step, as in `patch the user`.
 pub fn label(action: &Action, name: &str, nouns: &Nouns) -> String {
     let noun = |name: &str| nouns.get(name).cloned().unwrap_or_else(|| "the resource".to_owned());
     match action {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_called_by_what_they_are_about() {
+    fn step_labels_name_the_resource() {
         let cases = built_in().expect("good cases");
         let labels = |id: &str| -> Vec<String> {
             let case = cases.iter().find(|case| case.id == id).expect(id);

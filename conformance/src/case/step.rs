@@ -1,4 +1,4 @@
-//! What is sent.
+//! Steps of a case: requests, and the expectations of their responses.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,15 +7,15 @@ use crate::case::expect::Expectation;
 use crate::case::template::{JsonTemplate, Template};
 use crate::subject::server::credentials::WrongAuth;
 
-/// One step of a case.
+/// A step of a case.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
 #[schemars(with = "crate::case::file::step::StepTable")]
 pub struct Step {
-    /// What is sent.
+    /// The action.
     pub action: Action,
-    /// The name that keeps what is seen.
+    /// The name of the resource or response in later steps.
     pub name: String,
-    /// What it is called in reports.
+    /// The phrase for the step in reports.
     pub label: String,
     /// Query parameters, in the order of their names.
     pub query: Vec<(String, Template)>,
@@ -25,28 +25,28 @@ pub struct Step {
     pub content_type: Option<String>,
     /// Waited for before it is sent, so that times which a server writes can differ.
     pub pause: Option<std::time::Duration>,
-    /// In place of the right credentials.
+    /// Credentials to send in place of the right ones.
     pub auth: Option<WrongAuth>,
     /// Statuses that say that the subject does not have this.
     pub unsupported: Vec<u16>,
-    /// What is tried, in a word, in a case that tells which of its tries failed.
+    /// The subject of the attempt, in a word, in a case that tells which of its attempts failed.
     pub tries: Option<String>,
-    /// If it fails, the case cannot be tried.
+    /// If the step fails, the case cannot be tried.
     pub preparation: bool,
-    /// What may come back.
+    /// The expectations of the response.
     pub expect: Vec<Expectation>,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// POST to the endpoint of a resource type.
     Create {
-        /// As in `User`.
+        /// The resource type, as in `User`.
         resource_type: String,
         /// Merged over the smallest body.
         with: Option<JsonTemplate>,
-        /// So many; none for a single one without a number.
+        /// The number of resources; none for a single one without a number.
         count: Option<usize>,
     },
     /// GET of a name.
@@ -67,11 +67,11 @@ pub enum Action {
     Bulk(Body),
     /// Anything else.
     Send {
-        /// As in `GET`.
+        /// The method, as in `GET`.
         method: String,
         /// Below the base URL, or absolute.
         path: Template,
-        /// What is sent along.
+        /// The body.
         body: Body,
     },
 }
@@ -79,19 +79,19 @@ pub enum Action {
 /// The body of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    /// None.
+    /// No body.
     None,
     /// JSON.
     Json(JsonTemplate),
-    /// Merged over what was last seen of the name.
+    /// Members merged into the last representation of the name.
     With(JsonTemplate),
-    /// The operations of a PATCH, or of a bulk request that ends after so many errors.
+    /// The operations of a PATCH, or of a bulk request that ends after this number of errors.
     Operations(JsonTemplate, Option<u32>),
     /// Any text.
     Text(Template),
 }
 
-/// How pages are asked for.
+/// The way to ask for pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Paging {
@@ -102,7 +102,7 @@ pub enum Paging {
 }
 
 impl Action {
-    /// The name that keeps what is seen, where none is given.
+    /// Returns the name of the result if the step gives none.
     pub fn default_name(&self) -> &str {
         match self {
             Self::Create { .. } => "it",

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use crate::case::template::error::TemplateError;
 use crate::json_text::JsonText;
 
-/// What stands between `{{` and `}}`.
+/// The content between `{{` and `}}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// `{{ada/name/givenName}}`: from what was last seen of a name. The pointer starts with `/`.
+    /// `{{ada/name/givenName}}`: from the last representation of a name. The pointer starts with `/`.
     Field(String, String),
     /// `{{ada.id}}` and the like.
     Of(String, Property),
@@ -31,9 +31,9 @@ pub enum Place {
     /// `{{User.new}}`, `{{User.new-b}}`: the smallest new resource of a type, under a name of its own for each label;
     /// with a pointer, as in `{{User.new/userName}}`, a part of it.
     New {
-        /// As in `User`.
+        /// The resource type, as in `User`.
         resource_type: String,
-        /// Tells two of one case apart; may be empty.
+        /// A label that distinguishes two values of one case; may be empty.
         label: String,
         /// Empty for the whole.
         pointer: String,
@@ -45,18 +45,18 @@ pub enum Place {
 /// The member of a JSON object that the others are laid over.
 const OVER: &str = "...";
 
-/// What a name has besides its representation.
+/// A property of a name besides its representation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Property {
     /// The resource's id.
     Id,
-    /// Its path below the base URL.
+    /// The path below the base URL.
     Path,
-    /// Of a resource type: its endpoint as /ResourceTypes names it, be it there or not.
+    /// The endpoint of a resource type as /ResourceTypes names it, whether it exists or not.
     NamedPath,
-    /// Its absolute URL.
+    /// The absolute URL.
     Location,
-    /// Its version: the ETag as last seen.
+    /// The version: the last ETag.
     Version,
 }
 
@@ -85,12 +85,12 @@ impl TryFrom<String> for Template {
 #[error("`{{{{{0}}}}}` names nothing")]
 pub struct Unfilled(pub Place);
 
-/// Where the values come from.
+/// The source of the values.
 pub trait Values {
-    /// What a place stands for; none where it names nothing.
+    /// Returns the value of a place, or `None` if it names nothing.
     fn value(&self, place: &Place) -> Option<Value>;
 
-    /// `u.1`, `u.2` … for `u`.
+    /// Returns the names `u.1`, `u.2` … for `u`.
     fn numbered(&self, stem: &str) -> Vec<String>;
 }
 
@@ -124,7 +124,7 @@ impl Template {
     /// Reads a text.
     ///
     /// # Errors
-    /// With what is wrong between the braces.
+    /// The content between the braces is invalid.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -143,7 +143,7 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// The places in it.
+    /// Returns the places in it.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Place(place) => Some(place),
@@ -156,7 +156,7 @@ impl Template {
         matches!(self.0.as_slice(), [Piece::Place(_)])
     }
 
-    /// The text with what each place is called.
+    /// Returns the text with a description of each place.
     pub fn outline(&self, call: impl Fn(&Place) -> String) -> String {
         let called = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
@@ -165,18 +165,18 @@ impl Template {
         self.0.iter().map(called).collect()
     }
 
-    /// The text with every place filled in.
+    /// Returns the text with every place filled in.
     ///
     /// # Errors
-    /// With the first place that names nothing.
+    /// A place names nothing; the error has the first one.
     pub fn fill(&self, values: &dyn Values) -> Result<String, Unfilled> {
         self.fill_with(values, |_, text| text)
     }
 
-    /// The same; `dress` is given each value before it is put in.
+    /// Fills in every place; `dress` is given each value before it is inserted.
     ///
     /// # Errors
-    /// With the first place that names nothing.
+    /// A place names nothing; the error has the first one.
     pub fn fill_with(
         &self,
         values: &dyn Values,
@@ -199,7 +199,7 @@ impl Template {
         Ok(filled)
     }
 
-    /// The JSON value that it is: of a single place what that stands for, else a text.
+    /// Returns the value as JSON: the value of a single place as it is, else a text.
     fn value(&self, values: &dyn Values) -> Result<Value, Unfilled> {
         if let [Piece::Place(place)] = self.0.as_slice() {
             return values.value(place).ok_or_else(|| Unfilled(place.clone()));
@@ -281,7 +281,7 @@ impl Place {
         }
     }
 
-    /// The name of the case that it speaks of, if it does.
+    /// Returns the name of the case that the place refers to.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Field(name, _) | Self::Of(name, _) => Some(name),
@@ -331,13 +331,13 @@ impl fmt::Display for Place {
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
 pub enum JsonTemplate {
-    /// Without any.
+    /// A value without places.
     Literal(Value),
     /// A string with places.
     Text(Template),
-    /// With places in some element.
+    /// An array with places in some element.
     Array(Vec<JsonTemplate>),
-    /// With places in some name or member.
+    /// An object with places in some name or member.
     Object(Vec<(Template, JsonTemplate)>),
 }
 
@@ -353,7 +353,7 @@ impl JsonTemplate {
     /// Reads JSON text.
     ///
     /// # Errors
-    /// Where it is no JSON, or has a bad place.
+    /// The text is no JSON, or has an invalid place.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let JsonText(value) = JsonText::try_from(text.to_owned())?;
         Self::of(value)
@@ -399,7 +399,7 @@ impl JsonTemplate {
         }
     }
 
-    /// The places in it.
+    /// Returns the places in it.
     pub fn places(&self) -> Vec<&Place> {
         match self {
             Self::Literal(_) => Vec::new(),
@@ -411,15 +411,15 @@ impl JsonTemplate {
         }
     }
 
-    /// `u` where it speaks of `u.*`.
+    /// Returns `u` if the place refers to `u.*`.
     fn repeated(&self) -> Option<&str> {
         self.places().into_iter().find_map(|place| place.name()?.strip_suffix(".*"))
     }
 
-    /// The JSON with every place filled in.
+    /// Returns the JSON with every place filled in.
     ///
     /// # Errors
-    /// With the first place that names nothing.
+    /// A place names nothing; the error has the first one.
     pub fn fill(&self, values: &dyn Values) -> Result<Value, Unfilled> {
         Ok(match self {
             Self::Literal(value) => value.clone(),
@@ -563,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_nothing_is_told() {
+    fn unknown_name_is_an_error() {
         let template = Template::parse("{{eve/userName}}").expect("a template");
         assert_eq!(
             template.fill(&Fixed).expect_err("nothing").to_string(),
@@ -572,7 +572,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_places_are_refused() {
+    fn invalid_places_are_refused() {
         for text in ["{{ada", "{{user-name:}}", "{{}}", "{{ada.name}}", "{{a b}}", "{{unique:}}"] {
             Template::parse(text).expect_err(text);
         }

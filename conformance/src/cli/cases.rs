@@ -31,7 +31,7 @@ impl Cases {
     }
 }
 
-/// One case a line: level, id, title.
+/// Lists cases, one a line: level, id, title.
 fn list(cases: &[Case]) -> String {
     let width = cases.iter().map(|case| case.id.len()).max().unwrap_or_default();
     let mut text = String::new();
@@ -41,7 +41,7 @@ fn list(cases: &[Case]) -> String {
     text
 }
 
-/// The cases of a folder, or those built in.
+/// Returns the cases of a folder, or those built in.
 pub(super) fn load(folder: Option<&std::path::Path>) -> Result<Vec<Case>, Complaint> {
     folder.map_or_else(load::built_in, load::folder).map_err(Complaint::usage_by)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use cli_support::suggest::did_you_mean;
 use tokio::sync::watch;
 
 use crate::causes::with_causes;
@@ -15,15 +16,15 @@ use crate::cli::server::any_seed;
 use crate::cli::signal::{self, interrupt};
 use crate::cli::{Complaint, runtime, say};
 use crate::client::case::Case;
-use crate::client::driver::in_process::{METHODS, Own, run_once};
+use crate::client::driver::in_process::{InProcess, METHODS, run_once};
 use crate::client::driver::interactive::Prompt;
 use crate::client::driver::{Brief, Driver, Run};
-use crate::client::environment::{Credentials, Stage};
+use crate::client::environment::{Credentials, Environment};
 use crate::client::load::{self, Written};
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::client::run::{self, Progress};
 use crate::client::scenario::Scenario;
-use crate::client::trace::{Evidence, NotPlayed};
+use crate::client::trace::{NotPlayed, Trace};
 use crate::client::{SUITE, driver, judge, recording};
 use crate::exit::Exit;
 use crate::json_text::JsonText;
@@ -131,20 +132,20 @@ impl Client {
             redactor = redactor.secret(secret);
         }
         let recorded = self.journal.as_deref().map(recording).transpose()?;
-        for secret in recorded.iter().flat_map(|(evidence, _, _)| &evidence.secrets) {
+        for secret in recorded.iter().flat_map(|(trace, _, _)| &trace.secrets) {
             redactor = redactor.secret(secret);
         }
         let ending = self.reporting.open(redactor)?;
-        let (evidence, interrupted, mut facts) = match recorded {
+        let (trace, interrupted, mut facts) = match recorded {
             Some(recorded) => recorded,
             None => self.live(&played, credentials, seed)?,
         };
-        let results = judge::all(&cases, &evidence);
+        let results = judge::all(&cases, &trace);
         for result in &results {
             ending.tell("case", result)?;
         }
-        let mut report = Report::new(SUITE, &subject(&evidence, self.own.as_deref()), results);
-        facts.insert("requests".to_owned(), evidence.exchanges.len().to_string());
+        let mut report = Report::new(SUITE, &subject(&trace, self.own.as_deref()), results);
+        facts.insert("requests".to_owned(), trace.exchanges.len().to_string());
         if let Some(options) = self.driven() {
             facts.insert(OPTIONS.to_owned(), options);
         }
@@ -158,7 +159,7 @@ impl Client {
         Ok(if interrupted { Exit::Broken } else { exit })
     }
 
-    /// Somebody or something has to carry the steps out.
+    /// Checks that there is a driver for the steps.
     fn check_who_acts(&self) -> Result<(), Complaint> {
         let something = self.drive.is_some() || self.own.is_some() || self.journal.is_some();
         if something || self.by_hand || std::io::stdin().is_terminal() || std::io::stderr().is_terminal() {
@@ -167,15 +168,14 @@ impl Client {
         Err(Complaint::usage(NOBODY))
     }
 
-    /// Which scenarios are played; where they are named, the cases that are about others are left out.
+    /// Returns the scenarios of the run; if they are named, cases about other scenarios are left out.
     fn played(&self, all: &[Scenario], cases: &mut Vec<Case>) -> Result<Vec<Scenario>, Complaint> {
         let slugs: BTreeSet<&str> = all.iter().map(|scenario| scenario.slug.as_str()).collect();
         for name in &self.scenario {
             if !slugs.contains(name.as_str()) {
-                let nearest = slugs.iter().min_by_key(|slug| strsim::damerau_levenshtein(slug, name));
+                let meant = did_you_mean(name, slugs.iter().copied());
                 return Err(Complaint::usage(format!(
-                    "no scenario is called `{name}`; the nearest is `{}`. All of them: conformance client --list-scenarios",
-                    nearest.copied().unwrap_or_default()
+                    "unknown scenario `{name}`{meant}\nAll scenarios: conformance client --list-scenarios"
                 )));
             }
         }
@@ -198,7 +198,7 @@ impl Client {
         Ok(all.iter().filter(meant).cloned().collect())
     }
 
-    /// The options by which the run got its traffic; none where a person carried the steps out.
+    /// Returns the options by which the run got its traffic, or `None` if a person carried the steps out.
     fn driven(&self) -> Option<String> {
         let journal = self.journal.as_ref().map(|file| file.display().to_string());
         let all = [("--own", &self.own), ("--drive", &self.drive), ("--journal", &journal)];
@@ -219,62 +219,64 @@ impl Client {
         scenarios: &[Scenario],
         credentials: Credentials,
         seed: u64,
-    ) -> Result<(Evidence, bool, BTreeMap<String, String>), Complaint> {
+    ) -> Result<(Trace, bool, BTreeMap<String, String>), Complaint> {
         let runtime = runtime()?;
         let (timeout, quiet) = (seconds("timeout", self.timeout)?, self.quiet);
         runtime.block_on(async {
             let mut clock = None;
             let mut driver = if let Some(method) = &self.own {
-                let own = Own::new(method, seed).map_err(Complaint::broken_by)?;
+                let own = InProcess::new(method, seed).map_err(Complaint::broken_by)?;
                 clock = Some(own.clock());
-                Driver::Own(Box::new(own))
+                Driver::InProcess(Box::new(own))
             } else if let Some(command) = &self.drive {
                 let quiet = seconds("quiet", quiet.unwrap_or(0.0))?;
                 Driver::Command(Run { command: command.clone(), timeout, quiet })
             } else {
-                Driver::Person(Prompt::new(seconds("quiet", quiet.unwrap_or(5.0))?, timeout))
+                Driver::Interactive(Prompt::new(seconds("quiet", quiet.unwrap_or(5.0))?, timeout))
             };
-            let stage = Stage::open(self.listen, credentials, clock, seed).await;
-            let mut stage = stage.map_err(|error| Complaint::usage(format!("failed to {error}")))?;
+            let environment = Environment::open(self.listen, credentials, clock, seed).await;
+            let mut environment =
+                environment.map_err(|error| Complaint::usage(format!("failed to {error}")))?;
             if self.own.is_none() {
-                self.introduce(&stage, scenarios)?;
+                self.introduce(&environment, scenarios)?;
             }
             let (stopper, stop) = watch::channel(false);
             tokio::spawn(interrupt(stopper, String::new(), false, signal::tell));
-            let quietly =
-                self.own.is_some() || matches!(driver, Driver::Person(_)) || !std::io::stderr().is_terminal();
-            let evidence = run::run(&mut stage, &mut driver, scenarios, stop.clone(), |progress| {
+            let quietly = self.own.is_some()
+                || matches!(driver, Driver::Interactive(_))
+                || !std::io::stderr().is_terminal();
+            let trace = run::run(&mut environment, &mut driver, scenarios, stop.clone(), |progress| {
                 tell(progress, quietly);
             })
             .await;
-            if let Driver::Own(own) = driver {
+            if let Driver::InProcess(own) = driver {
                 own.close().await;
             }
-            stage.close().await;
-            let interrupted = *stop.borrow() || was_ended(&evidence);
-            let facts = BTreeMap::from([("scenarios".to_owned(), evidence.plays.len().to_string())]);
-            Ok((evidence, interrupted, facts))
+            environment.close().await;
+            let interrupted = *stop.borrow() || was_ended(&trace);
+            let facts = BTreeMap::from([("scenarios".to_owned(), trace.plays.len().to_string())]);
+            Ok((trace, interrupted, facts))
         })
     }
 
-    fn introduce(&self, stage: &Stage, scenarios: &[Scenario]) -> Result<(), Complaint> {
-        let Credentials { bearer, basic_user, basic_password } = stage.credentials();
+    fn introduce(&self, environment: &Environment, scenarios: &[Scenario]) -> Result<(), Complaint> {
+        let Credentials { bearer, basic_user, basic_password } = environment.credentials();
         let steps: usize = scenarios.iter().map(Scenario::steps).sum();
         eprintln!(
             "Point the provisioner at this, once for the whole run of {steps} steps:\n  \
              SCIM URL        {}\n  \
              bearer token    {bearer}\n  \
              or basic        user {basic_user}, password {basic_password}",
-            stage.scim_url()
+            environment.scim_url()
         );
         if self.reporting.json {
-            say(&format!("{}\n", serde_json::json!({ "type": "ready", "scimUrl": stage.scim_url() })))?;
+            say(&format!("{}\n", serde_json::json!({ "type": "ready", "scimUrl": environment.scim_url() })))?;
         }
         Ok(())
     }
 }
 
-/// The cases, scenarios and mutants of a folder, or those built in.
+/// Returns the cases, scenarios and mutants of a folder, or those built in.
 pub(super) fn load(folder: Option<&Path>) -> Result<Written, Complaint> {
     folder.map_or_else(load::built_in, load::folder).map_err(Complaint::usage_by)
 }
@@ -284,7 +286,7 @@ fn seconds(option: &str, seconds: f64) -> Result<Duration, Complaint> {
         .map_err(|_| Complaint::usage(format!("--{option}: {seconds} is no number of seconds")))
 }
 
-fn recording(file: &Path) -> Result<(Evidence, bool, BTreeMap<String, String>), Complaint> {
+fn recording(file: &Path) -> Result<(Trace, bool, BTreeMap<String, String>), Complaint> {
     let bad = |problem: String| Complaint::usage(format!("failed to read {}: {problem}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
     let journal = recording::read(&text).map_err(|error| bad(with_causes(&error)))?;
@@ -293,24 +295,24 @@ fn recording(file: &Path) -> Result<(Evidence, bool, BTreeMap<String, String>), 
         facts
             .insert("left out".to_owned(), format!("{} entries that are no SCIM requests", journal.left_out));
     }
-    let secrets: BTreeSet<String> = journal.exchanges.iter().filter_map(Recorded::secret).collect();
+    let secrets: BTreeSet<String> = journal.exchanges.iter().filter_map(RecordedExchange::secret).collect();
     let secrets = secrets.into_iter().collect();
-    Ok((Evidence { exchanges: journal.exchanges, secrets, ..Evidence::default() }, false, facts))
+    Ok((Trace { exchanges: journal.exchanges, secrets, ..Trace::default() }, false, facts))
 }
 
-fn was_ended(evidence: &Evidence) -> bool {
-    evidence
+fn was_ended(trace: &Trace) -> bool {
+    trace
         .not_played
         .values()
         .any(|reason| matches!(reason, NotPlayed::Skipped(reason) if reason.starts_with("the run was ended")))
 }
 
-/// What the client calls itself.
-fn subject(evidence: &Evidence, own: Option<&str>) -> String {
+/// Returns the name that the client gives itself.
+fn subject(trace: &Trace, own: Option<&str>) -> String {
     if let Some(method) = own {
         return format!("our provisioner, update-method {method}");
     }
-    let named = evidence.exchanges.iter().find_map(|exchange| exchange.header("user-agent"));
+    let named = trace.exchanges.iter().find_map(|exchange| exchange.header("user-agent"));
     named
         .filter(|name| !name.trim().is_empty())
         .unwrap_or("a provisioner that does not say its name")
@@ -330,7 +332,7 @@ fn tell(progress: Progress<'_>, quietly: bool) {
     }
 }
 
-/// All texts of a scenario: made up, so that a report may show them.
+/// Returns all texts of a scenario, which are made up and may be shown in a report.
 fn names_in(scenario: &Scenario) -> Vec<String> {
     let mut names = Vec::new();
     let mut note = |text: &str| names.push(text.to_owned());
@@ -384,10 +386,10 @@ fn scenarios(written: &Written, json: bool) -> Result<Exit, Complaint> {
 /// A command for `client --drive` that runs our own provisioner once, on the clock on the wall.
 #[derive(Debug, Args)]
 pub(super) struct DriveProvisioner {
-    /// Where its configuration, source and state lie; kept from step to step
+    /// Folder of its configuration, source and state; kept from step to step
     #[arg(long, value_name = "DIR")]
     folder: PathBuf,
-    /// How it updates: auto, put or patch
+    /// Update method: auto, put or patch
     #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = METHODS)]
     method: String,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cli_support::suggest::did_you_mean;
 
 use crate::case::{Case, describe};
 use crate::cli::{Complaint, cases, client, say};
@@ -10,15 +11,17 @@ use crate::client::case as client_case;
 use crate::exit::Exit;
 use crate::matrix::cell::{Cell, Extent};
 use crate::probe::report as probe;
-use crate::probe::variant::FORMS;
+use crate::probe::variant::Variant;
+use crate::probe::variant::load::built_in;
 use crate::report::Report;
+use crate::requirement::current_id;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Of a case of `server` or `client`, a form of `probe`, or a cell of `matrix`
+    /// Id of a case of `server` or `client`, a variant of `probe`, or a cell of `matrix`
     #[arg(value_name = "ID")]
     id: String,
-    /// Also say how it ended in this JSON report
+    /// Also print its result in this JSON report
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Case files in place of those built in
@@ -28,48 +31,54 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
-        let ended = self.report.as_ref().map(|file| ended(file, &self.full_id())).transpose()?;
+        let variants = built_in().map_err(Complaint::broken_by)?;
+        let id = self.full_id(variants);
+        let ended = self.report.as_ref().map(|file| ended(file, &id)).transpose()?;
         let cases = cases::load(self.cases.as_deref())?;
         let clients = client::load(None)?.cases;
-        let text = self.text(&cases, &clients)?;
+        let text = self.text(&id, &cases, &clients, variants)?;
         say(&format!("{text}{}", ended.unwrap_or_default())).map(|()| Exit::Passed)
     }
-}
 
-impl Explain {
-    /// The id, in full where it is the name of a form alone.
-    fn full_id(&self) -> String {
-        let form = FORMS.iter().find(|form| form.name == self.id);
-        form.map_or_else(|| self.id.clone(), probe::id)
+    /// Returns the id, in full if it is the slug of a variant alone.
+    fn full_id(&self, variants: &[Variant]) -> String {
+        let variant = variants.iter().find(|variant| variant.slug == self.id);
+        variant.map_or_else(|| current_id(&self.id).into_owned(), probe::id)
     }
 
-    fn text(&self, cases: &[Case], clients: &[client_case::Case]) -> Result<String, Complaint> {
-        if let Some(case) = cases.iter().find(|case| case.id == self.id) {
+    fn text(
+        &self,
+        id: &str,
+        cases: &[Case],
+        clients: &[client_case::Case],
+        variants: &[Variant],
+    ) -> Result<String, Complaint> {
+        if let Some(case) = cases.iter().find(|case| case.id == id) {
             return Ok(describe::describe(case));
         }
-        if let Some(case) = clients.iter().find(|case| case.id() == self.id) {
+        if let Some(case) = clients.iter().find(|case| case.id() == id) {
             return Ok(case.describe());
         }
-        if self.id == probe::ACTIVE_TYPE {
+        if id == probe::ACTIVE_TYPE {
             return Ok(probe::describe_active_type());
         }
-        if let Some(form) = FORMS.iter().find(|form| probe::id(form) == self.full_id()) {
-            return Ok(probe::describe(form));
+        if let Some(variant) = variants.iter().find(|variant| probe::id(variant) == id) {
+            return Ok(probe::describe(variant));
         }
-        if let Some(cell) = Cell::all(Extent::Every).iter().find(|cell| cell.id() == self.id) {
+        if let Some(cell) = Cell::all(Extent::Every).iter().find(|cell| cell.id() == id) {
             return Ok(format!("{}\n{}\n\nRun it alone: {}\n", cell.id(), cell.title(), cell.command()));
         }
         let ids = cases.iter().map(|case| case.id.clone()).chain(clients.iter().map(client_case::Case::id));
-        let ids = ids.chain(FORMS.iter().map(probe::id));
-        let nearest = ids.min_by_key(|id| strsim::damerau_levenshtein(id, &self.id)).unwrap_or_default();
+        let ids: Vec<String> = ids.chain(variants.iter().map(probe::id)).collect();
+        let meant = did_you_mean(id, ids.iter().map(String::as_str));
         Err(Complaint::usage(format!(
-            "nothing is called `{}`; the nearest is `{nearest}`. All ids: conformance cases, conformance client --list, conformance matrix --list; those of probe are in its report",
+            "unknown id `{}`{meant}\nAll ids: conformance cases, conformance client --list, conformance matrix --list; those of probe are in its report",
             self.id
         )))
     }
 }
 
-/// How a case ended in a report.
+/// Returns the result of a case in a report.
 fn ended(file: &std::path::Path, id: &str) -> Result<String, Complaint> {
     let bad = |problem: String| Complaint::usage(format!("{}: {problem}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;

@@ -12,13 +12,13 @@ use crate::identities;
 
 #[derive(Debug, Args)]
 pub(super) struct Identities {
-    /// How many users
+    /// Number of users
     #[arg(long, default_value_t = 10_000)]
     count: u64,
     /// The same seed gives the same users
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where to
+    /// File to write
     #[arg(long, value_name = "FILE.ndjson")]
     out: PathBuf,
     /// Overwrite the file if it is there

@@ -41,7 +41,7 @@ pub(super) struct Matrix {
     /// Number of cells to run in parallel; by default twice the number of cores
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Which tables to print; `limitation` alone also selects its cells
+    /// Tables to print; `limitation` alone also selects its cells
     #[arg(long, value_name = "TABLE", value_enum, default_value_t = Table::All)]
     table: Table,
     #[command(flatten)]
@@ -92,12 +92,12 @@ impl Matrix {
         ending.finish(report, Cell::all(Extent::Every).iter().map(Cell::id))
     }
 
-    /// A selection may name any cell.
+    /// Returns the combinations for a choice: a selection may name any cell.
     fn extent(&self, choice: &Choice) -> Extent {
         if self.all || choice.select.is_some() { Extent::Every } else { Extent::InTurns }
     }
 
-    /// A thread for each core, and enough cells on each that none waits for its disk.
+    /// Returns a thread for each core, and enough cells on each that none waits for its disk.
     fn width(&self) -> Width {
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let Some(jobs) = self.jobs else {
@@ -108,7 +108,7 @@ impl Matrix {
         Width { threads, each }
     }
 
-    /// The choice, with the cells of the table that was asked for where nothing else is selected.
+    /// Returns the choice, with the cells of the requested table if nothing else is selected.
     fn choice(&self) -> Choice {
         let mut choice = self.choice.clone();
         if choice.select.is_none() && self.table == Table::Limitation {

@@ -49,9 +49,9 @@ pub(super) struct Mutants {
     reporting: Reporting,
 }
 
-/// What becomes of a choice.
+/// The result of a choice of mutants.
 enum Chosen<M> {
-    /// These are played; whether they are a part only.
+    /// The chosen mutants, and whether they are a part only.
     Some(Vec<M>, bool),
     /// They were printed, and that is all.
     Listed(Exit),
@@ -81,7 +81,7 @@ impl Mutants {
         })
     }
 
-    /// Broken clients.
+    /// Runs the suite against broken clients.
     fn clients(&self) -> Result<Exit, Complaint> {
         let written = client::load(self.cases.as_deref().or(self.mutants.as_deref()))?;
         let (chosen, partial) = match self.chosen(written.mutants.clone())? {

@@ -16,9 +16,10 @@ use crate::exit::Exit;
 use crate::format;
 use crate::probe::cost::cost;
 use crate::probe::experiment::{Options, probe};
-use crate::probe::inference::fit;
+use crate::probe::inference::infer_profile;
 use crate::probe::outcome::Outcome;
-use crate::probe::{report, variant};
+use crate::probe::report;
+use crate::probe::variant::load::built_in;
 use crate::report::labels;
 use crate::server::sweep::Staying;
 use crate::server::{INTERRUPTED, PREFIX, run_name, sweep};
@@ -51,6 +52,7 @@ pub(super) struct Probe {
 
 impl Probe {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
+        let variants = built_in().map_err(Complaint::broken_by)?;
         let client = self.access.client(&self.url)?;
         let blank = template(self.template.as_deref())?;
         let seed = self.seed.unwrap_or_else(any_seed);
@@ -61,34 +63,34 @@ impl Probe {
         }
         let runtime = runtime()?;
         let facts = runtime.block_on(test_connection(&client, "probe", seed, |_| (), &ending))?;
-        eprintln!("{}: {}, named {PREFIX}{}-…", client.base(), cost(), run_name(seed));
-        let progress = Progress::new(variant::FORMS.len(), "forms");
+        eprintln!("{}: {}, named {PREFIX}{}-…", client.base(), cost(variants), run_name(seed));
+        let progress = Progress::new(variants.len(), "forms");
         let notices = progress.clone();
         client.notify_with(move |line| notices.say(line));
         let started = Instant::now();
-        let (findings, staying, unsearched, fitted, interrupted) = runtime.block_on(async {
+        let (findings, staying, unsearched, inferred, interrupted) = runtime.block_on(async {
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
             let above = progress.clone();
             let stays = what_stays(client.base(), &run_name(seed));
             tokio::spawn(interrupt(stopper, stays, false, move |line| above.say(line)));
             let options = Options { jobs: self.jobs.get(), seed, keep: false, blank, stop: stop.clone() };
-            let mut findings = probe(&client, &facts, &options, &|| progress.inc()).await;
+            let mut findings = probe(variants, &client, &facts, &options, &|| progress.inc()).await;
             progress.end();
             let mut removed = sweep::remove(&client, &facts, &run_name(seed)).await;
             removed.and(&client, std::mem::take(&mut findings.left_behind)).await;
             let staying = Staying::of(removed.stay.values());
             findings.left_behind = removed.stay.into_keys().collect();
             let unsearched = removed.unsearched;
-            let fitted = match &self.out {
+            let inferred = match &self.out {
                 // A profile of half of the forms would say that the rest works.
                 Some(_) if !*stop.borrow() => {
-                    Some(search(fit(&findings, stop.clone())).await.map_err(Complaint::broken_by)?)
+                    Some(search(infer_profile(&findings, stop.clone())).await.map_err(Complaint::broken_by)?)
                 }
                 Some(_) | None => None,
             };
             let interrupted = *stop.borrow();
-            Ok::<_, Complaint>((findings, staying, unsearched, fitted, interrupted))
+            Ok::<_, Complaint>((findings, staying, unsearched, inferred, interrupted))
         })?;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if !findings.left_behind.is_empty() {
@@ -115,39 +117,39 @@ impl Probe {
         }
         if interrupted {
             let untried = findings.findings.iter().filter(|finding| is_untried(&finding.outcome)).count();
-            eprint!("{}", cut_short(untried, variant::FORMS.len(), "forms"));
+            eprint!("{}", cut_short(untried, variants.len(), "forms"));
             if let Some(file) = &self.out {
                 eprintln!("{} is not written: a profile needs a run that comes to its end", file.display());
             }
-        } else if let (Some(file), Some(fit)) = (&self.out, &fitted) {
-            std::fs::write(file, fit.profile.to_toml())
+        } else if let (Some(file), Some(inferred)) = (&self.out, &inferred) {
+            std::fs::write(file, inferred.profile.to_toml())
                 .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))?;
-            eprint!("{}", report::fit_text(fit, &findings, &file.display().to_string()));
+            eprint!("{}", report::inference_text(inferred, &findings, &file.display().to_string()));
         }
         for case in report::report(&findings, seed, milliseconds).cases {
             ending.tell("case", &case)?;
         }
         let exit = ending.finish(
             report::report(&findings, seed, milliseconds),
-            variant::FORMS.iter().map(report::id).chain([report::ACTIVE_TYPE.to_owned()]),
+            variants.iter().map(report::id).chain([report::ACTIVE_TYPE.to_owned()]),
         )?;
         Ok(if interrupted { Exit::Broken } else { exit })
     }
 }
 
-/// Whether a form was not tried because the run was interrupted.
+/// Whether a variant was not tried because the run was interrupted.
 fn is_untried(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Untried(why) if why == INTERRUPTED)
 }
 
 /// Waits for the search for a profile, and says so where it takes long.
-async fn search<T>(fit: impl Future<Output = T>) -> T {
-    let mut fit = std::pin::pin!(fit);
-    if let Ok(fitted) = tokio::time::timeout(PATIENCE, fit.as_mut()).await {
-        return fitted;
+async fn search<T>(inference: impl Future<Output = T>) -> T {
+    let mut inference = std::pin::pin!(inference);
+    if let Ok(inferred) = tokio::time::timeout(PATIENCE, inference.as_mut()).await {
+        return inferred;
     }
     eprintln!(
         "everything was tried; searching for a profile that answers the same, which can take some minutes"
     );
-    fit.await
+    inference.await
 }

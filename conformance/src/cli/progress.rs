@@ -1,4 +1,4 @@
-//! How far a run is: a bar on a terminal, a line now and then elsewhere. Both go to stderr.
+//! The progress of a run: a bar on a terminal, a line now and then elsewhere. Both go to stderr.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cli::signal::tell;
 use crate::format;
 
-/// Where no bar is drawn, a line says how far the run is at most this often.
+/// Without a bar, the shortest time between two lines about the progress.
 const EVERY: Duration = Duration::from_secs(30);
 
 /// The progress of a run. Clones share it.
@@ -53,7 +53,7 @@ impl Lines {
 }
 
 impl Progress {
-    /// Of `length` things that are called `what`.
+    /// Returns the progress of `length` items that are called `what`.
     pub(super) fn new(length: usize, what: &'static str) -> Self {
         let bar = ProgressBar::new(length as u64);
         bar.set_message(what);
@@ -80,7 +80,7 @@ impl Progress {
         self.0.bar.suspend(|| tell(line));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn end(&self) {
         self.0.bar.finish_and_clear();
     }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_now_and_then_and_say_how_far_the_run_is() {
+    fn progress_lines_are_rare_and_show_the_count() {
         let mut lines = Lines { what: "cases", of: 400, done: 0, last: Duration::ZERO };
         let mut told = Vec::new();
         for second in 1..=100 {

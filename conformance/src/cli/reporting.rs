@@ -1,4 +1,4 @@
-//! What all commands that judge have in common: which cases are chosen, and what becomes of the results.
+//! Options that all judging commands share: the selection of cases, and the output of results.
 //!
 //! ```text
 //! #[command(flatten)] choice: Choice,          // --select --shard --seed --list
@@ -32,7 +32,7 @@ use crate::report::{CaseResult, Report, SELECTED, Summary, UP_TO, Verdict};
 use crate::requirement::Level;
 use crate::select::{Selectable, Selection};
 
-/// Which of all cases are run.
+/// The options that select cases.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Choice {
     /// Run only what the expression takes
@@ -49,7 +49,7 @@ pub(super) struct Choice {
     pub(super) seed: Option<u64>,
 }
 
-/// How binding a requirement must be to be judged.
+/// The least binding level of requirement to judge.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Strictness {
     /// Judge what is at least this binding: must; should: those too; may: everything
@@ -57,7 +57,7 @@ pub(super) struct Strictness {
     pub(super) level: Level,
 }
 
-/// Where results go.
+/// The outputs of results.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Reporting {
     /// Write a report; repeatable. The formats are json, junit, html, markdown and badge
@@ -130,7 +130,7 @@ impl Strictness {
 }
 
 impl Choice {
-    /// What is to be run of all there is, in its order.
+    /// Returns the selected items of a list, in its order.
     pub(super) fn choose<S: Selectable>(&self, mut all: Vec<S>) -> Result<Vec<S>, Complaint> {
         let selection = self.select.as_deref().map_or(Ok(Selection::Everything), Selection::parse::<S>);
         let selection = selection.map_err(|error| Complaint::usage(format!("bad --select: {error}")))?;
@@ -141,7 +141,7 @@ impl Choice {
         })
     }
 
-    /// Prints the ids of what was chosen.
+    /// Prints the ids of the selected items.
     pub(super) fn print(kind: &str, ids: &[String], json: bool) -> Result<Exit, Complaint> {
         let mut list = String::new();
         for id in ids {
@@ -157,7 +157,7 @@ impl Choice {
         say(&list).map(|()| Exit::Passed)
     }
 
-    /// Writes into a report what was chosen.
+    /// Adds the selection to a report.
     pub(super) fn note(&self, report: &mut Report) {
         report.shard = self.shard.map(|shard| shard.to_string());
         if let Some(select) = &self.select {
@@ -203,7 +203,7 @@ fn read_baseline(file: &Path) -> Result<Baseline, Complaint> {
     })
 }
 
-/// The baseline that is to be written anew; an empty one where there is no such file yet.
+/// Reads the baseline that is replaced. Returns an empty one if there is no such file yet.
 fn read_unfinished(file: &Path) -> Result<Baseline, Complaint> {
     let bad = |problem: String| {
         Complaint::usage(format!(
@@ -218,7 +218,7 @@ fn read_unfinished(file: &Path) -> Result<Baseline, Complaint> {
     }
 }
 
-/// What became of a baseline, for a person.
+/// Describes the update of a baseline.
 fn told(file: &Path, changes: &Changes) -> String {
     let Changes { kept, added, dropped, without_reason } = changes;
     let mut text =
@@ -247,18 +247,18 @@ fn told(file: &Path, changes: &Changes) -> String {
     text
 }
 
-/// What becomes of the results, ready before there are any.
+/// The outputs of the results, opened before there are any.
 #[derive(Debug)]
 pub(super) struct Ending {
     reporting: Reporting,
     baseline: Option<Baseline>,
-    /// What the baseline that is written anew had.
+    /// The entries of the baseline that is replaced.
     old: Option<Baseline>,
     redactor: Redactor,
     extras: Map<String, Value>,
 }
 
-/// Makes sure that a file can be written, and leaves none behind that was not there: an empty report is no report, and a
+/// Checks that a file can be written, and removes it again if it did not exist: an empty report is no report, and a
 /// program that reads it would fail.
 pub(super) fn check_writable(file: &Path) -> Result<(), Complaint> {
     let is_new = std::fs::symlink_metadata(file).is_err();
@@ -280,7 +280,7 @@ impl Ending {
         self.extras.insert(name.to_owned(), value.into());
     }
 
-    /// With `--json`, prints the line of one case.
+    /// Prints the line of one case with `--json`.
     pub(super) fn tell(&self, kind: &str, case: &CaseResult) -> Result<(), Complaint> {
         if !self.reporting.json {
             return Ok(());
@@ -308,7 +308,7 @@ impl Ending {
         self.finish_of(report, &catalogue)
     }
 
-    /// As [`Self::finish`], for who may not know which cases there are.
+    /// Works like [`Self::finish`], for callers that may not know the ids of all cases.
     pub(super) fn finish_of(&self, mut report: Report, catalogue: &Catalogue) -> Result<Exit, Complaint> {
         report.cases.sort_by(|a, b| a.id.cmp(&b.id));
         // What was said where nothing is wrong makes a report hundreds of times as long, and is looked at by nobody; to
@@ -400,7 +400,7 @@ fn tell_github(report: &Report) -> Result<(), Complaint> {
     append_summary(report)
 }
 
-/// The step's summary, where GitHub runs this.
+/// Appends the step's summary if GitHub runs the command.
 fn append_summary(report: &Report) -> Result<(), Complaint> {
     let Some(file) = Surroundings::of_environment().summary else { return Ok(()) };
     OpenOptions::new()

@@ -54,7 +54,7 @@ pub(super) struct Server {
     reporting: Reporting,
 }
 
-/// How to get to the subject.
+/// The options of the connection to the subject.
 #[derive(Debug, Args)]
 pub(super) struct Access {
     /// Send this token
@@ -96,7 +96,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// A client for the service below a URL.
+    /// Returns a client for the service below a URL.
     pub(super) fn client(&self, url: &str) -> Result<Client, Complaint> {
         let credentials = match (&self.bearer, &self.basic) {
             (Some(token), _) => Credentials::Bearer(token.clone()),
@@ -139,7 +139,7 @@ impl Access {
     }
 }
 
-/// Tells why no client can be made, and which option helps.
+/// Describes the reason why no client can be created, and the option that helps.
 fn no_client(error: &ClientError) -> Complaint {
     let next = match error {
         ClientError::CredentialsInUrl => ": give them with --bearer or --basic",
@@ -251,7 +251,7 @@ fn is_untried(case: &CaseResult) -> bool {
     case.verdict == Verdict::Skipped && case.because.as_deref() == Some(INTERRUPTED)
 }
 
-/// The line that a run was cut short.
+/// Returns the line about an interrupted run.
 pub(super) fn cut_short(untried: usize, of: usize, what: &str) -> String {
     match untried {
         0 => format!("interrupted: all {of} {what} were tried before\n"),
@@ -261,7 +261,7 @@ pub(super) fn cut_short(untried: usize, of: usize, what: &str) -> String {
     }
 }
 
-/// What a person has to know beside the verdicts: what stays behind, and what helps.
+/// Returns the notes after the verdicts: resources that stay behind, and hints.
 fn last_lines(report: &Report) -> String {
     let mut lines = String::new();
     let clean = format!("conformance clean {}", report.subject);
@@ -307,7 +307,8 @@ fn last_lines(report: &Report) -> String {
     lines
 }
 
-/// How what stays is removed: `clean` cannot delete what the server keeps after a DELETE, or where it has none.
+/// Returns the way to remove resources that stay: `clean` cannot delete a resource that the server keeps after a DELETE,
+/// or any if the server has no DELETE.
 pub(super) fn way_out(staying: Staying, clean: &str) -> String {
     let mut lines = String::new();
     for sentence in staying.by_hand() {
@@ -319,7 +320,7 @@ pub(super) fn way_out(staying: Staying, clean: &str) -> String {
     lines
 }
 
-/// The bodies to start from, with a user out of a file.
+/// Returns the bodies to start from, with a user from a file.
 pub(super) fn template(file: Option<&Path>) -> Result<Blank, Complaint> {
     let mut blank = Blank::default();
     if let Some(file) = file {
@@ -339,7 +340,7 @@ pub(super) fn template(file: Option<&Path>) -> Result<Blank, Complaint> {
     Ok(blank)
 }
 
-/// What a template has between double braces, except `unique`.
+/// Collects the placeholders of a template other than `unique`.
 fn unknown_placeholders<'a>(template: &'a Value, found: &mut Vec<&'a str>) {
     match template {
         Value::String(text) => {
@@ -352,7 +353,7 @@ fn unknown_placeholders<'a>(template: &'a Value, found: &mut Vec<&'a str>) {
     }
 }
 
-/// Another one each time; short enough to be typed.
+/// Returns a random seed that is short enough to be typed.
 pub(super) fn any_seed() -> u64 {
     RandomState::new().build_hasher().finish() >> 32
 }

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 /// Signals that follow the first one so soon are the same wish: `timeout` sends one to the program and one to its group.
 const SAME_WISH: Duration = Duration::from_secs(1);
 
-/// The first signal lets what runs clean up after itself, unless it is to `keep` what it made; the second ends at once, and
-/// says what stays. `tell` writes a line to stderr.
+/// Handles signals: the first lets the run clean up, unless it is to `keep` its resources; the second ends at once,
+/// and prints the resources that stay. `tell` writes a line to stderr.
 pub(super) async fn interrupt(
     stopper: watch::Sender<bool>,
     stays: String,
@@ -35,7 +35,7 @@ pub(super) async fn interrupt(
     std::process::exit(130);
 }
 
-/// What a run that is cut off leaves at a server, and the command that removes it.
+/// Describes the resources that an interrupted run leaves at a server, and the command that removes them.
 pub(super) fn what_stays(url: &str, run: &str) -> String {
     let prefix = crate::server::PREFIX;
     format!(

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::client::judge::{self, Judgement};
-use crate::client::matcher::Pattern;
+use crate::client::matcher::Matcher;
 use crate::requirement::{Level, Spec};
 use crate::select::Selectable;
 
@@ -18,7 +18,7 @@ pub const DOCUMENTS: [(&str, &str); 10] = [
     ("rfc9700", "RFC 9700"),
     ("ipsie", "IPSIE AL1 SCIM"),
     ("interop", "draft-zollner-scim-interop-profile"),
-    ("seed", "PingOne, Creating an Aquera connection"),
+    ("pingone", "PingOne, Creating an Aquera connection"),
     ("provisioning", "What provisioning must not break"),
 ];
 
@@ -30,52 +30,53 @@ pub struct CaseFile {
     pub case: Vec<Case>,
 }
 
-/// One case.
+/// A case.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Case {
     /// A stable name: a-z, 0-9 and hyphens.
     pub slug: String,
-    /// What holds of a good client.
+    /// The statement that holds of a correct client.
     pub title: String,
-    /// How binding it is.
+    /// The level.
     pub level: Level,
-    /// In own words.
+    /// The requirement, paraphrased.
     pub requirement: String,
-    /// Which document says so: a word of the README's list.
+    /// The document: a word of the README's list.
     pub document: String,
-    /// Where in it.
+    /// The section of the document.
     pub section: String,
-    /// Whose rule it is, where the document of the id only is what it is about: a document's word, and a section.
+    /// The document and section of the rule, if the document of the id is only the subject: a document's word, and a
+    /// section.
     pub rule_of: Option<(String, String)>,
-    /// Further places, as in `RFC 9110 §10.2.3`.
+    /// Further sections, as in `RFC 9110 §10.2.3`.
     #[serde(default)]
     pub also: Vec<String>,
-    /// What the client's author does about a failure.
+    /// The step that fixes a failure, for the client's author.
     #[serde(alias = "mend")]
     pub hint: String,
-    /// Free words.
+    /// Tags for selections.
     #[serde(default)]
     pub tags: Vec<String>,
     /// The scenarios whose traffic is judged. None: all traffic, that of a recorded journal too.
     #[serde(default)]
     pub scenarios: Vec<String>,
-    /// It can be judged only where the whole life of the client is known, so not in a recorded journal.
+    /// The case needs the traffic of a whole run, so it is not judged from a recorded journal.
     #[serde(default)]
     pub whole_run: bool,
-    /// It is about clients that send something like this; others are `not-advertised`.
-    pub when: Option<Pattern>,
-    /// All of these must hold.
+    /// The case is about clients that send a matching request; others are `not-advertised`.
+    pub when: Option<Matcher>,
+    /// The judgements, all of which must hold.
     pub judge: Vec<Judgement>,
 }
 
 impl Case {
-    /// `client/<document>/<section>/<slug>`.
+    /// Returns the id: `client/<document>/<section>/<slug>`.
     pub fn id(&self) -> String {
         format!("client/{}/{}/{}", self.document, self.section, self.slug)
     }
 
-    /// Where the requirement stands.
+    /// Returns the section that states the requirement.
     pub fn spec(&self) -> Spec {
         let (document, section) = match &self.rule_of {
             Some((document, section)) => (document, section),
@@ -91,7 +92,7 @@ impl Case {
         self.whole_run || !self.scenarios.is_empty()
     }
 
-    /// What it asks for, where that stands and how it is judged, for `explain`.
+    /// Returns the requirement, its section and the judgement, for `explain`.
     pub fn describe(&self) -> String {
         let mut text = format!("{}\n{}\n\n", self.id(), self.title);
         append!(text, "{}  {}\n", crate::report::labels::level(self.level), self.requirement);

@@ -1,4 +1,5 @@
-//! Who carries out at the source what a step says: a person, a command, or our own provisioner in this process.
+//! Drivers, which carry out steps at the identity source: a person, a command, or our own provisioner in this
+//! process.
 
 pub mod in_process;
 pub mod interactive;
@@ -10,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::client::driver::in_process::{Own, OwnError};
+use crate::client::driver::in_process::{InProcess, InProcessError};
 use crate::client::driver::interactive::Prompt;
-use crate::client::environment::Stage;
+use crate::client::environment::Environment;
 use crate::client::scenario::Person;
 
 /// The exit code of a command that cannot carry the scenario out.
@@ -21,7 +22,7 @@ const CANNOT: i32 = 77;
 /// So much of what a command that failed said is told.
 const LAST_LINES: usize = 5;
 
-/// What a driver is to carry out. A command gets it as JSON on its standard input.
+/// The step that a driver carries out. A command gets it as JSON on its standard input.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Brief {
@@ -29,19 +30,19 @@ pub struct Brief {
     pub schema_version: u32,
     /// The slug of the scenario.
     pub scenario: String,
-    /// What happens in it, in a sentence.
+    /// The step in a sentence.
     pub title: String,
     /// The slug of the step.
     pub step: String,
-    /// Which step of the run it is, from 1.
+    /// The number of the step in the run, from 1.
     pub number: usize,
-    /// How many steps the run has.
+    /// The number of steps of the run.
     pub of: usize,
-    /// What to do at the source, in plain words.
+    /// The instructions for the source, in plain words.
     pub say: String,
-    /// Where the provisioner is to be pointed: always the same in a run.
+    /// The SCIM base URL of the mock: always the same in a run.
     pub scim_url: String,
-    /// What it shows: the token, or user and password. Always the same in a run.
+    /// The credentials that the mock accepts: the token, or user and password. Always the same in a run.
     pub credentials: Shown,
     /// Everybody at the source, as it must be before the sync.
     pub users: Vec<Person>,
@@ -57,18 +58,18 @@ pub struct Brief {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Shown {
-    /// For `Authorization: Bearer`.
+    /// The token for `Authorization: Bearer`.
     pub bearer: String,
-    /// For basic authentication.
+    /// The user for basic authentication.
     pub basic_user: String,
-    /// For basic authentication.
+    /// The password for basic authentication.
     pub basic_password: String,
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acted {
-    /// It was carried out.
+    /// The step was carried out.
     Done,
     /// The scenario cannot or shall not be carried out.
     Skip(String),
@@ -82,7 +83,7 @@ pub enum DriverError {
     /// The command cannot be started.
     #[error("failed to start the driver")]
     Start(#[source] std::io::Error),
-    /// What the command is to do cannot be written as JSON.
+    /// The step for the command cannot be written as JSON.
     #[error("failed to write the step as JSON")]
     Brief(#[from] serde_json::Error),
     /// The end of the command cannot be waited for.
@@ -101,49 +102,49 @@ pub enum DriverError {
     },
     /// Our own provisioner failed.
     #[error(transparent)]
-    Own(#[from] OwnError),
+    InProcess(#[from] InProcessError),
 }
 
-/// Whoever carries steps out.
+/// A driver, which carries out steps.
 #[derive(Debug)]
 pub enum Driver {
-    /// Somebody who reads what to do.
-    Person(Prompt),
+    /// A person who reads the instructions.
+    Interactive(Prompt),
     /// A command that is started for each step.
     Command(Run),
     /// Our own provisioner.
-    Own(Box<Own>),
+    InProcess(Box<InProcess>),
 }
 
 /// A command.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// As the shell reads it.
+    /// The command line for the shell.
     pub command: String,
-    /// For one step.
+    /// The time limit for one step.
     pub timeout: Duration,
-    /// How long nothing must arrive before the step is over, after the command has ended.
+    /// The time without requests that ends the step, after the command has ended.
     pub quiet: Duration,
 }
 
 impl Driver {
-    /// Carries a step out, and returns once what it causes has arrived.
+    /// Carries a step out, and returns once its requests have arrived.
     ///
     /// # Errors
     /// The command or the provisioner failed.
-    pub async fn act(&mut self, brief: &Brief, stage: &Stage) -> Result<Acted, DriverError> {
+    pub async fn act(&mut self, brief: &Brief, environment: &Environment) -> Result<Acted, DriverError> {
         match self {
-            Self::Person(prompt) => Ok(prompt.act(brief, stage).await),
+            Self::Interactive(prompt) => Ok(prompt.act(brief, environment).await),
             Self::Command(run) => {
                 let acted = tokio::time::timeout(run.timeout, run.start(brief))
                     .await
                     .unwrap_or(Err(DriverError::TimedOut(run.timeout)))?;
                 if acted == Acted::Done {
-                    run.settle(stage).await;
+                    run.settle(environment).await;
                 }
                 Ok(acted)
             }
-            Self::Own(own) => Ok(own.act(brief).await.map(|()| Acted::Done)?),
+            Self::InProcess(own) => Ok(own.act(brief).await.map(|()| Acted::Done)?),
         }
     }
 }
@@ -183,11 +184,11 @@ impl Run {
     }
 
     /// Waits until nothing has arrived for a while.
-    async fn settle(&self, stage: &Stage) {
-        let mut seen = stage.last_seq();
+    async fn settle(&self, environment: &Environment) {
+        let mut seen = environment.last_seq();
         while !self.quiet.is_zero() {
             tokio::time::sleep(self.quiet).await;
-            let now = stage.last_seq();
+            let now = environment.last_seq();
             if now == seen {
                 break;
             }
@@ -202,7 +203,7 @@ fn last_lines(said: &[u8]) -> String {
     lines[lines.len().saturating_sub(LAST_LINES)..].join(" / ")
 }
 
-/// The JSON Schema of what a command gets.
+/// Returns the JSON Schema of the standard input of a command.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Brief)
 }

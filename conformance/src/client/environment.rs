@@ -8,25 +8,25 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::casing::lower_case;
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::client::scenario::{Scenario, ScenarioError, Source, Step};
 use crate::json_text::JsonText;
 
-/// What a provisioner shows, in one of two ways.
+/// The credentials of a provisioner, in one of two schemes.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
-    /// For `Authorization: Bearer`.
+    /// The token for `Authorization: Bearer`.
     pub bearer: String,
-    /// For basic authentication.
+    /// The user for basic authentication.
     pub basic_user: String,
-    /// For basic authentication.
+    /// The password for basic authentication.
     pub basic_password: String,
 }
 
 /// The mock.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Environment {
     mock: MockAquera,
     application: Application,
     credentials: Credentials,
@@ -34,7 +34,7 @@ pub struct Stage {
     taken: u64,
 }
 
-impl Stage {
+impl Environment {
     /// Starts the mock.
     ///
     /// # Errors
@@ -59,22 +59,22 @@ impl Stage {
         Ok(Self { mock, application, credentials, taken: 0 })
     }
 
-    /// What a provisioner is configured with.
+    /// Returns the SCIM base URL for the provisioner.
     pub fn scim_url(&self) -> String {
         self.mock.scim_url()
     }
 
-    /// What a provisioner is configured with.
+    /// Returns the credentials for the provisioner.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// The number of the last exchange.
+    /// Returns the number of the last exchange.
     pub fn last_seq(&self) -> u64 {
         self.application.last_seq()
     }
 
-    /// Makes the mock ready for a scenario.
+    /// Prepares the mock for a scenario.
     ///
     /// # Errors
     /// Its profile is none, which loading rules out.
@@ -87,7 +87,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Makes the mock ready for a step; `source` is who was at the source before it.
+    /// Prepares the mock for a step; `source` has the people at the source before it.
     ///
     /// # Errors
     /// A profile or fault is none, which loading rules out.
@@ -120,14 +120,14 @@ impl Stage {
         Ok(())
     }
 
-    /// As the RFC has it, without faults.
+    /// Restores the profile `rfc`, without faults.
     pub fn calm(&self) {
         self.application.clear_faults();
         self.application.set_profile(Profile::builtin("rfc").unwrap_or_default());
     }
 
-    /// What arrived since the last call.
-    pub fn take(&mut self) -> Vec<Recorded> {
+    /// Returns the exchanges since the last call.
+    pub fn take(&mut self) -> Vec<RecordedExchange> {
         let base = self.scim_url();
         let base = base
             .split_once("://")
@@ -135,10 +135,10 @@ impl Stage {
             .unwrap_or_default();
         let came = self.application.query_journal(&JournalQuery::new().since(self.taken));
         self.taken = came.last().map_or(self.taken, |exchange| exchange.seq);
-        came.into_iter().map(|exchange| Recorded::of(exchange, base)).collect()
+        came.into_iter().map(|exchange| RecordedExchange::of(exchange, base)).collect()
     }
 
-    /// All accounts.
+    /// Returns all accounts.
     pub fn accounts(&self) -> Vec<Value> {
         self.application.users()
     }

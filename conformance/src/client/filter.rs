@@ -11,21 +11,21 @@ const MAX_DEPTH: usize = 32;
 /// The operators that compare.
 const OPERATORS: [&str; 9] = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
 
-/// One comparison of a filter.
+/// A comparison of a filter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// As written.
+    /// The attribute as written.
     pub attribute: String,
-    /// In lower case.
+    /// The operator in lower case.
     pub operator: String,
-    /// None for `pr`.
+    /// The value; none for `pr`.
     pub value: Option<Value>,
 }
 
-/// What a filter is made of.
+/// The parts of a filter.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
-    /// In order.
+    /// The comparisons, in order.
     pub comparisons: Vec<Comparison>,
     /// `and`, `or` and `not`, in order, in lower case.
     pub words: Vec<String>,
@@ -36,9 +36,9 @@ pub struct Filter {
 pub struct Path {
     /// The first name, with its URN.
     pub attribute: String,
-    /// What is between the brackets.
+    /// The filter between the brackets.
     pub filter: Option<Filter>,
-    /// Behind the brackets.
+    /// The sub-attribute after the brackets.
     pub sub: Option<String>,
 }
 
@@ -70,7 +70,7 @@ impl std::fmt::Display for Place {
 /// Reads a filter.
 ///
 /// # Errors
-/// With what is expected, and the place in characters.
+/// The text is invalid; the error has the expected text and the place in characters.
 pub fn filter(text: &str) -> Result<Filter, FilterError> {
     let mut reader = Reader::new(text);
     reader.expression(0)?;
@@ -81,7 +81,7 @@ pub fn filter(text: &str) -> Result<Filter, FilterError> {
 /// Reads the path of a PATCH operation.
 ///
 /// # Errors
-/// With what is expected, and the place in characters.
+/// The text is invalid; the error has the expected text and the place in characters.
 pub fn path(text: &str) -> Result<Path, FilterError> {
     let mut reader = Reader::new(text);
     let attribute = reader.name()?;
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         there
     }
 
-    /// A word of letters that a blank, a bracket or the end follows.
+    /// Reads a word of letters that a blank, a bracket or the end follows.
     fn word(&mut self, word: &str) -> bool {
         let there = self.rest().get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
         let after = self.rest().get(word.len()..).unwrap_or_default();
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A JSON value that is no object and no array.
+    /// Reads a JSON value that is no object and no array.
     fn value(&mut self) -> Result<Value, FilterError> {
         let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<Value>();
         match values.next() {
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_are_read() {
+    fn valid_filters_are_parsed() {
         let read = filter(
             r#"userName eq "o\"brien\\x" and (not (emails[type EQ "work" or value pr]) or meta.created gt "2026")"#,
         );
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_filter_is_told_with_the_place() {
+    fn invalid_filter_is_refused_with_the_place() {
         check_refused("", "expected the name of an attribute where it ends");
         check_refused("userName", "expected a blank and an operator where it ends");
         check_refused(
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_read() {
+    fn valid_paths_are_parsed() {
         let read = path(r#"emails[type eq "work"].value"#).expect("a path");
         assert_eq!((read.attribute.as_str(), read.sub.as_deref()), ("emails", Some("value")));
         assert_eq!(read.filter.expect("a filter").comparisons.len(), 1);

@@ -1,4 +1,4 @@
-//! Holds cases against evidence. Pure.
+//! Judges cases by the trace of a run, without I/O.
 
 mod accounts;
 mod pages;
@@ -10,42 +10,42 @@ use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use accounts::State;
 pub use sequence::Same;
 
 use crate::casing::lower_case;
 use crate::client::case::Case;
-use crate::client::matcher::Pattern;
-use crate::client::predicate::{Broken, Property};
-use crate::client::trace::{Evidence, Knowledge, NotPlayed, Play};
+use crate::client::matcher::Matcher;
+use crate::client::predicate::{Broken, Predicate};
+use crate::client::trace::{Knowledge, NotPlayed, Play, Trace};
 use crate::json_text::JsonText;
 use crate::report::{CaseResult, Verdict};
 use crate::requirement::Level;
 
-/// A report shows so many exchanges of a case at most.
+/// A report shows at most this number of exchanges of a case.
 const SHOWN: usize = 12;
 
-/// What must hold of the traffic. A closed vocabulary: a new need is a new variant.
+/// A condition on the traffic. The vocabulary is closed: a new condition is a new variant.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Judgement {
-    /// Each request that is meant has these properties.
+    /// Each matching request fulfils these predicates.
     #[serde(rename_all = "kebab-case")]
     Each {
-        /// Which requests.
-        of: Pattern,
-        /// What each must be like.
-        has: Vec<Property>,
+        /// The requests.
+        of: Matcher,
+        /// The predicates that each must fulfil.
+        has: Vec<Predicate>,
     },
     /// No request is like this.
-    Never(Pattern),
-    /// So many requests are like this.
+    Never(Matcher),
+    /// The number of matching requests is within bounds.
     #[serde(rename_all = "kebab-case")]
     Count {
-        /// Which requests.
-        of: Pattern,
+        /// The requests.
+        of: Matcher,
         /// No fewer.
         #[serde(default)]
         at_least: usize,
@@ -55,76 +55,76 @@ pub enum Judgement {
         #[serde(default)]
         same: Same,
     },
-    /// Before each such request there is one of another kind.
+    /// Before each matching request there is one of another kind.
     #[serde(rename_all = "kebab-case")]
     Before {
-        /// Each of these.
-        each: Pattern,
+        /// The requests that need another one before them.
+        each: Matcher,
         /// Needs one of these before it.
-        needs: Pattern,
-        /// That has this in common with it.
+        needs: Matcher,
+        /// The property that both share.
         #[serde(default)]
         same: Same,
     },
-    /// After each such exchange there is, or is not, one of another kind, in the same scenario.
+    /// After each matching exchange there is, or is not, one of another kind, in the same scenario.
     #[serde(rename_all = "kebab-case")]
     After {
-        /// Each of these.
-        each: Pattern,
+        /// The exchanges that are followed, or not followed, by another one.
+        each: Matcher,
         /// Needs one of these after it.
-        needs: Option<Pattern>,
-        /// Must not have one of these after it, so many aside.
-        never: Option<Pattern>,
+        needs: Option<Matcher>,
+        /// The requests that must not follow, except for `grace` of them.
+        never: Option<Matcher>,
         /// Requests that were on their way already.
         #[serde(default)]
         grace: usize,
-        /// That has this in common with it.
+        /// The property that both share.
         #[serde(default)]
         same: Same,
-        /// Only until the step ends.
+        /// The condition ends with the step.
         #[serde(default)]
         within_step: bool,
     },
-    /// Between a request and the next one of a kind there is one of a third.
+    /// There is a third request between a request and the next one of a kind.
     #[serde(rename_all = "kebab-case")]
     Between {
-        /// After each of these.
-        first: Pattern,
+        /// The first request of each pair.
+        first: Matcher,
         /// The next of these.
-        second: Pattern,
+        second: Matcher,
         /// Needs one of these in between.
-        needs: Pattern,
-        /// All three have this in common.
+        needs: Matcher,
+        /// The property that all three share.
         #[serde(default)]
         same: Same,
     },
-    /// What was answered with Retry-After is not asked again before that time.
+    /// A request that was answered with Retry-After is not repeated before that time.
     #[serde(rename_all = "kebab-case")]
     Waits {
-        /// Which answers.
-        after: Pattern,
-        /// Nothing else is asked either, what was on its way aside.
+        /// The answers.
+        after: Matcher,
+        /// No other request is sent either, except those that were in flight.
         #[serde(default)]
         altogether: bool,
     },
-    /// Whoever reads a list page by page reads it to its end, without gaps.
+    /// A client that reads a list page by page reads it to its end, without gaps.
     Pages(pages::Walk),
-    /// Each PUT carries the attributes that the client last read of the user.
+    /// A PUT has the attributes that the client last read of the user.
     #[serde(rename_all = "kebab-case")]
     Keeps {
-        /// Which PUTs.
-        of: Pattern,
+        /// The PUTs.
+        of: Matcher,
     },
-    /// At the end of a step the accounts of people are in such a state.
+    /// The accounts of people are in this state at the end of a step.
     #[serde(rename_all = "kebab-case")]
     Accounts {
-        /// Whose, by their name in the scenario.
+        /// The names of the people in the scenario.
         of: Vec<String>,
-        /// What they must be.
+        /// The state of their accounts.
         are: State,
-        /// After which step; the last one where it isn't said.
+        /// The slug of the step; the last one by default.
         step: Option<String>,
-        /// What the account has at these JSON pointers, as JSON text.
+        /// The values of the account at these JSON pointers, as JSON text.
         #[serde(default)]
         with: BTreeMap<String, JsonText>,
     },
@@ -132,13 +132,13 @@ pub enum Judgement {
     StrangersUntouched,
 }
 
-/// Something that does not hold.
+/// A condition that does not hold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
     pub(crate) because: String,
     pub(crate) expected: Value,
     pub(crate) actual: Value,
-    /// Which exchanges show it.
+    /// The indices of the exchanges that show it.
     pub(crate) exchanges: Vec<usize>,
 }
 
@@ -148,30 +148,30 @@ impl Finding {
     }
 }
 
-/// What a judgement came to in one scope.
+/// The result of a judgement in one scope.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// There was something to judge.
+    /// The traffic contains the subject of the judgement.
     pub(crate) applies: bool,
     pub(crate) findings: Vec<Finding>,
-    /// What was looked at.
+    /// The indices of the exchanges that were judged.
     pub(crate) seen: Vec<usize>,
 }
 
-/// The part of the evidence that a judgement looks at.
+/// The part of the trace that a judgement is about.
 pub(crate) struct Scope<'a> {
     pub(crate) knowledge: &'a Knowledge<'a>,
-    /// None: everything, without a scenario.
+    /// The scenario; none: all traffic.
     pub(crate) play: Option<&'a Play>,
     pub(crate) range: Range<usize>,
 }
 
 impl<'a> Scope<'a> {
-    /// The numbers of the exchanges that fit, in order.
-    pub(crate) fn fitting(&self, pattern: &'a Pattern) -> impl Iterator<Item = usize> + 'a + use<'a> {
+    /// Returns the indices of the matching exchanges, in order.
+    pub(crate) fn fitting(&self, matcher: &'a Matcher) -> impl Iterator<Item = usize> + 'a + use<'a> {
         let (knowledge, play) = (self.knowledge, self.play);
         let people: BTreeSet<String> = match play {
-            Some(play) => pattern
+            Some(play) => matcher
                 .person
                 .iter()
                 .flat_map(|person| Knowledge::user_names(play, person))
@@ -181,38 +181,38 @@ impl<'a> Scope<'a> {
         };
         self.range.clone().filter(move |index| {
             let place = play.is_none_or(|play| {
-                let in_step = pattern.step.is_empty()
+                let in_step = matcher.step.is_empty()
                     || play
                         .acts
                         .iter()
-                        .any(|act| act.range.contains(index) && pattern.step.contains(&act.step));
-                let about = pattern.person.is_empty()
+                        .any(|act| act.range.contains(index) && matcher.step.contains(&act.step));
+                let about = matcher.person.is_empty()
                     || knowledge.about[*index].as_ref().is_some_and(|name| people.contains(name));
                 in_step && about
             });
-            place && pattern.fits(&knowledge.evidence.exchanges[*index])
+            place && matcher.fits(&knowledge.trace.exchanges[*index])
         })
     }
 
-    /// A pattern in words, with the user names of the people that it is about.
-    pub(crate) fn in_words(&self, pattern: &Pattern) -> String {
+    /// Returns a matcher in words, with the user names of the people that it is about.
+    pub(crate) fn in_words(&self, matcher: &Matcher) -> String {
         let mut names: Vec<String> = Vec::new();
-        for person in &pattern.person {
+        for person in &matcher.person {
             for name in self.play.into_iter().flat_map(|play| Knowledge::user_names(play, person)) {
                 if !names.iter().any(|known| known == name) {
                     names.push(name.to_owned());
                 }
             }
         }
-        if names.is_empty() && !pattern.person.is_empty() {
+        if names.is_empty() && !matcher.person.is_empty() {
             names.push("the user".to_owned());
         }
-        let mut told = pattern.clone();
+        let mut told = matcher.clone();
         told.person = names;
         told.in_words()
     }
 
-    /// The end of the step that an exchange is in.
+    /// Returns the end of the step that contains an exchange.
     pub(crate) fn end_of_step(&self, index: usize) -> usize {
         let act = self.play.and_then(|play| play.acts.iter().find(|act| act.range.contains(&index)));
         act.map_or(self.range.end, |act| act.range.end)
@@ -227,7 +227,7 @@ impl<'a> Scope<'a> {
 fn judge(judgement: &Judgement, scope: &Scope<'_>) -> Outcome {
     match judgement {
         Judgement::Each { of, has } => each(scope, of, has),
-        Judgement::Never(pattern) => sequence::never(scope, pattern),
+        Judgement::Never(matcher) => sequence::never(scope, matcher),
         Judgement::Count { of, at_least, at_most, same } => {
             sequence::count(scope, of, *at_least, *at_most, *same)
         }
@@ -258,18 +258,18 @@ fn judge(judgement: &Judgement, scope: &Scope<'_>) -> Outcome {
     }
 }
 
-fn each(scope: &Scope<'_>, of: &Pattern, has: &[Property]) -> Outcome {
+fn each(scope: &Scope<'_>, of: &Matcher, has: &[Predicate]) -> Outcome {
     let mut outcome = Outcome::default();
     for index in scope.fitting(of) {
-        let exchange = &scope.knowledge.evidence.exchanges[index];
-        let has: Vec<_> = has.iter().filter(|property| property.applies(exchange)).collect();
+        let exchange = &scope.knowledge.trace.exchanges[index];
+        let has: Vec<_> = has.iter().filter(|predicate| predicate.applies(exchange)).collect();
         if has.is_empty() {
             continue;
         }
         outcome.applies = true;
         outcome.seen.push(index);
-        for property in has {
-            if let Err(broken) = property.check(scope.knowledge, index) {
+        for predicate in has {
+            if let Err(broken) = predicate.check(scope.knowledge, index) {
                 outcome.findings.push(Finding::of(broken, vec![index]));
             }
         }
@@ -277,14 +277,14 @@ fn each(scope: &Scope<'_>, of: &Pattern, has: &[Property]) -> Outcome {
     outcome
 }
 
-/// In words, for `explain`.
+/// Returns the judgement in words, for `explain`.
 pub fn in_words(judgement: &Judgement) -> String {
     match judgement {
         Judgement::Each { of, has } => {
-            let has: Vec<_> = has.iter().map(Property::in_words).collect();
+            let has: Vec<_> = has.iter().map(Predicate::in_words).collect();
             format!("each: {}: {}", of.in_words(), has.join("; "))
         }
-        Judgement::Never(pattern) => format!("there is never {}", pattern.in_words()),
+        Judgement::Never(matcher) => format!("there is never {}", matcher.in_words()),
         Judgement::Count { of, at_least, at_most, same } => {
             let most = at_most.map_or_else(|| "any number".to_owned(), |most| most.to_string());
             format!("there are from {at_least} to {most} of {}{}", of.in_words(), same.in_words())
@@ -321,15 +321,15 @@ pub fn in_words(judgement: &Judgement) -> String {
 }
 
 /// Judges all cases, in their order.
-pub fn all(cases: &[Case], evidence: &Evidence) -> Vec<CaseResult> {
-    let knowledge = Knowledge::of(evidence);
+pub fn all(cases: &[Case], trace: &Trace) -> Vec<CaseResult> {
+    let knowledge = Knowledge::of(trace);
     cases.iter().map(|case| one(case, &knowledge)).collect()
 }
 
 /// Judges one case.
 fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
-    let evidence = knowledge.evidence;
-    let recorded = evidence.plays.is_empty() && evidence.not_played.is_empty();
+    let trace = knowledge.trace;
+    let recorded = trace.plays.is_empty() && trace.not_played.is_empty();
     if recorded && case.needs_a_run() {
         let what = if case.scenarios.is_empty() {
             "a run from its beginning".to_owned()
@@ -339,16 +339,16 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
         let because = format!("it needs {what}, which a recorded journal does not tell");
         return result(case, Verdict::Skipped, Some(because));
     }
-    let whole = [Scope { knowledge, play: None, range: 0..evidence.exchanges.len() }];
+    let whole = [Scope { knowledge, play: None, range: 0..trace.exchanges.len() }];
     let plays: Vec<Scope<'_>> = if case.scenarios.is_empty() {
         whole.into()
     } else {
-        let meant = evidence.plays.iter().filter(|play| case.scenarios.contains(&play.scenario));
+        let meant = trace.plays.iter().filter(|play| case.scenarios.contains(&play.scenario));
         meant.map(|play| Scope { knowledge, play: Some(play), range: play.range() }).collect()
     };
     if plays.iter().all(|scope| scope.range.is_empty()) {
-        let played = if case.scenarios.is_empty() { !evidence.plays.is_empty() } else { !plays.is_empty() };
-        return nothing(case, evidence, played);
+        let played = if case.scenarios.is_empty() { !trace.plays.is_empty() } else { !plays.is_empty() };
+        return nothing(case, trace, played);
     }
     let mut applies = false;
     let mut seen = Vec::new();
@@ -391,15 +391,15 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
     result
 }
 
-/// A case that has nothing to look at.
-fn nothing(case: &Case, evidence: &Evidence, played: bool) -> CaseResult {
+/// Returns the result of a case without any traffic to judge.
+fn nothing(case: &Case, trace: &Trace, played: bool) -> CaseResult {
     if played {
         let because =
             "nothing arrived: is the provisioner pointed at the URL that was printed, and did it run?";
         return result(case, Verdict::Error, Some(because.to_owned()));
     }
     let meant = |slug: &&String| case.scenarios.is_empty() || case.scenarios.contains(slug);
-    let reasons: Vec<_> = evidence.not_played.iter().filter(|(slug, _)| meant(slug)).collect();
+    let reasons: Vec<_> = trace.not_played.iter().filter(|(slug, _)| meant(slug)).collect();
     let broke = reasons.iter().find_map(|(_, reason)| match reason {
         NotPlayed::Broke(reason) => Some(reason.clone()),
         NotPlayed::Skipped(_) => None,
@@ -424,28 +424,16 @@ fn show(result: &mut CaseResult, scopes: &[Scope<'_>], indices: impl Iterator<It
             (Some(play), Some(step)) => format!("{} / {step}", play.scenario),
             _ => String::new(),
         };
-        result.exchanges.push(scope.knowledge.evidence.exchanges[index].exchange(&step));
+        result.exchanges.push(scope.knowledge.trace.exchanges[index].exchange(&step));
     }
 }
 
 fn result(case: &Case, verdict: Verdict, because: Option<String>) -> CaseResult {
     CaseResult {
-        id: case.id(),
-        title: case.title.clone(),
-        level: case.level,
         verdict,
-        requirement: case.requirement.clone(),
-        spec: case.spec(),
         because,
-        mend: matches!(verdict, Verdict::Fail | Verdict::Warn).then(|| case.hint.clone()),
-        expected: json!(null),
-        actual: json!(null),
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
+        mend: verdict.fails_or_warns().then(|| case.hint.clone()),
         tags: case.tags.clone(),
-        milliseconds: 0,
-        exchanges: Vec::new(),
+        ..CaseResult::new(case.id(), case.title.clone(), case.level, case.requirement.clone(), case.spec())
     }
 }

@@ -1,4 +1,4 @@
-//! Cases, scenarios and mutants out of files: those that are built in, or a folder's.
+//! Loads cases, scenarios and mutants from files: the built-in ones, or a folder's.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,36 +8,37 @@ use serde::de::DeserializeOwned;
 use crate::case::load::{LoadError, texts};
 use crate::client::case::{Case, CaseFile, DOCUMENTS};
 use crate::client::judge::Judgement;
-use crate::client::matcher::Pattern;
+use crate::client::matcher::Matcher;
 use crate::client::mutants::file::{Mutant, MutantError, MutantFile};
 use crate::client::scenario::{Scenario, ScenarioError, ScenarioFile};
 use crate::mutants::load::InvalidMutant;
+use crate::requirement::current_id;
 
 include!(concat!(env!("OUT_DIR"), "/client.rs"));
 
-/// All that is written for `conformance client`.
+/// The cases, scenarios and mutants of `conformance client`.
 #[derive(Debug, Clone)]
 pub struct Written {
-    /// In the order of their ids.
+    /// The cases, in the order of their ids.
     pub cases: Vec<Case>,
-    /// In the order in which they are played.
+    /// The scenarios, in the order of the run.
     pub scenarios: Vec<Scenario>,
-    /// In the order of their slugs.
+    /// The mutants, in the order of their slugs.
     pub mutants: Vec<Mutant>,
 }
 
-/// What is built in.
+/// Returns the cases, scenarios and mutants that are built in.
 ///
 /// # Errors
-/// Where something is not as it should be, which a test rules out.
+/// A file is invalid, which a test rules out.
 pub fn built_in() -> Result<Written, LoadError> {
     all(CLIENT.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect())
 }
 
-/// What a folder holds: `scenarios.toml`, `mutants.toml`, and files of cases.
+/// Reads those of a folder: `scenarios.toml`, `mutants.toml`, and files of cases.
 ///
 /// # Errors
-/// With the first file that is not as it should be.
+/// A file is invalid; the error has the first one.
 pub fn folder(folder: &Path) -> Result<Written, LoadError> {
     all(texts(folder)?)
 }
@@ -104,7 +105,8 @@ fn all(files: Vec<(String, String)>) -> Result<Written, LoadError> {
             written.mutants.extend(read::<MutantFile>(&file, &text)?.mutant);
             continue;
         }
-        for case in read::<CaseFile>(&file, &text)?.case {
+        for mut case in read::<CaseFile>(&file, &text)?.case {
+            case.document = current_id(&case.document).into_owned();
             check(&case, &written.scenarios).map_err(|source| {
                 LoadError::invalid(&file, InvalidCase { slug: case.slug.clone(), source })
             })?;
@@ -159,11 +161,11 @@ fn check(case: &Case, scenarios: &[Scenario]) -> Result<(), CaseError> {
     let unknown = |names: &[String], known: &BTreeSet<&str>| {
         names.iter().find(|name| !known.contains(name.as_str())).cloned()
     };
-    for pattern in case.when.iter().chain(case.judge.iter().flat_map(patterns)) {
-        if let Some(person) = unknown(&pattern.person, &people) {
+    for matcher in case.when.iter().chain(case.judge.iter().flat_map(patterns)) {
+        if let Some(person) = unknown(&matcher.person, &people) {
             return Err(CaseError::Person(person));
         }
-        if let Some(step) = unknown(&pattern.step, &steps) {
+        if let Some(step) = unknown(&matcher.step, &steps) {
             return Err(CaseError::Step(step));
         }
     }
@@ -182,10 +184,10 @@ fn check(case: &Case, scenarios: &[Scenario]) -> Result<(), CaseError> {
     Ok(())
 }
 
-fn patterns(judgement: &Judgement) -> Vec<&Pattern> {
+fn patterns(judgement: &Judgement) -> Vec<&Matcher> {
     match judgement {
         Judgement::Each { of, .. } | Judgement::Count { of, .. } | Judgement::Keeps { of } => vec![of],
-        Judgement::Never(pattern) | Judgement::Waits { after: pattern, .. } => vec![pattern],
+        Judgement::Never(matcher) | Judgement::Waits { after: matcher, .. } => vec![matcher],
         Judgement::Before { each, needs, .. } => vec![each, needs],
         Judgement::After { each, needs, never, .. } => {
             std::iter::once(each).chain(needs).chain(never).collect()
@@ -229,14 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_built_in_is_good() {
+    fn built_in_cases_scenarios_and_mutants_are_valid() {
         let written = built_in().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
         assert!(written.cases.len() >= 40, "{} cases", written.cases.len());
         assert!(written.mutants.len() >= 30, "{} mutants", written.mutants.len());
     }
 
     #[test]
-    fn what_is_bad_is_refused_with_the_place() {
+    fn invalid_file_is_refused_with_the_place() {
         let never = "judge = [{ never = { method = [\"DELETE\"] } }]\n";
         check_refused(SCENARIO, &format!("{CASE}judge = []\n"), "invalid case `a`: `judge` is empty");
         check_refused(SCENARIO, &format!("{CASE}judge = [{{ nevr = {{}} }}]\n"), "unknown variant `nevr`");

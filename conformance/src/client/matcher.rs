@@ -1,59 +1,59 @@
-//! Which exchanges are meant. All that is given must hold; what isn't given doesn't matter.
+//! A matcher of exchanges. All given conditions must hold.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::case::expect::StatusSet;
-use crate::client::recording::{Recorded, last_name};
+use crate::client::recording::{RecordedExchange, last_name};
 use crate::json::get;
-use crate::table::{Group, Incomplete, Table};
+use crate::table::{Group, Incomplete, Table, deserialize_from_table};
 
 /// A pattern.
 #[derive(Debug, Clone, Default, JsonSchema)]
-#[schemars(with = "PatternTable")]
-pub struct Pattern {
+#[schemars(with = "MatcherTable")]
+pub struct Matcher {
     request: Vec<RequestCondition>,
-    /// It is about one of these of the scenario; empty: about anybody.
+    /// The people of the scenario that the request is about; empty: any.
     pub person: Vec<String>,
-    /// In one of these steps of the scenario; empty: in any.
+    /// The steps of the scenario; empty: any.
     pub step: Vec<String>,
     fails_for_now: Option<bool>,
     /// The answer has one of these statuses.
     status: Vec<StatusSet>,
-    /// There was no answer. Beside `status`: either will do.
+    /// Matches exchanges without an answer, in addition to those of `status`.
     no_answer: bool,
 }
 
 /// A pattern as it is written.
-type PatternTable = Table<(Group<RequestCondition>, Group<Key>)>;
+type MatcherTable = Table<(Group<RequestCondition>, Group<Key>)>;
 
-/// What must hold of a request. Words tell it in this order.
+/// A condition on a request. Descriptions list conditions in this order.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum RequestCondition {
-    /// One of these methods.
+    /// The request has one of these methods.
     Method(Vec<String>),
     /// The path below the base URL: `*` is one segment.
     Path(String),
-    /// It creates a user.
+    /// The request creates a user.
     Creates(bool),
-    /// It asks for a change.
+    /// The request asks for a change.
     Writes(bool),
-    /// It looks for users (a GET of the list, or a search): by a filter, or by reading the list of everybody.
+    /// The request looks users up (a GET of the list, or a search): by a filter, or by reading the whole list.
     LooksUp(bool),
-    /// It asks that the user be active (true) or not (false).
+    /// The request sets `active` to true, or to false.
     SetsActive(bool),
-    /// It is a PATCH with an operation of this kind, without case.
+    /// The request is a PATCH with an operation of this kind, compared without case.
     Op(String),
-    /// It is a PATCH with an operation whose path begins with this attribute, or without a path has it in its value.
-    /// Beside `op`: one operation is both.
+    /// The request is a PATCH with an operation whose path begins with this attribute, or which has it in its value
+    /// without a path. Beside `op`: one operation fulfils both.
     OpPath(String),
-    /// It has this parameter, or member of a search.
+    /// The request has this parameter, or member of a search.
     Query(String),
     /// And the parameter holds this text.
     QueryHas(String),
-    /// It has this header field.
+    /// The request has this header field.
     Header(String),
     /// And the field holds this text, without case.
     HeaderHas(String),
@@ -67,50 +67,46 @@ enum RequestCondition {
 enum Key {
     /// The answer has one of these statuses.
     Status(Vec<StatusSet>),
-    /// There was no answer. Beside `status`: either will do.
+    /// The exchange has no answer, in addition to those of `status`.
     NoAnswer(bool),
     /// The answer was late, or an error that says that another try may help: no answer, 408, 429, 500, 502, 503, 504.
     FailsForNow(bool),
-    /// It is about one of these of the scenario.
+    /// The request is about one of these people of the scenario.
     Person(Vec<String>),
-    /// In one of these steps of the scenario.
+    /// The request is in one of these steps of the scenario.
     Step(Vec<String>),
 }
 
-impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        PatternTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Matcher, MatcherTable);
 
-impl TryFrom<PatternTable> for Pattern {
+impl TryFrom<MatcherTable> for Matcher {
     type Error = Incomplete;
 
-    fn try_from(Table((request, keys)): PatternTable) -> Result<Self, Incomplete> {
+    fn try_from(Table((request, keys)): MatcherTable) -> Result<Self, Incomplete> {
         request.require("query-has", "query")?;
         request.require("header-has", "header")?;
-        let mut pattern = Self { request: request.into_values().collect(), ..Self::default() };
+        let mut matcher = Self { request: request.into_values().collect(), ..Self::default() };
         for key in keys.into_values() {
             match key {
-                Key::Status(statuses) => pattern.status = statuses,
-                Key::NoAnswer(is_meant) => pattern.no_answer = is_meant,
-                Key::FailsForNow(wanted) => pattern.fails_for_now = Some(wanted),
-                Key::Person(people) => pattern.person = people,
-                Key::Step(steps) => pattern.step = steps,
+                Key::Status(statuses) => matcher.status = statuses,
+                Key::NoAnswer(is_meant) => matcher.no_answer = is_meant,
+                Key::FailsForNow(wanted) => matcher.fails_for_now = Some(wanted),
+                Key::Person(people) => matcher.person = people,
+                Key::Step(steps) => matcher.step = steps,
             }
         }
-        Ok(pattern)
+        Ok(matcher)
     }
 }
 
-impl Pattern {
+impl Matcher {
     /// Whether the exchange fits, the place in the scenario aside.
-    pub fn fits(&self, exchange: &Recorded) -> bool {
+    pub fn fits(&self, exchange: &RecordedExchange) -> bool {
         self.fits_request(exchange) && self.fits_answer(exchange)
     }
 
     /// Whether the request fits.
-    pub fn fits_request(&self, exchange: &Recorded) -> bool {
+    pub fn fits_request(&self, exchange: &RecordedExchange) -> bool {
         let parameter = self.request.iter().find_map(|condition| match condition {
             RequestCondition::Query(name) => exchange.parameter(name),
             _ => None,
@@ -141,7 +137,7 @@ impl Pattern {
         })
     }
 
-    fn fits_operations(&self, exchange: &Recorded) -> bool {
+    fn fits_operations(&self, exchange: &RecordedExchange) -> bool {
         exchange.operations().into_iter().any(|operation| {
             let text = |name| get(operation, name).and_then(Value::as_str);
             self.request.iter().all(|condition| match condition {
@@ -161,7 +157,7 @@ impl Pattern {
     }
 
     /// Whether the answer fits.
-    pub fn fits_answer(&self, exchange: &Recorded) -> bool {
+    pub fn fits_answer(&self, exchange: &RecordedExchange) -> bool {
         let unsaid = self.status.is_empty() && !self.no_answer;
         let status = match exchange.status {
             Some(status) => self.status.iter().any(|set| set.has(status)),
@@ -170,7 +166,7 @@ impl Pattern {
         (unsaid || status) && self.fails_for_now.is_none_or(|wanted| wanted == fails_for_now(exchange))
     }
 
-    /// In words, for `explain` and for what was not sent.
+    /// Returns the matcher in words, for `explain` and for a request that was not sent.
     pub fn in_words(&self) -> String {
         let mut words = "a request".to_owned();
         for condition in &self.request {
@@ -224,7 +220,7 @@ impl RequestCondition {
     }
 }
 
-fn looks_up(exchange: &Recorded) -> bool {
+fn looks_up(exchange: &RecordedExchange) -> bool {
     let users =
         |segments: &[String]| matches!(segments, [endpoint] if endpoint.eq_ignore_ascii_case("Users"));
     let list = exchange.method == "GET" && users(&exchange.segments());
@@ -232,17 +228,17 @@ fn looks_up(exchange: &Recorded) -> bool {
     by_filter || exchange.reads_everybody()
 }
 
-fn creates(exchange: &Recorded) -> bool {
+fn creates(exchange: &RecordedExchange) -> bool {
     exchange.method == "POST"
         && matches!(exchange.segments().as_slice(), [endpoint] if endpoint.eq_ignore_ascii_case("Users"))
 }
 
-pub(crate) fn fails_for_now(exchange: &Recorded) -> bool {
+pub(crate) fn fails_for_now(exchange: &RecordedExchange) -> bool {
     exchange.status.is_none_or(|status| matches!(status, 408 | 429 | 500 | 502 | 503 | 504))
 }
 
-fn path_fits(pattern: &str, segments: &[String]) -> bool {
-    let parts: Vec<_> = pattern.trim_matches('/').split('/').collect();
+fn path_fits(matcher: &str, segments: &[String]) -> bool {
+    let parts: Vec<_> = matcher.trim_matches('/').split('/').collect();
     parts.len() == segments.len()
         && parts
             .iter()
@@ -250,7 +246,7 @@ fn path_fits(pattern: &str, segments: &[String]) -> bool {
             .all(|(part, segment)| *part == "*" || part.eq_ignore_ascii_case(segment))
 }
 
-/// All values that a JSON pointer reaches; names without case, `*` is each element or member.
+/// Returns all values that a JSON pointer reaches; names are compared without case, `*` is each element or member.
 pub(crate) fn at<'v>(value: &'v Value, pointer: &str) -> Vec<&'v Value> {
     let mut reached = vec![value];
     for token in pointer.split('/').skip(1) {
@@ -280,12 +276,12 @@ mod tests {
     use crate::client::recording::read;
 
     #[test]
-    fn all_that_is_given_must_hold() {
+    fn matcher_needs_all_given_conditions() {
         let entry = json!({"method": "PATCH", "path": "/scim/Users/7", "status": 503,
             "requestHeaders": [["If-Match", "W/\"1\""]],
             "requestBody": {"Operations": [{"op": "Replace", "path": "active", "value": false}]}});
         let exchange = &read(&entry.to_string()).expect("a journal").exchanges[0];
-        let fits = |text: &str| toml::from_str::<Pattern>(text).expect("a pattern").fits(exchange);
+        let fits = |text: &str| toml::from_str::<Matcher>(text).expect("a pattern").fits(exchange);
         for yes in [
             "",
             "method = [\"PUT\", \"PATCH\"]",
@@ -318,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_the_whole_list_looks_users_up() {
+    fn list_without_a_filter_is_a_look_up() {
         let looks = |method: &str, path: &str, body: Value| {
             let entry = json!({"method": method, "path": path, "status": 200, "requestBody": body});
             looks_up(&read(&entry.to_string()).expect("a journal").exchanges[0])

@@ -1,4 +1,4 @@
-//! What a single request must be like.
+//! Predicates on a single request.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::casing::lower_case;
 use crate::client::filter;
 use crate::client::matcher::at;
-use crate::client::recording::{ENDPOINTS, Recorded, is_unknown, last_name};
+use crate::client::recording::{ENDPOINTS, RecordedExchange, is_unknown, last_name};
 use crate::client::trace::Knowledge;
 use crate::json::get;
 use crate::transcript::REDACTED;
@@ -29,47 +29,47 @@ const SECRET_PARAMETERS: [&str; 8] = [
 /// The URN of a PATCH request.
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// What must hold of a request.
+/// A predicate on a request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Property {
+pub enum Predicate {
     /// `Content-Type` is `application/scim+json` or `application/json`.
     MediaType,
     /// `Content-Type` is `application/scim+json`.
     ScimMediaType,
     /// The body is a JSON object.
     JsonObject,
-    /// There is a body.
+    /// The request has a body.
     HasBody,
-    /// There is no body.
+    /// The request has no body.
     NoBody,
     /// `schemas` is an array of URNs, and this is one of them; without a URN: any will do.
     Schemas(String),
-    /// Each member called by a URN has that URN in `schemas`.
+    /// Each member named by a URN has that URN in `schemas`.
     ExtensionsInSchemas,
-    /// None of these JSON pointers leads anywhere.
+    /// None of these JSON pointers has a value.
     Lacks(Vec<String>),
-    /// Each of these JSON pointers leads to something that is not empty.
+    /// Each of these JSON pointers has a value that is not empty.
     Has(Vec<String>),
-    /// There is this header field.
+    /// The request has this header field.
     Header(String),
-    /// There is none of these header fields.
+    /// The request has none of these header fields.
     LacksHeaders(Vec<String>),
     /// `Accept` takes `application/scim+json` or `application/json`, or is left out.
     AcceptsScim,
-    /// There is one `Authorization`.
+    /// The request has exactly one `Authorization`.
     Authorization,
     /// No credential is in the URL.
     NoSecretInUrl,
     /// The URL has no characters that a URL cannot have.
     UrlCharacters,
-    /// In the query a space is `%20`, not `+`.
+    /// A space in the query is `%20`, not `+`.
     NoPlusForSpace,
     /// The path begins with an endpoint as it is called, and has no empty segment.
     KnownEndpoint,
     /// The filter is one.
     FilterParses,
-    /// What the filter compares with `eq` is what somebody at the source has, to the letter.
+    /// The value that the filter compares with `eq` is exactly a value of somebody at the source.
     FilterNamesSomebody,
     /// The filter has no other words than these, of operators and of `and`, `or`, `not`.
     FilterWords(Vec<String>),
@@ -83,11 +83,11 @@ pub enum Property {
     RemovesHavePaths,
     /// Each operation has a path.
     OpsHavePaths,
-    /// Each path is one.
+    /// Each path is a valid one.
     PathsParse,
-    /// Where `active` is set, it is true or false and no text.
+    /// `active` is true or false if it is set, and no text.
     BooleanActive,
-    /// Where a PUT has an `id`, it is the one in the path.
+    /// The `id` of a PUT is the one in the path.
     IdAsInPath,
     /// The id in the path was in an answer before.
     IdWasGiven,
@@ -96,11 +96,11 @@ pub enum Property {
 /// Why a request is not as it must be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Broken {
-    /// In words.
+    /// The reason in words.
     pub because: String,
-    /// What must be.
+    /// The expected value.
     pub expected: Value,
-    /// What is.
+    /// The actual value.
     pub actual: Value,
 }
 
@@ -112,13 +112,13 @@ fn broken(
     Err(Broken { because: because.into(), expected: expected.into(), actual: actual.into() })
 }
 
-impl Property {
+impl Predicate {
     /// Looks at the exchange of this number.
     ///
     /// # Errors
     /// It is not so.
     pub fn check(&self, knowledge: &Knowledge<'_>, index: usize) -> Result<(), Broken> {
-        let exchange = &knowledge.evidence.exchanges[index];
+        let exchange = &knowledge.trace.exchanges[index];
         let body = exchange.body.as_ref();
         match self {
             Self::MediaType => media_type(exchange, &["application/scim+json", "application/json"]),
@@ -161,7 +161,7 @@ impl Property {
                 0 => broken("it has no credentials", "one Authorization header", Value::Null),
                 count => broken("it has several credentials", "one Authorization header", count),
             },
-            Self::NoSecretInUrl => no_secret(exchange, &knowledge.evidence.secrets),
+            Self::NoSecretInUrl => no_secret(exchange, &knowledge.trace.secrets),
             Self::UrlCharacters => url_characters(&exchange.target),
             Self::NoPlusForSpace => match exchange.raw_query() {
                 Some(query) if query.contains('+') => broken(
@@ -253,7 +253,7 @@ impl Property {
 
     /// Whether there is anything to look at. What a body must be like is not asked of a request without one: that it has
     /// none is told by `has-body` alone. What a recording did not keep says nothing.
-    pub fn applies(&self, exchange: &Recorded) -> bool {
+    pub fn applies(&self, exchange: &RecordedExchange) -> bool {
         let unseen = exchange.body.as_ref().map_or_else(|| exchange.has_unseen_body(), is_unknown);
         match self {
             Self::MediaType | Self::ScimMediaType => exchange.body.is_some() || unseen,
@@ -263,7 +263,7 @@ impl Property {
         }
     }
 
-    /// Whether it looks at what is in the body.
+    /// Whether the predicate is about the content of the body.
     fn is_about_the_body(&self) -> bool {
         match self {
             Self::Schemas(_)
@@ -298,7 +298,7 @@ impl Property {
         }
     }
 
-    /// In words, for `explain`.
+    /// Returns the predicate in words, for `explain`.
     pub fn in_words(&self) -> String {
         match self {
             Self::MediaType => "has Content-Type application/scim+json or application/json".to_owned(),
@@ -337,7 +337,7 @@ impl Property {
     }
 }
 
-fn media_type(exchange: &Recorded, wanted: &[&str]) -> Result<(), Broken> {
+fn media_type(exchange: &RecordedExchange, wanted: &[&str]) -> Result<(), Broken> {
     let given = exchange.header("content-type").unwrap_or_default();
     let kind = given.split(';').next().unwrap_or_default().trim();
     if wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind)) {
@@ -403,7 +403,7 @@ fn has(body: Option<&Value>, pointers: &[String]) -> Result<(), Broken> {
     }
 }
 
-fn accepts(exchange: &Recorded) -> Result<(), Broken> {
+fn accepts(exchange: &RecordedExchange) -> Result<(), Broken> {
     let Some(accept) = exchange.header("accept") else { return Ok(()) };
     let fine = accept.split(',').any(|range| {
         let kind = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -412,7 +412,7 @@ fn accepts(exchange: &Recorded) -> Result<(), Broken> {
     if fine { Ok(()) } else { broken("Accept takes no SCIM", "application/scim+json", accept) }
 }
 
-fn no_secret(exchange: &Recorded, secrets: &[String]) -> Result<(), Broken> {
+fn no_secret(exchange: &RecordedExchange, secrets: &[String]) -> Result<(), Broken> {
     let named = exchange
         .query()
         .into_iter()
@@ -449,7 +449,7 @@ fn url_characters(target: &str) -> Result<(), Broken> {
     if half { broken("the URL has a % that encodes nothing", "%25", target) } else { Ok(()) }
 }
 
-fn known_endpoint(exchange: &Recorded) -> Result<(), Broken> {
+fn known_endpoint(exchange: &RecordedExchange) -> Result<(), Broken> {
     let path = exchange.path();
     let mut segments = path.trim_start_matches('/').split('/');
     let first = segments.next().unwrap_or_default();
@@ -463,7 +463,7 @@ fn known_endpoint(exchange: &Recorded) -> Result<(), Broken> {
     broken(format!("there is no endpoint /{first}"), meant.copied().unwrap_or("an endpoint of SCIM"), path)
 }
 
-fn names_somebody(exchange: &Recorded, knowledge: &Knowledge<'_>) -> Result<(), Broken> {
+fn names_somebody(exchange: &RecordedExchange, knowledge: &Knowledge<'_>) -> Result<(), Broken> {
     let Some(text) = exchange.parameter("filter") else { return Ok(()) };
     let Ok(read) = filter::filter(&text) else {
         return broken("the filter is none", "a filter", text);
@@ -484,7 +484,7 @@ fn names_somebody(exchange: &Recorded, knowledge: &Knowledge<'_>) -> Result<(), 
     }
 }
 
-fn filter_words(exchange: &Recorded, words: &[String]) -> Result<(), Broken> {
+fn filter_words(exchange: &RecordedExchange, words: &[String]) -> Result<(), Broken> {
     let Some(Ok(read)) = exchange.parameter("filter").map(|text| filter::filter(&text)) else {
         return Ok(());
     };
@@ -509,7 +509,10 @@ fn patch_operations(body: Option<&Value>) -> Result<(), Broken> {
     }
 }
 
-fn each_operation(exchange: &Recorded, check: impl Fn(&Value) -> Result<(), Broken>) -> Result<(), Broken> {
+fn each_operation(
+    exchange: &RecordedExchange,
+    check: impl Fn(&Value) -> Result<(), Broken>,
+) -> Result<(), Broken> {
     exchange.operations().into_iter().try_for_each(check)
 }
 
@@ -517,7 +520,7 @@ fn path_of(operation: &Value) -> Option<&str> {
     get(operation, "path").and_then(Value::as_str).filter(|path| !path.trim().is_empty())
 }
 
-fn boolean_active(exchange: &Recorded) -> Result<(), Broken> {
+fn boolean_active(exchange: &RecordedExchange) -> Result<(), Broken> {
     let text = |value: Option<&Value>| match value {
         Some(value) if !value.is_boolean() => {
             broken("active is not true or false", "true or false", value.clone())

@@ -15,34 +15,34 @@ use crate::json::get;
 use crate::query_string::parameters;
 use crate::transcript::{Exchange, REDACTED, Received, Sent};
 
-/// Where SCIM paths begin: the last segment of the base URL is the one before these.
+/// The endpoints at which SCIM paths begin: the last segment of the base URL is the one before these.
 pub(crate) const ENDPOINTS: [&str; 8] =
     ["Users", "Groups", "ServiceProviderConfig", "ResourceTypes", "Schemas", "Bulk", "Me", ".search"];
 
 /// Shorter than this nothing is a secret.
 const LONG_ENOUGH: usize = 6;
 
-/// What stands in the mock's journal where a body was too large to keep.
+/// The start of the text in the mock's journal in place of a body that was too large to keep.
 const LEFT_OUT: &str = "[left out: ";
 
-/// One request and its answer.
+/// A request and its answer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
-    /// When the request was taken up.
+pub struct RecordedExchange {
+    /// The time at which the request was received.
     pub at: Option<Timestamp>,
-    /// From there until the answer was ready.
+    /// The time from there until the answer was ready.
     pub took: Duration,
-    /// As sent.
+    /// The method as sent.
     pub method: String,
     /// Below the base URL, with the query, as sent.
     pub target: String,
-    /// In front of that, for reports.
+    /// The base URL in front of the path, for reports.
     pub base: String,
     /// Names as sent, in order.
     pub headers: Vec<(String, String)>,
     /// JSON, or a string where it is none.
     pub body: Option<Value>,
-    /// None: the connection ended without an answer.
+    /// The status; none: the connection ended without an answer.
     pub status: Option<u16>,
     /// Names as they came.
     pub answer_headers: Vec<(String, String)>,
@@ -53,12 +53,12 @@ pub struct Recorded {
 /// Why a file is no journal.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// It cannot be read as JSON.
+    /// The line cannot be read as JSON.
     #[error("line {line}: not JSON: {reason}")]
     NotJson {
-        /// From 1.
+        /// The line, from 1.
         line: usize,
-        /// In words.
+        /// The reason in words.
         reason: String,
     },
     /// JSON of another kind.
@@ -66,33 +66,33 @@ pub enum JournalError {
         "neither a journal of mock-aquera (its exchanges as an array, under `exchanges`, or one a line) nor an HTTP archive (HAR 1.2)"
     )]
     Unknown,
-    /// One of its entries is not as it should be.
+    /// An entry is invalid.
     #[error("entry {index}: `{member}` is missing or of the wrong kind")]
     Entry {
-        /// From 1.
+        /// The index, from 1.
         index: usize,
-        /// Which member.
+        /// The member.
         member: &'static str,
     },
-    /// There is nothing in it.
+    /// The file is empty.
     #[error("it is empty")]
     Nothing,
-    /// It has no request to a SCIM endpoint.
+    /// The file has no request to a SCIM endpoint.
     #[error("no request in it goes to a SCIM endpoint such as /Users")]
     Empty,
 }
 
-/// What was in a file.
+/// The content of a journal file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Journal {
-    /// In the order of their times.
-    pub exchanges: Vec<Recorded>,
+    /// The exchanges, in the order of their times.
+    pub exchanges: Vec<RecordedExchange>,
     /// Entries that are no SCIM requests.
     pub left_out: usize,
 }
 
-impl Recorded {
-    /// An exchange of the mock; `base` is the path of its SCIM URL.
+impl RecordedExchange {
+    /// Returns an exchange of the mock; `base` is the path of its SCIM URL.
     pub fn of(exchange: mock_aquera::Exchange, base: &str) -> Self {
         let (base, target) = match exchange.path.strip_prefix(base) {
             Some(target) => (base.to_owned(), target.to_owned()),
@@ -112,22 +112,22 @@ impl Recorded {
         }
     }
 
-    /// The path below the base URL, as sent, without the query.
+    /// Returns the path below the base URL, as sent, without the query.
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    /// The query as sent.
+    /// Returns the query as sent.
     pub fn raw_query(&self) -> Option<&str> {
         self.target.split_once('?').map(|(_, query)| query)
     }
 
-    /// The parameters, decoded as servers do.
+    /// Returns the parameters, decoded as servers do.
     pub fn query(&self) -> Vec<(String, String)> {
         parameters(self.raw_query().unwrap_or_default())
     }
 
-    /// A parameter, or the member of that name of a search's body.
+    /// Returns a parameter, or the member of that name of a search's body.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let given = self.query().into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         given.map(|(_, value)| value).or_else(|| {
@@ -136,17 +136,17 @@ impl Recorded {
         })
     }
 
-    /// A header field of the request.
+    /// Returns a header field of the request.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    /// A header field of the answer.
+    /// Returns a header field of the answer.
     pub fn answer_header(&self, name: &str) -> Option<&str> {
         find(&self.answer_headers, name)
     }
 
-    /// The token or password that its credentials are made of; none where it has none, or the recording left it out.
+    /// Returns the token or password of the credentials, or `None` if there is none, or the recording left it out.
     pub fn secret(&self) -> Option<String> {
         let (scheme, rest) = self.header("authorization")?.trim().split_once(' ')?;
         let secret = match scheme.to_ascii_lowercase().as_str() {
@@ -161,13 +161,13 @@ impl Recorded {
         (secret.chars().count() >= LONG_ENOUGH && !secret.contains(REDACTED)).then_some(secret)
     }
 
-    /// The segments of the path, decoded.
+    /// Returns the segments of the path, decoded.
     pub fn segments(&self) -> Vec<String> {
         let path = self.path().trim_matches('/');
         path.split('/').filter(|segment| !segment.is_empty()).map(percent_decode).collect()
     }
 
-    /// The id of the user that the path names.
+    /// Returns the id of the user that the path names.
     pub fn user_id(&self) -> Option<String> {
         match self.segments().as_slice() {
             [endpoint, id, ..] if endpoint.eq_ignore_ascii_case("Users") && id != ".search" => {
@@ -177,7 +177,7 @@ impl Recorded {
         }
     }
 
-    /// A POST that reads.
+    /// Whether the request is a POST that reads.
     pub fn is_search(&self) -> bool {
         self.method == "POST" && self.path().trim_end_matches('/').ends_with("/.search")
     }
@@ -187,8 +187,8 @@ impl Recorded {
         matches!(self.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE") && !self.is_search()
     }
 
-    /// A list of users that no filter narrows: whoever reads it learns of everybody. Who asks for one user or none only
-    /// looks whether there is something.
+    /// Whether the request is a list of users without a filter, which shows everybody. A client that asks for one
+    /// user or none only checks that the endpoint answers.
     pub fn reads_everybody(&self) -> bool {
         let segments = self.segments();
         let lists = self.method == "GET" && segments.len() == 1 || self.is_search();
@@ -211,12 +211,12 @@ impl Recorded {
         self.method == other.method && self.target == other.target && self.body == other.body
     }
 
-    /// When the answer was ready.
+    /// Returns the time at which the answer was ready.
     pub fn answered_at(&self) -> Option<Timestamp> {
         self.at?.checked_add(jiff::SignedDuration::try_from(self.took).ok()?).ok()
     }
 
-    /// The operations of a PATCH.
+    /// Returns the operations of a PATCH.
     pub fn operations(&self) -> Vec<&Value> {
         if self.method != "PATCH" {
             return Vec::new();
@@ -225,7 +225,8 @@ impl Recorded {
         all.map(|all| all.iter().collect()).unwrap_or_default()
     }
 
-    /// What it asks `active` to be; none where it does not speak of it. A text counts as what it says.
+    /// Returns the value that the request sets `active` to, or `None` if it does not set it. A text counts as the
+    /// Boolean that it says.
     pub fn sets_active(&self) -> Option<bool> {
         let truth = |value: &Value| match value {
             Value::Bool(active) => Some(*active),
@@ -255,13 +256,13 @@ impl Recorded {
             && (length.is_some_and(|length| length > 0) || self.header("transfer-encoding").is_some())
     }
 
-    /// As in `PUT /Users/7 → 200`.
+    /// Returns the exchange in short, as in `PUT /Users/7 → 200`.
     pub fn in_short(&self) -> String {
         let status = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
         format!("{} {} → {status}", self.method, self.target)
     }
 
-    /// For a report.
+    /// Returns the exchange for a report.
     pub fn exchange(&self, step: &str) -> Exchange {
         let lower = |headers: &[(String, String)]| {
             headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect()
@@ -285,7 +286,7 @@ impl Recorded {
     }
 }
 
-/// The name behind the URN of an attribute path.
+/// Returns the name behind the URN of an attribute path.
 pub(crate) fn last_name(path: &str) -> &str {
     path.rsplit(':').next().unwrap_or(path).trim()
 }
@@ -303,7 +304,7 @@ fn percent_decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// Base path and rest of a path that goes to a SCIM endpoint.
+/// Splits a path to a SCIM endpoint into base path and rest. Returns `None` for other paths.
 fn split(path: &str) -> Option<(String, String)> {
     let plain = path.split('?').next().unwrap_or_default();
     let mut at = 0;
@@ -320,7 +321,7 @@ fn split(path: &str) -> Option<(String, String)> {
 /// Reads a journal file.
 ///
 /// # Errors
-/// Where it is none, with the place.
+/// The text is no recording; the error has the place.
 pub fn read(text: &str) -> Result<Journal, JournalError> {
     let entries = entries(text)?;
     let mut journal = Journal { exchanges: Vec::new(), left_out: 0 };
@@ -375,7 +376,7 @@ fn lines(text: &str, whole: &serde_json::Error) -> Result<Vec<Value>, JournalErr
     if entries.is_empty() { Err(JournalError::Unknown) } else { Ok(entries) }
 }
 
-fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
+fn of_mock(entry: &Value) -> Result<Option<RecordedExchange>, &'static str> {
     if let Some(exchange) = entry.get("exchange").filter(|_| entry.get("method").is_none()) {
         // A line of the journal's stream.
         return of_mock(exchange);
@@ -391,7 +392,7 @@ fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
     };
     let body = |name: &str| entry.get(name).filter(|body| !body.is_null()).cloned();
     let status = entry.get("status").and_then(Value::as_u64).ok_or("status")?;
-    Ok(Some(Recorded {
+    Ok(Some(RecordedExchange {
         at: text("at").ok().and_then(|at| at.parse().ok()),
         took: Duration::from_micros(entry.get("took").and_then(Value::as_u64).unwrap_or_default()),
         method: method.to_owned(),
@@ -405,7 +406,7 @@ fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
     }))
 }
 
-fn of_har(entry: &Value) -> Result<Option<Recorded>, &'static str> {
+fn of_har(entry: &Value) -> Result<Option<RecordedExchange>, &'static str> {
     let request = entry.get("request").ok_or("request")?;
     let method = request.get("method").and_then(Value::as_str).ok_or("request.method")?;
     let url = request.get("url").and_then(Value::as_str).ok_or("request.url")?;
@@ -437,7 +438,7 @@ fn of_har(entry: &Value) -> Result<Option<Recorded>, &'static str> {
     let response = entry.get("response");
     let status = response.and_then(|response| response.get("status")).and_then(Value::as_u64);
     let time = entry.get("time").and_then(Value::as_f64).unwrap_or_default().max(0.0) / 1000.0;
-    Ok(Some(Recorded {
+    Ok(Some(RecordedExchange {
         at: entry.get("startedDateTime").and_then(Value::as_str).and_then(|at| at.parse().ok()),
         took: Duration::try_from_secs_f64(time).unwrap_or_default(),
         method: method.to_owned(),
@@ -462,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_is_read_in_each_of_its_forms() {
+    fn journal_is_parsed_in_each_form() {
         let one = entry("GET", "/apps/a/scim/Users?filter=userName%20eq%20%22a%2Bb%22&count=2");
         for text in [
             json!([one]).to_string(),
@@ -481,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_read() {
+    fn http_archive_is_parsed() {
         let archive = json!({"log": {"entries": [
             {"startedDateTime": "2026-01-01T00:00:01Z", "time": 12.5,
              "request": {"method": "PATCH", "url": "https://a.example/v2/Users/7", "headers": [{"name": ":method", "value": "x"}, {"name": "Accept", "value": "*/*"}],
@@ -498,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_read_out_of_its_header() {
+    fn secret_is_found_in_its_header() {
         let secret = |authorization: &str| {
             let mut entry = entry("GET", "/Users");
             entry["requestHeaders"] = json!([["Authorization", authorization]]);
@@ -518,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_journal_is_told_with_the_place() {
+    fn invalid_journal_is_refused_with_the_place() {
         check_refused("hello", "line 1: not JSON");
         check_refused("", "it is empty");
         check_refused(" \n", "it is empty");

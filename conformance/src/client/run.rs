@@ -6,16 +6,16 @@ use tokio::sync::watch;
 
 use crate::causes::with_causes;
 use crate::client::driver::{Acted, Brief, Driver, Shown};
-use crate::client::environment::Stage;
+use crate::client::environment::Environment;
 use crate::client::scenario::{Scenario, Source, Step, advance, instructions};
-use crate::client::trace::{Act, Evidence, NotPlayed, Play};
+use crate::client::trace::{Act, NotPlayed, Play, Trace};
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy)]
 pub enum Progress<'a> {
     /// A scenario begins.
     Begins(&'a Scenario),
-    /// It is over, or was left out for a reason.
+    /// The scenario is over, or was skipped for a reason.
     Ends(&'a Scenario, Option<&'a NotPlayed>),
 }
 
@@ -24,34 +24,34 @@ type Everybody = BTreeMap<String, Source>;
 
 /// Plays the scenarios in their order, until all are played or `stop` says so.
 pub async fn run(
-    stage: &mut Stage,
+    environment: &mut Environment,
     driver: &mut Driver,
     scenarios: &[Scenario],
     mut stop: watch::Receiver<bool>,
     mut told: impl FnMut(Progress<'_>),
-) -> Evidence {
-    let credentials = stage.credentials().clone();
-    let mut evidence =
-        Evidence { secrets: vec![credentials.bearer, credentials.basic_password], ..Evidence::default() };
+) -> Trace {
+    let credentials = environment.credentials().clone();
+    let mut trace =
+        Trace { secrets: vec![credentials.bearer, credentials.basic_password], ..Trace::default() };
     let mut everybody = Everybody::new();
     let mut count = Count { number: 0, of: scenarios.iter().map(Scenario::steps).sum() };
     let mut ended: Option<NotPlayed> = None;
     for scenario in scenarios {
         if let Some(reason) = &ended {
-            evidence.not_played.insert(scenario.slug.clone(), reason.clone());
+            trace.not_played.insert(scenario.slug.clone(), reason.clone());
             continue;
         }
         told(Progress::Begins(scenario));
         let before = count.number;
         let played = tokio::select! {
-            played = play(stage, driver, scenario, &mut count, &mut everybody, &mut evidence) => played,
+            played = play(environment, driver, scenario, &mut count, &mut everybody, &mut trace) => played,
             () = stopped(&mut stop) => Err(Ended::Quit),
         };
         count.number = before + scenario.steps();
-        stage.calm();
+        environment.calm();
         let not_played = match played {
             Ok(play) => {
-                evidence.plays.push(play);
+                trace.plays.push(play);
                 None
             }
             Err(Ended::Not(reason)) => {
@@ -75,13 +75,13 @@ pub async fn run(
             }
         };
         if let Some(reason) = &not_played {
-            evidence.not_played.insert(scenario.slug.clone(), reason.clone());
+            trace.not_played.insert(scenario.slug.clone(), reason.clone());
         }
         told(Progress::Ends(scenario, not_played.as_ref()));
         // What came while nobody looked belongs to no scenario, and is traffic all the same.
-        evidence.exchanges.extend(stage.take());
+        trace.exchanges.extend(environment.take());
     }
-    evidence
+    trace
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
@@ -91,7 +91,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-/// How far a run is, in steps; those that are left out count too.
+/// The progress of a run in steps; skipped ones count too.
 struct Count {
     number: usize,
     of: usize,
@@ -108,34 +108,34 @@ fn broke(error: &dyn std::error::Error) -> Ended {
 }
 
 async fn play(
-    stage: &mut Stage,
+    environment: &mut Environment,
     driver: &mut Driver,
     scenario: &Scenario,
     count: &mut Count,
     everybody: &mut Everybody,
-    evidence: &mut Evidence,
+    trace: &mut Trace,
 ) -> Result<Play, Ended> {
-    stage.set(scenario).map_err(|error| broke(&error))?;
-    let mut play = Play { scenario: scenario.slug.clone(), acts: Vec::new(), before: stage.accounts() };
+    environment.set(scenario).map_err(|error| broke(&error))?;
+    let mut play = Play { scenario: scenario.slug.clone(), acts: Vec::new(), before: environment.accounts() };
     for step in &scenario.step {
         let before = everybody.get(&scenario.slug).cloned().unwrap_or_default();
-        stage.prepare(scenario, step, &before).map_err(|error| broke(&error))?;
+        environment.prepare(scenario, step, &before).map_err(|error| broke(&error))?;
         let mut after = before.clone();
         advance(scenario, step, &mut after);
         everybody.insert(scenario.slug.clone(), after.clone());
-        let start = evidence.exchanges.len();
-        let brief = brief(stage, scenario, step, count, (&before, &after), everybody);
-        carry_out(stage, driver, &brief).await?;
-        evidence.exchanges.extend(stage.take());
+        let start = trace.exchanges.len();
+        let brief = brief(environment, scenario, step, count, (&before, &after), everybody);
+        carry_out(environment, driver, &brief).await?;
+        trace.exchanges.extend(environment.take());
         play.acts.push(Act {
             step: step.slug.clone(),
-            range: start..evidence.exchanges.len(),
+            range: start..trace.exchanges.len(),
             people: after,
-            accounts: stage.accounts(),
+            accounts: environment.accounts(),
         });
     }
     if scenario.tidy {
-        stage.calm();
+        environment.calm();
         let before = everybody.remove(&scenario.slug).unwrap_or_default();
         let step = Step {
             slug: "tidy-up".to_owned(),
@@ -145,15 +145,15 @@ async fn play(
             remove: before.keys().cloned().collect(),
             ..Step::default()
         };
-        let brief = brief(stage, scenario, &step, count, (&before, &Source::new()), everybody);
-        carry_out(stage, driver, &brief).await?;
+        let brief = brief(environment, scenario, &step, count, (&before, &Source::new()), everybody);
+        carry_out(environment, driver, &brief).await?;
     }
     Ok(play)
 }
 
-/// What is to be carried out next.
+/// Returns the step to carry out next.
 fn brief(
-    stage: &Stage,
+    environment: &Environment,
     scenario: &Scenario,
     step: &Step,
     count: &mut Count,
@@ -164,7 +164,7 @@ fn brief(
     let ids = |source: &Source, names: Vec<&String>| -> Vec<String> {
         names.into_iter().filter_map(|name| source.get(name)).map(|person| person.id.clone()).collect()
     };
-    let credentials = stage.credentials();
+    let credentials = environment.credentials();
     Brief {
         schema_version: 1,
         scenario: scenario.slug.clone(),
@@ -173,7 +173,7 @@ fn brief(
         number: count.number,
         of: count.of,
         say: instructions(step, before, after),
-        scim_url: stage.scim_url(),
+        scim_url: environment.scim_url(),
         credentials: Shown {
             bearer: credentials.bearer.clone(),
             basic_user: credentials.basic_user.clone(),
@@ -186,8 +186,8 @@ fn brief(
     }
 }
 
-async fn carry_out(stage: &Stage, driver: &mut Driver, brief: &Brief) -> Result<(), Ended> {
-    match driver.act(brief, stage).await {
+async fn carry_out(environment: &Environment, driver: &mut Driver, brief: &Brief) -> Result<(), Ended> {
+    match driver.act(brief, environment).await {
         Ok(Acted::Done) => Ok(()),
         Ok(Acted::Skip(reason)) => Err(Ended::Not(NotPlayed::Skipped(reason))),
         Ok(Acted::Quit) => Err(Ended::Quit),

@@ -17,15 +17,15 @@ use crate::select::{SlugError, check_slug};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioFile {
-    /// In the order in which they are played.
+    /// The scenarios, in the order of the run.
     pub scenario: Vec<Scenario>,
 }
 
-/// Somebody at the identity source.
+/// A person at the identity source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Person {
-    /// What the source calls it. It never changes.
+    /// The id at the source, which never changes.
     #[serde(default)]
     pub id: String,
     /// The user name.
@@ -40,7 +40,7 @@ pub struct Person {
     /// The e-mail address at work; none where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Whether it may log in.
+    /// Whether the account is enabled.
     #[serde(default = "yes")]
     pub enabled: bool,
 }
@@ -49,7 +49,7 @@ fn yes() -> bool {
     true
 }
 
-/// What is changed of somebody.
+/// A change of a person's attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct PersonChange {
@@ -63,7 +63,7 @@ pub struct PersonChange {
     pub title: Option<String>,
     /// The e-mail address at work.
     pub email: Option<String>,
-    /// Whether it may log in.
+    /// Whether the account is enabled.
     pub enabled: Option<bool>,
 }
 
@@ -73,7 +73,7 @@ pub struct PersonChange {
 pub struct Scenario {
     /// A stable name: a-z, 0-9 and hyphens.
     pub slug: String,
-    /// What happens, in a sentence.
+    /// The scenario in a sentence.
     pub title: String,
     /// The people in it, by the names that steps and cases use.
     pub people: BTreeMap<String, Person>,
@@ -85,45 +85,46 @@ pub struct Scenario {
     /// Laid over that profile.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub profile_with: Option<toml::Table>,
-    /// It is always played: it sets up what the others build upon.
+    /// The scenario is always played, because the others depend on it.
     #[serde(default)]
     pub always: bool,
-    /// Something may be left undone, so its people leave the source at the end, under the profile `rfc`, unjudged.
+    /// The scenario may leave accounts behind, so its people leave the source at the end, under the profile `rfc`,
+    /// unjudged.
     #[serde(default)]
     pub tidy: bool,
     /// The steps.
     pub step: Vec<Step>,
 }
 
-/// One step: what a person does at the source, and then a sync.
+/// A step: a change at the source, and then a sync.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Step {
     /// A name within the scenario: a-z, 0-9 and hyphens.
     pub slug: String,
-    /// Said to whoever carries it out, beside what changes.
+    /// An additional instruction for the person who carries the step out.
     pub note: Option<String>,
-    /// These are at the source from now on.
+    /// The people who are added at the source.
     pub create: Vec<String>,
-    /// These change so.
+    /// The people who change at the source.
     pub change: BTreeMap<String, PersonChange>,
-    /// These leave the source.
+    /// The people who leave the source.
     pub remove: Vec<String>,
     /// The mock follows this profile from now on.
     pub profile: Option<String>,
-    /// What goes wrong in this step: rules of the mock's faults.
+    /// The faults of this step: rules of the mock.
     pub faults: Vec<String>,
     /// The accounts of these vanish from the mock before the step.
     pub vanish: Vec<String>,
-    /// These members of the accounts of people are set at the mock before the step, as JSON text.
+    /// Members of the accounts of people to set at the mock before the step, as JSON text.
     pub(crate) edit: BTreeMap<String, JsonText>,
 }
 
 impl Scenario {
-    /// The profile of the mock in a step that says so, or before the first.
+    /// Returns the profile of the mock for a step, or before the first one.
     ///
     /// # Errors
-    /// There is no such profile, or what is laid over it does not fit.
+    /// There is no such profile, or the table over it is invalid.
     pub fn profile(&self, name: Option<&str>) -> Result<Profile, ScenarioError> {
         let base = name.or(self.profile.as_deref()).unwrap_or("rfc");
         let mut text = format!("name = \"client\"\nsummary = \"a scenario\"\nextends = {base:?}\n");
@@ -134,12 +135,12 @@ impl Scenario {
         Profile::from_toml(&text).map_err(|error| invalid(error.into()))
     }
 
-    /// How many steps it has, tidying up included.
+    /// Returns the number of steps, those of the clean-up included.
     pub fn steps(&self) -> usize {
         self.step.len() + usize::from(self.tidy)
     }
 
-    /// What the source calls somebody.
+    /// Returns the id of a person at the source.
     pub fn id_of(&self, name: &str) -> String {
         format!("{}-{name}", self.slug)
     }
@@ -224,7 +225,7 @@ pub enum ScenarioError {
 /// The source: who is there, by their name in the scenario.
 pub type Source = BTreeMap<String, Person>;
 
-/// Brings the source to what it is after a step.
+/// Applies a step to the source.
 pub fn advance(scenario: &Scenario, step: &Step, source: &mut Source) {
     for name in &step.create {
         if let Some(person) = scenario.people.get(name) {
@@ -252,7 +253,7 @@ pub fn advance(scenario: &Scenario, step: &Step, source: &mut Source) {
     }
 }
 
-/// What a person is to do at the source, in plain words.
+/// Returns the instructions for the source, in plain words.
 pub fn instructions(step: &Step, before: &Source, after: &Source) -> String {
     let mut lines: Vec<String> = step.note.iter().cloned().collect();
     for name in &step.create {

@@ -1,4 +1,4 @@
-//! What is known of a run: what arrived, when which step was, who was at the source, and what was at the mock.
+//! The trace of a run: its exchanges, its steps, and the people at the source and the accounts at the mock in each.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::casing::{lower_case, same_without_case};
 use crate::client::filter;
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::client::scenario::Person;
 use crate::json::get;
 
-/// All that is judged.
+/// The exchanges and steps that are judged.
 #[derive(Debug, Clone, Default)]
-pub struct Evidence {
-    /// In the order in which they were answered.
-    pub exchanges: Vec<Recorded>,
+pub struct Trace {
+    /// The exchanges, in the order of their answers.
+    pub exchanges: Vec<RecordedExchange>,
     /// The scenarios that were played; none for a recorded journal.
     pub plays: Vec<Play>,
     /// The credentials, which must stand nowhere but in their header.
@@ -36,9 +36,9 @@ pub enum NotPlayed {
 /// A scenario that was played.
 #[derive(Debug, Clone, Default)]
 pub struct Play {
-    /// Its slug.
+    /// The slug of the scenario.
     pub scenario: String,
-    /// In order.
+    /// The steps, in order.
     pub acts: Vec<Act>,
     /// The accounts at the mock before the first step.
     pub before: Vec<Value>,
@@ -47,35 +47,35 @@ pub struct Play {
 /// A step that was played.
 #[derive(Debug, Clone, Default)]
 pub struct Act {
-    /// Its slug.
+    /// The slug of the step.
     pub step: String,
-    /// Its exchanges.
+    /// The range of its exchanges.
     pub range: Range<usize>,
-    /// Who is at the source, by their name in the scenario.
+    /// The people at the source, by their name in the scenario.
     pub people: BTreeMap<String, Person>,
     /// The accounts at the mock after it.
     pub accounts: Vec<Value>,
 }
 
 impl Play {
-    /// All its exchanges.
+    /// Returns all its exchanges.
     pub fn range(&self) -> Range<usize> {
         let start = self.acts.first().map_or(0, |act| act.range.start);
         start..self.acts.last().map_or(start, |act| act.range.end)
     }
 
-    /// A step by its slug.
+    /// Returns a step by its slug.
     pub fn act(&self, step: &str) -> Option<&Act> {
         self.acts.iter().find(|act| act.step == step)
     }
 
-    /// Everybody who was at the source at some time, by their name in the scenario, as they last were.
+    /// Returns everybody who was at the source at some time, by their name in the scenario, in their last state.
     pub fn people(&self) -> BTreeMap<&str, &Person> {
         self.acts.iter().flat_map(|act| &act.people).map(|(key, person)| (key.as_str(), person)).collect()
     }
 }
 
-/// The accounts of a user name, without case.
+/// Returns the accounts of a user name, without case.
 pub fn accounts_of<'a>(accounts: &'a [Value], user_name: &str) -> Vec<&'a Value> {
     let named = |account: &&Value| {
         account["userName"].as_str().is_some_and(|name| same_without_case(name, user_name))
@@ -83,25 +83,25 @@ pub fn accounts_of<'a>(accounts: &'a [Value], user_name: &str) -> Vec<&'a Value>
     accounts.iter().filter(named).collect()
 }
 
-/// What follows from the evidence, worked out once.
+/// Facts that follow from the trace, computed once.
 #[derive(Debug)]
 pub struct Knowledge<'a> {
-    /// From which it follows.
-    pub evidence: &'a Evidence,
+    /// The trace.
+    pub trace: &'a Trace,
     /// The user name, in lower case, that each exchange is about.
     pub about: Vec<Option<String>>,
-    /// What people at the source are or were called, in lower case: user names, ids, addresses.
+    /// The present and former user names, ids and addresses of people at the source, in lower case.
     pub somebody: BTreeSet<String>,
     /// The first exchange whose answer has this text somewhere: how a client may know an id.
     told: HashMap<String, usize>,
 }
 
 impl<'a> Knowledge<'a> {
-    /// Reads the evidence.
-    pub fn of(evidence: &'a Evidence) -> Self {
+    /// Collects the facts of a trace.
+    pub fn of(trace: &'a Trace) -> Self {
         let mut told = HashMap::new();
         let mut names: HashMap<String, String> = HashMap::new();
-        for (index, exchange) in evidence.exchanges.iter().enumerate() {
+        for (index, exchange) in trace.exchanges.iter().enumerate() {
             let mut note = |text: &str| {
                 told.entry(text.to_owned()).or_insert(index);
             };
@@ -118,25 +118,25 @@ impl<'a> Knowledge<'a> {
                 });
             }
         }
-        let acts = evidence.plays.iter().flat_map(|play| &play.acts);
+        let acts = trace.plays.iter().flat_map(|play| &play.acts);
         for account in acts.flat_map(|act| &act.accounts) {
             if let (Some(id), Some(name)) = (account["id"].as_str(), account["userName"].as_str()) {
                 names.entry(id.to_owned()).or_insert_with(|| lower_case(name));
             }
         }
-        for person in evidence.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values()) {
+        for person in trace.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values()) {
             // Whoever looks up by the source's id, or by the address, means the same user.
             for alias in std::iter::once(&person.id).chain(&person.email) {
                 names.entry(lower_case(alias)).or_insert_with(|| lower_case(&person.user_name));
             }
         }
         let called: BTreeSet<&String> = names.values().collect();
-        let about = evidence.exchanges.iter().map(|exchange| about(exchange, &names, &called)).collect();
-        let people = evidence.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values());
+        let about = trace.exchanges.iter().map(|exchange| about(exchange, &names, &called)).collect();
+        let people = trace.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values());
         let called = people.flat_map(|person| {
             [Some(&person.user_name), Some(&person.id), person.email.as_ref()].into_iter().flatten()
         });
-        Self { evidence, about, somebody: called.map(|name| lower_case(name)).collect(), told }
+        Self { trace, about, somebody: called.map(|name| lower_case(name)).collect(), told }
     }
 
     /// Whether an answer before this exchange has this text.
@@ -144,14 +144,18 @@ impl<'a> Knowledge<'a> {
         self.told.get(text).is_some_and(|first| *first < before)
     }
 
-    /// The user names of somebody of a play, as they are sent; somebody who was renamed has several.
+    /// Returns the user names of a person in a scenario, as they are sent; a renamed person has several.
     pub fn user_names<'p>(play: &'p Play, person: &str) -> impl Iterator<Item = &'p str> {
         play.acts.iter().filter_map(move |act| act.people.get(person)).map(|person| person.user_name.as_str())
     }
 }
 
-/// The user name that an exchange is about; `names` has it for ids and addresses, `called` has all there are.
-fn about(exchange: &Recorded, names: &HashMap<String, String>, called: &BTreeSet<&String>) -> Option<String> {
+/// Returns the user name that an exchange is about; `names` has it for ids and addresses, `called` has all of them.
+fn about(
+    exchange: &RecordedExchange,
+    names: &HashMap<String, String>,
+    called: &BTreeSet<&String>,
+) -> Option<String> {
     if let Some(id) = exchange.user_id() {
         return names.get(&id).cloned().or(Some(id));
     }
@@ -179,7 +183,7 @@ fn each_text(value: &Value, note: &mut impl FnMut(&str)) {
     }
 }
 
-/// The resource that an answer is, or those that it lists.
+/// Calls `act` for the resource of an answer, or for each that it lists.
 pub(crate) fn each_resource<'v>(answer: &'v Value, act: &mut impl FnMut(&'v Value)) {
     match get(answer, "Resources").and_then(Value::as_array) {
         Some(resources) => resources.iter().for_each(act),

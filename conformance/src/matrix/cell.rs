@@ -16,10 +16,10 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// Both.
+    /// Both authentications.
     pub const ALL: [Self; 2] = [Self::Basic, Self::Bearer];
 
-    /// The word in cell ids.
+    /// Returns the word in cell ids.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Basic => "basic",
@@ -28,7 +28,7 @@ impl Auth {
     }
 }
 
-/// What a cell tries.
+/// The subject of a cell.
 #[derive(Debug, Clone, Copy)]
 pub enum Trial {
     /// A setting that must be refused.
@@ -54,12 +54,12 @@ pub struct Target {
     pub profile: Behaviour,
 }
 
-/// One cell.
+/// A cell of the matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct Cell {
     /// The preferences.
     pub setting: Setting,
-    /// What is tried under them.
+    /// The subject of the cell.
     pub trial: Trial,
 }
 
@@ -68,7 +68,7 @@ pub struct Cell {
 pub enum Kind {
     /// A basic scenario.
     Matrix,
-    /// One of the other sequences.
+    /// A cell of the other sequences.
     Sequence,
     /// A setting that must be refused.
     Refusal,
@@ -81,11 +81,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 6] =
         [Self::Matrix, Self::Sequence, Self::Refusal, Self::Credentials, Self::Rest, Self::Fault];
 
-    /// The word in `--select`.
+    /// Returns the word in `--select`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Matrix => "matrix",
@@ -128,7 +128,7 @@ fn rests(extent: Extent) -> impl Iterator<Item = Cell> {
     })
 }
 
-/// Every fault against every operation and method, at a target without peculiarities.
+/// Returns every fault against every operation and method, at a target without peculiarities.
 fn faults() -> impl Iterator<Item = Cell> {
     Struck::all().into_iter().flat_map(|struck| {
         Method::ALL.into_iter().map(move |method| {
@@ -141,7 +141,7 @@ fn faults() -> impl Iterator<Item = Cell> {
 /// A scenario on its way through the settings.
 struct Turns {
     scenario: Scenario,
-    /// Where it stands among the scenarios.
+    /// The number among the scenarios.
     number: usize,
     /// Number of settings that fit it.
     fitting: usize,
@@ -181,10 +181,10 @@ impl Turns {
     }
 }
 
-/// Which of the combinations of scenarios.
+/// The combinations of scenarios to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Each with each.
+    /// All combinations.
     Every,
     /// Each setting with each profile and each scenario; with these, the authentications take turns in basic scenarios
     /// (under each method), and the methods in the other sequences; and of these a third has ten runs more. A profile that
@@ -194,7 +194,7 @@ pub enum Extent {
 }
 
 impl Cell {
-    /// The cells, in a stable order.
+    /// Returns the cells, in a stable order.
     pub fn all(extent: Extent) -> Vec<Self> {
         let refused = Setting::all().into_iter().filter(|setting| !setting.contradictions().is_empty());
         let mut cells: Vec<Self> = refused.map(|setting| Self { setting, trial: Trial::Refusal }).collect();
@@ -223,7 +223,7 @@ impl Cell {
         cells
     }
 
-    /// Its stable name.
+    /// Returns the stable name.
     pub fn id(&self) -> String {
         let setting = self.setting;
         let place = |Target { auth, method, profile }: Target| {
@@ -244,7 +244,7 @@ impl Cell {
         }
     }
 
-    /// What happens in it, in words.
+    /// Returns the title in words.
     pub fn title(&self) -> String {
         match self.trial {
             Trial::Refusal => "a contradicting setting is refused, every option at fault named".to_owned(),
@@ -260,7 +260,7 @@ impl Cell {
         }
     }
 
-    /// How it is counted.
+    /// Returns the kind by which it is counted.
     pub fn kind(&self) -> Kind {
         match self.trial {
             Trial::Refusal => Kind::Refusal,
@@ -272,7 +272,7 @@ impl Cell {
         }
     }
 
-    /// Against what it runs; none for a refusal.
+    /// Returns the target, or `None` for a refusal.
     pub fn target(&self) -> Option<Target> {
         match self.trial {
             Trial::Refusal => None,
@@ -283,7 +283,7 @@ impl Cell {
         }
     }
 
-    /// Its scenario, if it has one.
+    /// Returns the scenario, if there is one.
     pub fn scenario(&self) -> Option<Scenario> {
         match self.trial {
             Trial::Refusal | Trial::Credentials(_) | Trial::Fault(_, _) => None,
@@ -291,7 +291,7 @@ impl Cell {
         }
     }
 
-    /// Its fault, if it is about one.
+    /// Returns the fault, if the cell is about one.
     pub fn struck(&self) -> Option<Struck> {
         match self.trial {
             Trial::Fault(_, struck) => Some(struck),
@@ -299,7 +299,7 @@ impl Cell {
         }
     }
 
-    /// What a selection can ask of it; none where the cell has no such thing.
+    /// Returns the value of a property in selections, or `None` if the cell lacks the property.
     pub(crate) fn property(&self, name: &str) -> Option<String> {
         let switch = |on: bool| Some(if on { "on" } else { "off" }.to_owned());
         let Setting { creation, updation, disable, deprovision, remove_action, on_rule_deletion } =
@@ -328,7 +328,7 @@ impl Cell {
         }
     }
 
-    /// The command line that runs this cell alone.
+    /// Returns the command line that runs this cell alone.
     pub fn command(&self) -> String {
         format!("cargo run --release -p conformance -- matrix --select 'id={}'", self.id())
     }
@@ -381,7 +381,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_matrix_is_as_large_as_it_should_be() {
+    fn matrix_has_the_expected_number_of_cells() {
         let cells = Cell::all(Extent::Every);
         let in_turns = Cell::all(Extent::InTurns);
         let count = |cells: &[Cell], kind| cells.iter().filter(|cell| cell.kind() == kind).count();
@@ -403,7 +403,7 @@ mod tests {
 
     /// What takes turns still meets everything else, two by two and more.
     #[test]
-    fn turns_leave_nothing_out() {
+    fn alternating_cells_cover_all_pairs() {
         let meetings = |cells: &[Cell], kind, names: &[&str]| -> BTreeSet<Vec<Option<String>>> {
             let cells = cells.iter().filter(|cell| cell.kind() == kind);
             cells.map(|cell| names.iter().map(|name| cell.property(name)).collect()).collect()

@@ -1,8 +1,8 @@
-//! What must come out of each step, worked out without the provisioner.
+//! The model: the expected outcome of each step, computed without the provisioner.
 //!
-//! A small world of symbols: users at the source, accounts at the target, links between them, what a connection has
-//! learned. [`World::sync`] plays one run under a profile's behaviour and says which lines, writes, accounts and exit
-//! code it must have. Written from the design alone; it shares no code with the program that it judges.
+//! A small world of symbols: users at the source, accounts at the target, links between them, the facts that a connection
+//! has learned. [`World::sync`] runs once under a profile's behaviour and returns the lines, writes, accounts and exit
+//! code that the run must have. Written from the design alone; it shares no code with the program that it judges.
 
 mod client;
 mod fault;
@@ -23,7 +23,7 @@ pub use sync::{Expectation, Options};
 pub use types::{Account, Attribute, Fields, Key, Method, Path, Rule, User, Way, World, Write};
 pub use words::{Change, Downstream, Line, Operation, Outcome, Reason};
 
-/// For the test that holds the model of the two hops against the mock.
+/// Returns the desired fields, for the test that compares the model of the two hops with the mock.
 #[cfg(test)]
 pub(crate) fn desired_for_test(values: &[(Path, &str)]) -> types::Desired {
     types::Desired(values.iter().map(|(path, value)| (*path, Some((*value).to_owned()))).collect())

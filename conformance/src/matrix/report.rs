@@ -1,4 +1,4 @@
-//! What a run of the matrix is told as: tables, counts, and the cases of the report that all suites share.
+//! The results of the matrix: tables, counts, and the cases of the report that all suites share.
 
 pub mod cases;
 pub mod limitation;

@@ -22,10 +22,10 @@ pub use crate::matrix::run::play::{LastWord, transcript};
 /// A cell that takes longer than this is broken.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// How a cell ended.
+/// The result of a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// All held.
+    /// The run agrees with the model.
     Pass,
     /// The subject did something else than the model.
     Fail(Vec<Difference>),
@@ -33,12 +33,12 @@ pub enum Verdict {
     Error(String),
 }
 
-/// What is known of a cell that was run.
+/// The result of a cell with its details.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Played {
     /// The verdict.
     pub verdict: Verdict,
-    /// What was last said of a user; none for refusals and wrong credentials.
+    /// The last line about the user; none for refusals and wrong credentials.
     pub last: Option<LastWord>,
     /// The exchanges of the run in which the first difference showed, as the mock's journal has them.
     pub exchanges: Vec<Value>,
@@ -58,7 +58,7 @@ pub enum RunError {
     Mock(#[from] mock_aquera::StartError),
     /// The mock cannot be set up.
     #[error("failed to set up the mock")]
-    Stage(#[from] environment::StageError),
+    Environment(#[from] environment::EnvironmentError),
     /// The provisioner cannot be set up.
     #[error("failed to set up the provisioner")]
     Subject(#[from] crate::subject::provisioner::SubjectError),
@@ -67,7 +67,7 @@ pub enum RunError {
     System(#[from] std::io::Error),
 }
 
-/// How many cells run at once.
+/// The number of cells that run in parallel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Width {
     /// Threads, each with a server, a pool of connections and a runtime of its own: none wakes another.
@@ -76,7 +76,7 @@ pub struct Width {
     pub each: NonZeroUsize,
 }
 
-/// What all threads share.
+/// The state that all threads share.
 struct Work<'a> {
     cells: &'a [Cell],
     next: AtomicUsize,
@@ -87,7 +87,7 @@ struct Work<'a> {
 /// Runs the cells and tells each result as it comes. The results come back in the order of `cells`.
 ///
 /// # Errors
-/// Where a mock or a temporary folder cannot be set up; a cell that breaks is a verdict.
+/// A mock or a temporary folder cannot be created; a cell that breaks is a verdict.
 pub fn run(
     cells: &[Cell],
     width: Width,
@@ -134,25 +134,25 @@ pub fn run(
 type Told = mpsc::Sender<Result<(usize, Played), RunError>>;
 
 impl Work<'_> {
-    /// What one thread does: cells, until there are none.
+    /// Runs cells on one thread until none is left.
     fn share(&self, sender: &Told) -> Result<(), RunError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let theatre = Arc::new(SharedEnvironment::open(self.seed).await?);
-            let lanes = (0..self.each).map(|_| self.lane(&theatre, sender));
-            futures_util::future::join_all(lanes).await;
+            let shared = Arc::new(SharedEnvironment::open(self.seed).await?);
+            let workers = (0..self.each).map(|_| self.worker(&shared, sender));
+            futures_util::future::join_all(workers).await;
             Ok(())
         })
     }
 
-    async fn lane(&self, theatre: &Arc<SharedEnvironment>, sender: &Told) {
+    async fn worker(&self, shared: &Arc<SharedEnvironment>, sender: &Told) {
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(cell) = self.cells.get(index).copied() else { break };
             // A task of its own, so that a panic in it is a verdict and not the end.
-            let theatre = theatre.clone();
+            let shared = shared.clone();
             let task = tokio::spawn(async move {
-                tokio::time::timeout(PATIENCE, play::play(&theatre, index, cell)).await
+                tokio::time::timeout(PATIENCE, play::play(&shared, index, cell)).await
             });
             let played = match task.await {
                 Ok(Ok(played)) => played,

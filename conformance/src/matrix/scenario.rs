@@ -29,16 +29,16 @@ pub enum Edit {
     Remove,
     /// `active` becomes false.
     Deactivate,
-    /// It gets an attribute that no mapping writes.
+    /// Adds an attribute that no mapping writes.
     Decorate,
-    /// It becomes a member of this group.
+    /// Adds the user to this group.
     Join(&'static str),
 }
 
 /// The value that [`Edit::Decorate`] writes to `displayName`.
 pub const DECORATION: &str = "kept as it is";
 
-/// One step.
+/// A step.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// A user is at the source from now on, like this.
@@ -59,7 +59,7 @@ pub enum Step {
     Exclude(&'static str),
     /// `max-removals`.
     MaxRemovals(usize),
-    /// Another source file is configured, with the same users in it.
+    /// Configures another source file with the same users.
     SourceFile(u8),
     /// Whether the source file can be read.
     Readable(bool),
@@ -73,7 +73,7 @@ pub enum Step {
     PointAt(usize),
     /// An account is at an application without our doing.
     Seed(usize, Fields, bool),
-    /// Somebody else changes the account of this user name.
+    /// Changes the account of this user name as another client would.
     Edit(&'static str, Edit),
     /// A fault at the application.
     Fault(FaultRule),
@@ -87,24 +87,25 @@ pub enum Step {
     Sync(Options),
 }
 
-/// One scenario.
+/// A scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
-    /// Its stable name.
+    /// The stable name.
     pub slug: &'static str,
-    /// What happens, in a few words.
+    /// The title in a few words.
     pub title: &'static str,
-    /// Of the design's table, run under every setting and authentication; otherwise one of its sequences.
+    /// Whether the scenario is one of the design's table, run under every setting and authentication, or one of its
+    /// sequences.
     pub basic: bool,
     /// About attributes: run by every method under the profiles that are.
     pub of_attributes: bool,
     /// The settings it is run under.
     pub fits: fn(Setting) -> bool,
-    /// Its steps under a setting.
+    /// Returns the steps under a setting.
     pub steps: fn(Setting) -> Vec<Step>,
 }
 
-/// All scenarios: the basic ones in the order of tables, then the sequences.
+/// Returns all scenarios: the basic ones in the order of tables, then the sequences.
 pub fn all() -> Vec<Scenario> {
     let mut scenarios = basic::scenarios();
     scenarios.extend(sequences::scenarios());
@@ -117,18 +118,18 @@ pub fn all() -> Vec<Scenario> {
     scenarios
 }
 
-/// The basic scenarios.
+/// Returns the basic scenarios.
 pub fn basics() -> Vec<Scenario> {
     basic::scenarios()
 }
 
-/// A user, where it does not matter who.
+/// Returns any user.
 pub(crate) fn somebody() -> User {
     people::mona()
 }
 
 impl World {
-    /// Carries out one step; a run says what it must come to.
+    /// Carries out one step. Returns the expectation of a run.
     pub fn step(&mut self, step: &Step) -> Option<Expectation> {
         match step {
             Step::Put(user) => drop(self.source.insert(user.id.clone(), user.clone())),
@@ -185,7 +186,7 @@ mod tests {
     use crate::matrix::model::{Behaviour, Method, builtins};
 
     #[test]
-    fn slugs_are_unique_and_every_scenario_fits_something() {
+    fn slugs_are_unique_and_every_scenario_has_a_setting() {
         let scenarios = all();
         let slugs: BTreeSet<_> = scenarios.iter().map(|scenario| scenario.slug).collect();
         assert_eq!(slugs.len(), scenarios.len());
@@ -197,7 +198,7 @@ mod tests {
 
     /// After the last step a run says nothing new: it writes nothing and lists nobody who has not failed.
     #[test]
-    fn the_model_comes_to_rest() {
+    fn model_writes_nothing_after_the_last_step() {
         for scenario in all() {
             for setting in Setting::valid().into_iter().filter(|setting| (scenario.fits)(*setting)) {
                 let fits = |profile: &&Behaviour| !profile.of_attributes || everything(setting);

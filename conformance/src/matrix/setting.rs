@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// What the removal of a user at the source becomes at the target.
+/// The operation at the target for a user that is removed at the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RemoveAction {
     /// The account is deleted.
@@ -15,7 +15,7 @@ pub enum RemoveAction {
 }
 
 impl RemoveAction {
-    /// The word in `aquera.toml`.
+    /// Returns the word in `aquera.toml`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delete => "delete",
@@ -42,7 +42,7 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Every preference off.
+    /// The setting with every preference off.
     pub const NONE: Self = Self {
         creation: false,
         updation: false,
@@ -52,7 +52,7 @@ impl Setting {
         on_rule_deletion: false,
     };
 
-    /// All 64, in a stable order.
+    /// Returns all 64 settings, in a stable order.
     pub fn all() -> Vec<Self> {
         (0..64_u8)
             .map(|bits| {
@@ -69,12 +69,12 @@ impl Setting {
             .collect()
     }
 
-    /// The 22 that mean something.
+    /// Returns the 22 valid settings.
     pub fn valid() -> Vec<Self> {
         Self::all().into_iter().filter(|setting| setting.contradictions().is_empty()).collect()
     }
 
-    /// The options at fault, by the names used in `aquera.toml`; empty for a valid setting.
+    /// Returns the options at fault, by the names used in `aquera.toml`; empty for a valid setting.
     pub fn contradictions(self) -> Vec<&'static str> {
         let mut names = Vec::new();
         if self.disable && !self.updation {
@@ -99,7 +99,7 @@ impl Setting {
         self.remove_action == RemoveAction::Delete && !(self.disable && self.deprovision)
     }
 
-    /// A stable name: the options that are on, joined by `+`.
+    /// Returns a stable name: the options that are on, joined by `+`.
     pub fn slug(self) -> String {
         let mut parts = Vec::new();
         if self.creation {
@@ -123,7 +123,7 @@ impl Setting {
         if parts.is_empty() { "none".to_owned() } else { parts.join("+") }
     }
 
-    /// The setting with this slug.
+    /// Returns the setting with this slug.
     pub fn from_slug(slug: &str) -> Option<Self> {
         Self::all().into_iter().find(|setting| setting.slug() == slug)
     }
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_the_64_settings_22_mean_something() {
+    fn valid_settings_are_22_of_64() {
         assert_eq!(Setting::all().len(), 64);
         assert_eq!(Setting::valid().len(), 22);
         let slugs: std::collections::BTreeSet<_> = Setting::all().into_iter().map(Setting::slug).collect();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_named_at_once() {
+    fn invalid_setting_names_every_contradiction() {
         check("none", &[]);
         assert_eq!(Setting::from_slug("none"), Some(Setting::NONE));
         check("create+update+disable+deprovision-by-disable+rules", &[]);

@@ -1,4 +1,4 @@
-//! Whether a change is meant. Pure.
+//! The conditions of a change, evaluated without I/O.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::json::get;
 use crate::mutants::file::{Change, RequestCondition};
 use crate::mutants::operations;
 
-/// A request as it came to the layer.
+/// A request as the proxy received it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Came {
     pub(crate) method: String,
@@ -32,7 +32,7 @@ impl Came {
         self.query.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The operations of a PATCH or of a bulk request.
+    /// Returns the operations of a PATCH or of a bulk request.
     pub(crate) fn operations(&self) -> Option<&Vec<Value>> {
         get(self.json.as_ref()?, "Operations")?.as_array()
     }
@@ -67,7 +67,7 @@ pub(crate) fn holds(change: &Change, came: &Came) -> bool {
     request && operation
 }
 
-/// `*` is one segment, a last `**` any rest.
+/// Whether a path matches a pattern: `*` is one segment, a last `**` any rest.
 fn fits(pattern: &str, path: &str) -> bool {
     let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let mut segments = path.split('/');
@@ -89,7 +89,7 @@ mod tests {
     use crate::mutants::condition::*;
 
     #[test]
-    fn a_change_is_meant_where_all_holds() {
+    fn change_applies_if_all_conditions_hold() {
         let body = json!({ "Operations": [{ "op": "Add", "path": "emails", "value": [] }] });
         let came = Came {
             method: "PATCH".to_owned(),

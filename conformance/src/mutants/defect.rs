@@ -1,4 +1,4 @@
-//! What broken servers and broken clients have in common: a name, a defect, the cases that name it, and a row of the
+//! The interface of broken servers and broken clients: a name, a defect, the cases that name it, and a row of the
 //! kill table.
 
 use std::panic::resume_unwind;
@@ -8,13 +8,13 @@ use futures_util::{StreamExt as _, stream};
 use crate::mutants::kill_matrix::Row;
 use crate::select::Selectable;
 
-/// Something with one defect.
+/// A server or client with one defect.
 pub trait Defective {
-    /// A stable name.
+    /// Returns a stable name.
     fn slug(&self) -> &str;
-    /// What is wrong with it, in a sentence.
+    /// Returns the defect in a sentence.
     fn defect(&self) -> &str;
-    /// The ids of the cases that name the defect.
+    /// Returns the ids of the cases that name the defect.
     fn found_by(&self) -> &[String];
 }
 

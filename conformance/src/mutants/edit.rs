@@ -50,7 +50,7 @@ pub(crate) fn each(value: &mut Value, pointer: &str, make: bool, act: &mut dyn F
     }
 }
 
-/// Takes away what a pointer reaches.
+/// Removes the values that a pointer reaches.
 pub(crate) fn remove(value: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return };
     let last = last.replace("~1", "/").replace("~0", "~");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_changed() {
+    fn edits_change_answers() {
         let list = json!([{ "id": "1" }, { "id": "2" }]);
         let with = |resources: &Value| json!({ "status": "400", "Resources": resources, "total": 2 });
         check("remove = \"/Resources/*/id\"", &with(&json!([{}, {}])));

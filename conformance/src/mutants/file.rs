@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::case::expect::StatusSet;
 use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
-use crate::table::{ChoiceError, Group, Incomplete, Table};
+use crate::table::{ChoiceError, Group, Incomplete, Table, deserialize_from_table};
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -18,35 +18,35 @@ pub struct MutantFile {
     pub mutant: Vec<Mutant>,
 }
 
-/// One server with one defect.
+/// A server with one defect.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mutant {
     /// A stable name: a-z, 0-9 and hyphens.
     pub slug: String,
-    /// What is wrong with it, in a sentence.
+    /// The defect in a sentence.
     pub defect: String,
     /// The cases that name the defect.
     pub found_by: Vec<String>,
     /// Laid over the mock's profile `rfc`.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub profile: Option<toml::Table>,
-    /// What is changed on the way.
+    /// The changes of its requests and answers.
     #[serde(default)]
     pub change: Vec<Change>,
 }
 
-/// One change, and when it is made.
+/// A change, and its condition.
 #[derive(Debug, Clone, Default, JsonSchema)]
 #[schemars(with = "ChangeTable")]
 pub struct Change {
-    /// What must hold of the request.
+    /// The conditions on the request.
     pub(crate) when: Vec<RequestCondition>,
-    /// What must hold of one of its operations.
+    /// The conditions on one of its operations.
     pub(crate) operation: Vec<OperationCondition>,
     /// The answer has one of these statuses; empty: any.
     pub(crate) status: Vec<StatusSet>,
-    /// From this time on that the rest holds, for each path.
+    /// The first matching request that is changed, for each path.
     pub(crate) nth: Option<usize>,
     pub(crate) request: Vec<RequestEdit>,
     pub(crate) operations: Vec<OperationsEdit>,
@@ -75,23 +75,23 @@ type ChangeTable = Table<(
     Group<Key>,
 )>;
 
-/// What must hold of a request.
+/// A condition on a request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RequestCondition {
     Method(Vec<String>),
     Path(String),
     Query(String),
-    /// Of the value of the parameter that `query` names.
+    /// A part of the value of the parameter that `query` names.
     QueryHas(String),
     Header(String),
-    /// Of the value of the field that `header` names.
+    /// A part of the value of the field that `header` names.
     HeaderHas(String),
     WithoutHeader(String),
     BodyHas(String),
 }
 
-/// What must hold of an operation.
+/// A condition on an operation.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OperationCondition {
@@ -131,7 +131,7 @@ pub(crate) enum OperationsEdit {
     Only(Only),
 }
 
-/// What becomes of the request.
+/// The handling of a request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Exchange {
@@ -203,11 +203,7 @@ pub enum ChangeError {
     Incomplete(#[from] Incomplete),
 }
 
-impl<'de> Deserialize<'de> for Change {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        ChangeTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Change, ChangeTable);
 
 impl TryFrom<ChangeTable> for Change {
     type Error = ChangeError;
@@ -246,7 +242,7 @@ impl TryFrom<ChangeTable> for Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
-    /// There is none.
+    /// The path has no attribute.
     None,
     /// `title`.
     Simple,
@@ -256,7 +252,7 @@ pub enum Target {
     Value,
     /// `emails[…].value`.
     ValueSub,
-    /// It starts with `urn:`.
+    /// The path starts with `urn:`.
     Urn,
 }
 
@@ -264,7 +260,7 @@ pub enum Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueKind {
-    /// There is none.
+    /// The operation has no value.
     None,
     /// `null`.
     Null,
@@ -280,21 +276,21 @@ pub enum ValueKind {
     Object,
 }
 
-/// What is done to an operation.
+/// An edit of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OperationEdit {
-    /// It is left out.
+    /// The operation is left out.
     Skip,
-    /// Its path is taken away.
+    /// The path is removed.
     DropPath,
     /// The filter is taken out of its path.
     DropFilter,
-    /// What is behind the filter (or the first name) is taken away.
+    /// The path after the filter (or after the first name) is removed.
     DropSubAttribute,
-    /// Of an array value only the first element stays.
+    /// An array value keeps only its first element.
     FirstValue,
-    /// Of an array value only the last element stays.
+    /// An array value keeps only its last element.
     LastValue,
     /// The whole attribute is removed first.
     ClearFirst,
@@ -302,7 +298,7 @@ pub enum OperationEdit {
     LowerValue,
 }
 
-/// What a filter in a path picks.
+/// The values that a filter in a path selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selects {
@@ -310,11 +306,11 @@ pub enum Selects {
     All,
     /// The first one, whatever it is.
     First,
-    /// None.
+    /// No value.
     None,
 }
 
-/// Another order.
+/// A change of the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OrderEdit {
@@ -322,7 +318,7 @@ pub enum OrderEdit {
     Reverse,
 }
 
-/// One of several.
+/// The operations that stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Only {
@@ -336,13 +332,13 @@ pub enum Only {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// Up to the first error.
+    /// The operations up to the first error.
     Stop,
-    /// All of them.
+    /// All operations.
     GoOn,
 }
 
-/// Another kind of value.
+/// A type to convert a value to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Retype {
@@ -366,7 +362,7 @@ pub struct Instead {
     pub(crate) media_type: Option<String>,
 }
 
-/// The JSON Schema of mutant files.
+/// Returns the JSON Schema of mutant files.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(MutantFile)
 }

@@ -10,15 +10,15 @@ use crate::mutants::run::Played;
 use crate::report::{CaseResult, OPTIONS, Report, Verdict, labels};
 use crate::requirement::{Level, Spec};
 
-/// What the suite is called whose mutants are clients.
+/// The name of the suite whose mutants are clients.
 const CLIENTS: &str = "the suite of conformance client";
 
-/// What became of one mutant.
+/// The result of one mutant.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Which.
+    /// The slug.
     pub slug: String,
-    /// What is wrong with it.
+    /// The defect.
     pub defect: String,
     /// The cases that name the defect.
     pub found_by: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What a run says of a mutant.
+    /// Returns the row of a mutant from the report of its run.
     pub(crate) fn of(mutant: &impl Defective, report: &Report) -> Self {
         let with = |verdict: Verdict| {
             report.cases.iter().filter(|case| case.verdict == verdict).map(|case| case.id.clone()).collect()
@@ -46,7 +46,7 @@ impl Row {
         }
     }
 
-    /// The cases that name the defect and do not see it.
+    /// Returns the cases that name the defect and do not see it.
     pub fn missing(&self) -> Vec<&str> {
         let found = |case: &&String| !self.failed.contains(*case) && !self.warned.contains(*case);
         self.found_by.iter().filter(found).map(String::as_str).collect()
@@ -58,22 +58,22 @@ impl Row {
     }
 }
 
-/// All of it.
+/// The kill matrix.
 #[derive(Debug, Clone)]
 pub struct KillTable {
-    /// By slug.
+    /// The rows, by slug.
     pub rows: Vec<Row>,
     /// MUST cases, each with the mutants on which it fails.
     pub must: BTreeMap<String, Vec<String>>,
-    /// So many cases are there in all.
+    /// The number of all cases.
     pub cases: usize,
-    /// What is wrong on the clean server, with the reason.
+    /// The cases that fail on the clean server, with the reason.
     pub unclean: Vec<(String, String)>,
     /// Cases that a mutant names and that are not there.
     pub unknown: Vec<String>,
-    /// What each case is about, with its place in the order of subjects.
+    /// The subject of each case, with its place in the order of subjects.
     pub subjects: BTreeMap<String, (usize, String)>,
-    /// Whose cases they are, as in `the suite of conformance server`.
+    /// The suite of the cases, as in `the suite of conformance server`.
     pub suite: String,
 }
 
@@ -85,7 +85,7 @@ impl KillTable {
         Self { subjects, ..table }
     }
 
-    /// The table of broken clients.
+    /// Returns the table of broken clients.
     pub(crate) fn of_clients(rows: Vec<Row>, clean: &Report, cases: &[(String, Level)]) -> Self {
         Self::made(CLIENTS, rows, clean, cases, Played::All)
     }
@@ -130,7 +130,7 @@ impl KillTable {
         }
     }
 
-    /// MUST cases that no mutant makes fail.
+    /// Returns the MUST cases that no mutant makes fail.
     pub fn idle(&self) -> impl Iterator<Item = &str> {
         self.must.iter().filter(|(_, killed)| killed.is_empty()).map(|(case, _)| case.as_str())
     }
@@ -148,7 +148,7 @@ impl KillTable {
             && self.unknown.is_empty()
     }
 
-    /// The counts, in a sentence.
+    /// Returns the counts, in a sentence.
     pub fn summary(&self) -> String {
         let found = self.rows.len() - self.survivors().count();
         let killed = self.must.len() - self.idle().count();
@@ -161,7 +161,7 @@ impl KillTable {
         )
     }
 
-    /// The table for people: troubles first, then a line a mutant.
+    /// Returns the table as text: troubles first, then a line a mutant.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for (case, why) in &self.unclean {
@@ -189,8 +189,8 @@ impl KillTable {
         text
     }
 
-    /// The counts by what the cases are about, in Markdown; nothing where that is not known. A mutant counts where the
-    /// first case is that names it.
+    /// Returns the counts by subject, in Markdown, or nothing if the subjects are unknown. A mutant counts at the
+    /// first case that names it.
     pub fn by_subject(&self) -> String {
         let mut counts: BTreeMap<&(usize, String), [usize; 4]> = BTreeMap::new();
         for row in &self.rows {
@@ -218,7 +218,7 @@ impl KillTable {
         text
     }
 
-    /// The table in Markdown: the counts, then every mutant, its defect, and the cases that name it.
+    /// Returns the table in Markdown: the counts, then every mutant, its defect, and the cases that name it.
     pub fn markdown(&self) -> String {
         let counts = self.by_subject();
         let counts = if counts.is_empty() { counts } else { format!("{counts}\n") };
@@ -236,7 +236,7 @@ impl KillTable {
         text
     }
 
-    /// The table as the report of all suites: a case a mutant, and one for each MUST case that fails on none.
+    /// Returns the table as the report of all suites: a case a mutant, and one for each MUST case that fails on none.
     pub fn report(&self, milliseconds: u64) -> Report {
         let spec = || Spec {
             document: if self.suite == CLIENTS {
@@ -253,25 +253,13 @@ impl KillTable {
                     verdict: Verdict,
                     because: Option<String>,
                     seen: &BTreeSet<String>| {
+            let requirement = "Every mutant is found by the cases that name its defect, and every MUST case fails on a mutant.";
             CaseResult {
-            id,
-            title,
-            level: Level::Must,
-            verdict,
-            requirement: "Every mutant is found by the cases that name its defect, and every MUST case fails on a mutant.".to_owned(),
-            spec: spec(),
-            because,
-            mend: None,
-            expected: serde_json::Value::Null,
-            actual: json!(seen),
-            known: None,
-            example: None,
-            cause: None,
-            concerns: None,
-            tags: Vec::new(),
-            milliseconds: 0,
-            exchanges: Vec::new(),
-        }
+                verdict,
+                because,
+                actual: json!(seen),
+                ..CaseResult::new(id, title, Level::Must, requirement.to_owned(), spec())
+            }
         };
         let none = BTreeSet::new();
         let mut cases: Vec<_> = self

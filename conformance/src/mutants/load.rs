@@ -1,4 +1,4 @@
-//! Mutants out of files: those that are built in, or a folder's.
+//! Loads mutants from files: the built-in ones, or a folder's.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,18 +11,18 @@ use crate::select::{SlugError, check_slug};
 
 include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 
-/// The mutants that are built in, in the order of their slugs.
+/// Returns the mutants that are built in, in the order of their slugs.
 ///
 /// # Errors
-/// Where one is not as it should be, which a test rules out.
+/// A file is invalid, which a test rules out.
 pub fn built_in() -> Result<Vec<Mutant>, LoadError> {
     all(MUTANTS.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect())
 }
 
-/// The mutants of a folder.
+/// Returns the mutants of a folder.
 ///
 /// # Errors
-/// With the first file that is not as it should be.
+/// A file is invalid; the error has the first one.
 pub fn folder(folder: &Path) -> Result<Vec<Mutant>, LoadError> {
     all(crate::case::load::texts(folder)?)
 }
@@ -95,7 +95,7 @@ fn check(mutant: &Mutant) -> Result<(), MutantError> {
     Ok(())
 }
 
-/// The profile of a mutant's mock.
+/// Returns the profile of a mutant's mock.
 pub(crate) fn profile(mutant: &Mutant) -> Result<Profile, ProfileError> {
     let mut text = "name = \"mutant\"\nsummary = \"a mutant\"\nextends = \"rfc\"\n".to_owned();
     if let Some(table) = &mutant.profile {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_mutants_are_refused_with_the_place() {
+    fn invalid_mutant_is_refused_with_the_place() {
         let head = "[[mutant]]\nslug = \"a\"\ndefect = \"d\"\nfound-by = []\n";
         check(head, "invalid mutant `a`: expected `profile` or");
         check(
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn those_built_in_are_good() {
+    fn built_in_mutants_are_valid() {
         built_in().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
     }
 }

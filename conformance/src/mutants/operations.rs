@@ -12,13 +12,13 @@ use crate::mutants::file::{
 /// The parts of a path, read roughly: it may be broken on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    /// Up to the attribute, a URN included.
+    /// The path up to the attribute, a URN included.
     pub attribute: String,
-    /// Between brackets.
+    /// The filter between brackets.
     pub filter: Option<String>,
-    /// Behind the dot.
+    /// The sub-attribute after the dot.
     pub sub: Option<String>,
-    /// It starts with a URN.
+    /// The path starts with a URN.
     pub urn: bool,
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn means(change: &Change, operation: &Value) -> bool {
     })
 }
 
-/// The operations as a change makes them. `current` is the resource as it is, where the change asks for it.
+/// Returns the operations after a change. `current` is the resource as it is, if the change needs it.
 pub(crate) fn changed(change: &Change, operations: &[Value], current: Option<&Value>) -> Vec<Value> {
     let mut changed = Vec::new();
     for operation in operations {
@@ -182,7 +182,7 @@ fn edit_operation(edit: OperationEdit, operation: &mut Value, changed: &mut Vec<
     }
 }
 
-/// The operation on the values that the filter picks wrongly.
+/// Returns the operation on the values that the filter selects wrongly.
 fn select(selects: Selects, operation: &Value, current: Option<&Value>, changed: &mut Vec<Value>) {
     let Some(path) = path_of(operation).filter(|path| path.filter.is_some()) else {
         changed.push(operation.clone());
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_read_roughly() {
+    fn paths_are_parsed_leniently() {
         #[track_caller]
         fn check(text: &str, target: Target, name: &str) {
             let path = Path::parse(text);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_changed() {
+    fn edits_change_operations() {
         let change = |text: &str| toml::from_str::<Change>(text).expect("a change");
         let operations = [
             json!({ "op": "Add", "path": "emails", "value": [{ "value": "a" }, { "value": "b" }] }),

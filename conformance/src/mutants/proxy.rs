@@ -1,4 +1,4 @@
-//! The server in front of the mock, which carries out what is wrong with a mutant.
+//! The proxy in front of the mock, which applies the changes of a mutant.
 //!
 //! One server for all of them: a mutant is at `/<slug>`, its mock an application of the same name.
 
@@ -32,18 +32,18 @@ const MAX_BODY: usize = 32 << 20;
 const HOP: [&str; 6] = ["connection", "content-length", "transfer-encoding", "host", "keep-alive", "date"];
 
 /// The server.
-pub(crate) struct Layer {
+pub(crate) struct Proxy {
     address: SocketAddr,
     http: reqwest::Client,
     fronts: RwLock<HashMap<String, Arc<Front>>>,
 }
 
-/// One mutant and its mock.
+/// A mutant and its mock.
 struct Front {
     mutant: Mutant,
-    /// Where the mock has it.
+    /// The base URL of the mock.
     upstream: String,
-    /// Where the layer has it.
+    /// The base URL of the proxy.
     own: String,
     authorization: String,
     memory: Mutex<Memory>,
@@ -60,7 +60,7 @@ enum ForwardError {
     NoOperation,
 }
 
-/// What a mutant remembers.
+/// The state of a mutant between requests.
 #[derive(Default)]
 struct Memory {
     /// Changes that are made again to whatever shows a resource, by its path.
@@ -69,11 +69,11 @@ struct Memory {
     frozen: HashMap<(usize, String), Value>,
     /// Marks that are taken out of whatever is shown.
     marks: Vec<String>,
-    /// How often a change was meant, by path.
+    /// The number of matching requests of a change, by path.
     counts: HashMap<(usize, String), usize>,
 }
 
-impl Layer {
+impl Proxy {
     /// Starts the server on a free port of this machine.
     pub(crate) async fn start() -> std::io::Result<Arc<Self>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -85,13 +85,13 @@ impl Layer {
             )
             .build()
             .map_err(std::io::Error::other)?;
-        let layer = Arc::new(Self { address: listener.local_addr()?, http, fronts: RwLock::default() });
-        let router = Router::new().fallback(serve).with_state(layer.clone());
+        let proxy = Arc::new(Self { address: listener.local_addr()?, http, fronts: RwLock::default() });
+        let router = Router::new().fallback(serve).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(layer)
+        Ok(proxy)
     }
 
-    /// Puts a mutant in front of a mock, and says where.
+    /// Adds a mutant in front of a mock, and returns its base URL.
     pub(crate) fn add(&self, mutant: Mutant, upstream: String, authorization: String) -> String {
         let own = format!("http://{}/{}", self.address, mutant.slug);
         let slug = mutant.slug.clone();
@@ -100,7 +100,7 @@ impl Layer {
         own
     }
 
-    /// Takes a mutant away.
+    /// Removes a mutant.
     pub(crate) fn remove(&self, slug: &str) {
         self.fronts.write().unwrap_or_else(PoisonError::into_inner).remove(slug);
     }
@@ -110,15 +110,15 @@ impl Layer {
     }
 }
 
-async fn serve(State(layer): State<Arc<Layer>>, request: Request) -> Response<Body> {
+async fn serve(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let (slug, below) = match path[1..].split_once('/') {
         Some((slug, below)) => (slug, format!("/{below}")),
         None => (&path[1..], String::new()),
     };
-    let Some(front) = layer.front(slug) else { return plain(404, "no such mutant") };
+    let Some(front) = proxy.front(slug) else { return plain(404, "no such mutant") };
     let Some(came) = came(&front, below, request).await else { return plain(400, "no such body") };
-    match front.handle(&layer.http, came).await {
+    match front.handle(&proxy.http, came).await {
         Ok(answer) => Front::send(answer),
         Err(error) => plain(502, &with_causes(&error)),
     }
@@ -133,7 +133,7 @@ fn plain(status: u16, text: &str) -> Response<Body> {
 async fn came(front: &Front, path: String, request: Request) -> Option<Came> {
     let (parts, body) = request.into_parts();
     let bytes: Bytes = axum::body::to_bytes(body, MAX_BODY).await.ok()?;
-    // What a client was told of the layer's address it may send back.
+    // A client may send the proxy's address back, which it got from an earlier answer.
     let text = String::from_utf8_lossy(&bytes).replace(&front.own, &front.upstream);
     let query = parameters(parts.uri.query().unwrap_or_default());
     let headers = parts
@@ -224,7 +224,7 @@ impl Front {
         Ok(())
     }
 
-    /// Makes an edit. Returns whether it is one of the body.
+    /// Applies an edit. Returns whether it is one of the body.
     fn edit_request(&self, edit: &RequestEdit, request: &mut Came) -> bool {
         let set_header = |request: &mut Came, name: &str, value: &str| {
             request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
@@ -409,7 +409,7 @@ impl Front {
         }
     }
 
-    /// Makes the changes that last, to every resource that an answer shows.
+    /// Applies the changes that last to every resource that an answer shows.
     fn later(&self, came: &Came, answer: &mut Answer) {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.later.is_empty() && memory.marks.is_empty() {

@@ -11,7 +11,7 @@ use crate::mutants::defect::side_by_side;
 use crate::mutants::file::Mutant;
 use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::mutants::load;
-use crate::mutants::proxy::Layer;
+use crate::mutants::proxy::Proxy;
 use crate::report::Report;
 use crate::server::discovery::{Blank, Facts};
 use crate::server::{self, Options};
@@ -19,12 +19,12 @@ use crate::subject::server::client::{Client, Credentials, Manners};
 
 const TOKEN: &str = "mutant-token";
 
-/// Which cases are played against a mutant.
+/// The cases that are run against a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Played {
-    /// All of them.
+    /// All cases.
     All,
-    /// Those that it says it is found by.
+    /// The cases in `found-by`.
     Named,
 }
 
@@ -63,11 +63,11 @@ pub async fn run(
 ) -> Result<KillTable, RunError> {
     let mock = MockAquera::builder().auth(Auth::bearer(TOKEN)).seed(1).start().await;
     let mock = Arc::new(mock?);
-    let layer = Layer::start().await?;
+    let proxy = Proxy::start().await?;
     let clean = Profile::builtin("rfc").ok_or(RunError::NoProfile)?;
     let clean = one(&mock, None, "clean", clean, cases.to_vec()).await?;
     let shared: Arc<[Case]> = cases.into();
-    let judge = |mutant| row(mock.clone(), layer.clone(), mutant, shared.clone(), played);
+    let judge = |mutant| row(mock.clone(), proxy.clone(), mutant, shared.clone(), played);
     let rows = side_by_side(mutants, jobs, judge, told).await?;
     if let Some(mock) = Arc::into_inner(mock) {
         mock.stop().await;
@@ -77,7 +77,7 @@ pub async fn run(
 
 async fn row(
     mock: Arc<MockAquera>,
-    layer: Arc<Layer>,
+    proxy: Arc<Proxy>,
     mutant: Mutant,
     cases: Arc<[Case]>,
     played: Played,
@@ -90,13 +90,13 @@ async fn row(
         .filter(|case| played == Played::All || named.contains(case.id.as_str()))
         .cloned()
         .collect();
-    let report = one(&mock, Some((&layer, &mutant)), &mutant.slug, profile, cases).await?;
+    let report = one(&mock, Some((&proxy, &mutant)), &mutant.slug, profile, cases).await?;
     Ok(Row::of(&mutant, &report))
 }
 
 async fn one(
     mock: &MockAquera,
-    layer: Option<(&Layer, &Mutant)>,
+    proxy: Option<(&Proxy, &Mutant)>,
     name: &str,
     profile: Profile,
     cases: Vec<Case>,
@@ -105,8 +105,8 @@ async fn one(
     let config = ApplicationConfig { profile, auth: vec![Auth::bearer(TOKEN)], seed: 1 };
     let application = mock.create_application(name, config).map_err(|error| invalid(error.into()))?;
     let upstream = application.scim_url();
-    let url = match layer {
-        Some((layer, mutant)) => layer.add(mutant.clone(), upstream, format!("Bearer {TOKEN}")),
+    let url = match proxy {
+        Some((proxy, mutant)) => proxy.add(mutant.clone(), upstream, format!("Bearer {TOKEN}")),
         None => upstream,
     };
     // A mutant that asks to wait is not worth the wait.
@@ -120,8 +120,8 @@ async fn one(
         Options { jobs: 4, seed: 1, keep: true, keep_exchanges: false, blank: Blank::default(), stop };
     let report = server::run(client, facts, &cases, options, |_| {}).await;
     mock.remove_application(name);
-    if let Some((layer, mutant)) = layer {
-        layer.remove(&mutant.slug);
+    if let Some((proxy, mutant)) = proxy {
+        proxy.remove(&mutant.slug);
     }
     Ok(report)
 }

@@ -1,4 +1,5 @@
-//! What the outcomes mean for a PingOne connection to Aquera with this endpoint behind it, setting by setting.
+//! The consequences of the outcomes for a PingOne connection to Aquera with this endpoint behind it, setting by
+//! setting.
 //!
 //! The rules are those of the provisioner: PUT and PATCH as the update method, Delete and Disable as the Remove
 //! Action, never one in place of the other.
@@ -12,21 +13,21 @@ use crate::probe::advice::method::{PATCH, PUT, method};
 use crate::probe::outcome::{Class, Damage, Outcome};
 use crate::probe::report::hint;
 
-/// How a setting will fare.
+/// The rating of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fares {
-    /// As one would wish.
+pub enum Rating {
+    /// The setting works.
     Well,
-    /// With something to know.
+    /// The setting works with limitations.
     Limited,
-    /// Not at all.
+    /// The setting does not work.
     Badly,
-    /// It could not be found out.
+    /// The rating is unknown.
     Unknown,
 }
 
-impl Fares {
-    /// The word.
+impl Rating {
+    /// Returns the word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Well => "works",
@@ -37,18 +38,18 @@ impl Fares {
     }
 }
 
-/// What to expect of one setting.
+/// The advice about one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
-    /// As PingOne calls it.
+    /// The name of the setting in PingOne.
     pub setting: &'static str,
-    /// In a word.
-    pub fares: Fares,
-    /// What will happen, why, and what to do.
+    /// The rating.
+    pub rating: Rating,
+    /// The consequence, its reason, and the next step.
     pub text: String,
 }
 
-/// What to expect of every setting.
+/// Returns the advice about every setting.
 pub fn advise(findings: &Findings) -> Vec<Advice> {
     let of = |name: &str| {
         findings.outcome(name).cloned().unwrap_or_else(|| Outcome::Untried("no such form".to_owned()))
@@ -72,7 +73,7 @@ pub fn advise(findings: &Findings) -> Vec<Advice> {
     ]
 }
 
-/// Why something does not work, in a clause.
+/// Returns the reason for a failure, in a clause.
 fn because(request: &str, outcome: &Outcome) -> String {
     let status = outcome.status().unwrap_or_default();
     match outcome.class() {
@@ -108,27 +109,27 @@ fn because(request: &str, outcome: &Outcome) -> String {
     }
 }
 
-fn advice(setting: &'static str, fares: Fares, text: impl Into<String>) -> Advice {
-    Advice { setting, fares, text: text.into() }
+fn advice(setting: &'static str, rating: Rating, text: impl Into<String>) -> Advice {
+    Advice { setting, rating, text: text.into() }
 }
 
-/// What a request does beside what was asked of it, where that is harmless: labels of values that are not kept.
+/// Returns the harmless side effects of a request: labels of values that are not kept.
 fn labels(outcome: &Outcome) -> Option<String> {
     let labels: Vec<_> = outcome.damages().iter().map(Damage::attribute).collect();
     (!labels.is_empty()).then(|| format!("{} is not kept as it is sent", labels.join(", ")))
 }
 
-/// What is said of something that could not be tried, and of which nothing follows.
+/// Returns the advice if a variant that it depends on could not be tried.
 fn untried(setting: &'static str, tries: &[(&str, &Outcome)]) -> Advice {
     let why: Vec<_> = tries.iter().map(|(request, outcome)| because(request, outcome)).collect();
-    advice(setting, Fares::Unknown, format!("It could not be found out: {}.", why.join("; ")))
+    advice(setting, Rating::Unknown, format!("It could not be found out: {}.", why.join("; ")))
 }
 
 fn creation(post: &Outcome, inactive: &Outcome, hint: Option<String>) -> Advice {
     const SETTING: &str = "Enable users creation";
     // An attribute that the account lacks is no creation that does not work.
     if let Some(hint) = hint {
-        return advice(SETTING, Fares::Unknown, format!("It could not be found out: {hint}."));
+        return advice(SETTING, Rating::Unknown, format!("It could not be found out: {hint}."));
     }
     if post.is_untried() {
         return untried(SETTING, &[("a POST", post)]);
@@ -145,7 +146,7 @@ fn creation(post: &Outcome, inactive: &Outcome, hint: Option<String>) -> Advice 
             names.join(", "),
             post.answered()
         );
-        return advice(SETTING, Fares::Limited, text);
+        return advice(SETTING, Rating::Limited, text);
     }
     if !post.works() {
         // Attributes that are missing afterwards: the account is there.
@@ -160,24 +161,24 @@ fn creation(post: &Outcome, inactive: &Outcome, hint: Option<String>) -> Advice 
                 "Users are created, but not as they are sent: {}. Leave these attributes out of the mapping.",
                 missing.join(", ")
             );
-            return advice(SETTING, Fares::Limited, text);
+            return advice(SETTING, Rating::Limited, text);
         }
         let text = format!("Users will not arrive as they should: {}.", because("a POST", post));
-        return advice(SETTING, Fares::Badly, text);
+        return advice(SETTING, Rating::Badly, text);
     }
     if let Some(labels) = labels(post) {
-        return advice(SETTING, Fares::Limited, format!("Users are created; {labels}."));
+        return advice(SETTING, Rating::Limited, format!("Users are created; {labels}."));
     }
     if inactive.works() || inactive.is_untried() {
-        return advice(SETTING, Fares::Well, "Users are created.");
+        return advice(SETTING, Rating::Well, "Users are created.");
     }
     if inactive.class() == Class::Done {
         let text = format!("Users are created; {}.", because("a POST with active false", inactive));
-        return advice(SETTING, Fares::Limited, text);
+        return advice(SETTING, Rating::Limited, text);
     }
     advice(
         SETTING,
-        Fares::Limited,
+        Rating::Limited,
         format!(
             "Users are created active. An inactive one cannot be made: {}. PingOne creates active users only, so this matters to other clients.",
             because("a POST with active false", inactive)
@@ -185,7 +186,7 @@ fn creation(post: &Outcome, inactive: &Outcome, hint: Option<String>) -> Advice 
     )
 }
 
-/// The update methods by which users can be disabled (or enabled) without harm.
+/// Returns the update methods by which users can be disabled (or enabled) without harm.
 fn ways(patch: &Outcome, put: &Outcome) -> Vec<&'static str> {
     [("PATCH", patch), ("PUT", put)]
         .into_iter()
@@ -194,12 +195,12 @@ fn ways(patch: &Outcome, put: &Outcome) -> Vec<&'static str> {
         .collect()
 }
 
-/// The requests that change `active`, by their method.
+/// Returns the requests that change `active`, by their method.
 fn switching<'a>(patch: &'a Outcome, put: &'a Outcome) -> [(&'static str, &'a Outcome); 2] {
     [("a PATCH of active", patch), ("a PUT that changes active", put)]
 }
 
-/// Which method works alone, and why the other one does not.
+/// Returns the advice if one method alone works, with the reason why the other one does not.
 fn only(way: &str, patch: &Outcome, put: &Outcome) -> String {
     let [patch, put] = switching(patch, put);
     let (request, outcome) = if way == "PUT" { patch } else { put };
@@ -209,18 +210,18 @@ fn only(way: &str, patch: &Outcome, put: &Outcome) -> String {
     format!("Works with {way} as the update method, and not otherwise: {}.", because(request, outcome))
 }
 
-/// What becomes of users where neither method changes `active` as it should.
-fn without_a_way(patch: &Outcome, put: &Outcome, unchanged: &str, when: &str) -> (Fares, String) {
+/// Returns the advice if neither method changes `active` correctly.
+fn without_a_way(patch: &Outcome, put: &Outcome, unchanged: &str, when: &str) -> (Rating, String) {
     let both = [patch, put];
     if both.iter().any(|outcome| outcome.loses_account()) {
-        (Fares::Badly, format!("Accounts are lost {when}"))
+        (Rating::Badly, format!("Accounts are lost {when}"))
     } else if both.iter().any(|outcome| outcome.hides_account()) {
         let text = "The account goes out of sight, so whether it is inactive cannot be read";
-        (Fares::Limited, text.to_owned())
+        (Rating::Limited, text.to_owned())
     } else if both.iter().all(|outcome| matches!(outcome.class(), Class::Refused | Class::Ignored)) {
-        (Fares::Badly, format!("Users {unchanged}"))
+        (Rating::Badly, format!("Users {unchanged}"))
     } else {
-        (Fares::Badly, "It takes effect, and not as it should".to_owned())
+        (Rating::Badly, "It takes effect, and not as it should".to_owned())
     }
 }
 
@@ -230,11 +231,11 @@ fn toggle(setting: &'static str, otherwise: &str, when: &str, patch: &Outcome, p
         [] if patch.is_untried() || put.is_untried() => untried(setting, &tries),
         [] => {
             let why = tries.map(|(request, outcome)| because(request, outcome)).join("; ");
-            let (fares, happens) = without_a_way(patch, put, otherwise, when);
-            advice(setting, fares, format!("{happens}: {why}."))
+            let (rating, happens) = without_a_way(patch, put, otherwise, when);
+            advice(setting, rating, format!("{happens}: {why}."))
         }
-        [way] => advice(setting, Fares::Limited, only(way, patch, put)),
-        _ => advice(setting, Fares::Well, "Works, with PUT and with PATCH."),
+        [way] => advice(setting, Rating::Limited, only(way, patch, put)),
+        _ => advice(setting, Rating::Well, "Works, with PUT and with PATCH."),
     }
 }
 
@@ -250,33 +251,33 @@ fn remove_by_disable(patch: &Outcome, put: &Outcome, delete: &Outcome) -> Advice
         [] if patch.is_untried() || put.is_untried() => untried(SETTING, &tries),
         [] => {
             let unchanged = "stay active at the application after they have left";
-            let (fares, happens) = without_a_way(patch, put, unchanged, "instead of disabled");
+            let (rating, happens) = without_a_way(patch, put, unchanged, "instead of disabled");
             let why = tries.map(|(request, outcome)| because(request, outcome)).join(", and ");
-            let delete = delete_instead(delete, fares);
-            advice(SETTING, fares, format!("{happens}, because {why}. {delete}"))
+            let delete = delete_instead(delete, rating);
+            advice(SETTING, rating, format!("{happens}, because {why}. {delete}"))
         }
-        [way] => advice(SETTING, Fares::Limited, only(way, patch, put)),
-        _ => advice(SETTING, Fares::Well, "The account is kept and made inactive."),
+        [way] => advice(SETTING, Rating::Limited, only(way, patch, put)),
+        _ => advice(SETTING, Rating::Well, "The account is kept and made inactive."),
     }
 }
 
-/// What Delete does, where Disable fares so.
-fn delete_instead(delete: &Outcome, disable: Fares) -> &'static str {
+/// Returns the advice about Delete in place of a Disable with this rating.
+fn delete_instead(delete: &Outcome, disable: Rating) -> &'static str {
     match delete.class() {
         Class::Untried => "Whether Delete works could not be tried.",
-        Class::Done if delete.damages().is_empty() && disable == Fares::Badly => {
+        Class::Done if delete.damages().is_empty() && disable == Rating::Badly => {
             "Use Delete, which removes the account."
         }
         Class::Done if delete.damages().is_empty() => {
             "Delete removes the account, and its user name is free again."
         }
-        Class::Ignored | Class::Done if deactivates(delete) && disable == Fares::Badly => {
+        Class::Ignored | Class::Done if deactivates(delete) && disable == Rating::Badly => {
             "Use Delete: this endpoint deactivates the account and keeps it."
         }
         Class::Ignored | Class::Done if deactivates(delete) => "Delete deactivates the account and keeps it.",
         Class::Done => "Delete takes the account out of sight too, and its user name stays taken.",
         Class::DoneWithError => "Delete takes effect and is answered with an error.",
-        Class::Partly | Class::Ignored | Class::Refused if disable == Fares::Badly => {
+        Class::Partly | Class::Ignored | Class::Refused if disable == Rating::Badly => {
             "Delete does not work either: leavers have to be removed by hand."
         }
         Class::Partly | Class::Ignored | Class::Refused => "Delete does not work.",
@@ -301,26 +302,26 @@ fn remove_by_delete(delete: &Outcome, patch: &Outcome, put: &Outcome) -> Advice 
     match delete.class() {
         Class::Untried => untried(SETTING, &[("a DELETE", delete)]),
         Class::Done if delete.damages().is_empty() => {
-            advice(SETTING, Fares::Well, "The account is removed, and its user name is free again.")
+            advice(SETTING, Rating::Well, "The account is removed, and its user name is free again.")
         }
         Class::Done => advice(
             SETTING,
-            Fares::Limited,
+            Rating::Limited,
             "The account goes out of sight, but its user name stays taken: whoever comes back cannot be created anew.",
         ),
         Class::Ignored if deactivates(delete) => advice(
             SETTING,
-            Fares::Limited,
+            Rating::Limited,
             "The account is not removed but made inactive, and stays readable: whoever comes back is linked to it, and must be enabled.",
         ),
         Class::DoneWithError => advice(
             SETTING,
-            Fares::Limited,
+            Rating::Limited,
             format!("The account is removed, but {}.", because("a DELETE", delete)),
         ),
         Class::Partly | Class::Ignored | Class::Refused => advice(
             SETTING,
-            Fares::Badly,
+            Rating::Badly,
             format!("Accounts stay: {}. {instead}", because("a DELETE", delete)),
         ),
     }
@@ -340,26 +341,26 @@ fn unsaid(active: &Outcome, inactive: &Outcome) -> Advice {
     let away: Vec<_> =
         tries.into_iter().filter(|(_, outcome)| outcome.loses_account() || outcome.hides_account()).collect();
     if !away.is_empty() {
-        return advice(SETTING, Fares::Badly, format!("It does harm: {}.", told(&away)));
+        return advice(SETTING, Rating::Badly, format!("It does harm: {}.", told(&away)));
     }
     if active_now == Some(Some(Value::Bool(false))) {
         return advice(
             SETTING,
-            Fares::Badly,
+            Rating::Badly,
             "It locks users out: such a PUT makes an active account inactive, which RFC 7644 §3.5.1 leaves to the server. Our provisioner always says active.",
         );
     }
     if inactive_now == Some(Some(Value::Bool(true))) {
         return advice(
             SETTING,
-            Fares::Badly,
+            Rating::Badly,
             "It lets leavers in again: such a PUT makes an inactive account active, which RFC 7644 §3.5.1 leaves to the server. Our provisioner always says active.",
         );
     }
     if active_now.is_some() || inactive_now.is_some() {
         return advice(
             SETTING,
-            Fares::Limited,
+            Rating::Limited,
             "Such a PUT clears active, as RFC 7644 §3.5.1 allows: the account no longer says whether it is active, which is not the same as inactive. Our provisioner always says active.",
         );
     }
@@ -368,7 +369,7 @@ fn unsaid(active: &Outcome, inactive: &Outcome) -> Advice {
     if !unseen.is_empty() {
         return untried(SETTING, &unseen);
     }
-    advice(SETTING, Fares::Well, "It does no harm: active stays as it is.")
+    advice(SETTING, Rating::Well, "It does no harm: active stays as it is.")
 }
 
 fn groups(add: &Outcome, remove: &Outcome, put: &Outcome) -> Advice {
@@ -388,13 +389,13 @@ fn groups(add: &Outcome, remove: &Outcome, put: &Outcome) -> Advice {
     };
     let worse = if alike { because("a PATCH of members", add) } else { refused.join("; ") };
     match (add.works() && remove.works(), put.works()) {
-        (true, true) => advice(SETTING, Fares::Well, "Members come and go by PATCH, and by PUT."),
+        (true, true) => advice(SETTING, Rating::Well, "Members come and go by PATCH, and by PUT."),
         (true, false) => advice(
             SETTING,
-            Fares::Well,
+            Rating::Well,
             format!("Members come and go by PATCH; {}.", because("a PUT of the group", put)),
         ),
-        (false, true) => advice(SETTING, Fares::Limited, format!("By PUT of the whole group: {worse}.")),
+        (false, true) => advice(SETTING, Rating::Limited, format!("By PUT of the whole group: {worse}.")),
         (false, false) if patches || put.is_untried() => untried(
             SETTING,
             &[
@@ -405,7 +406,7 @@ fn groups(add: &Outcome, remove: &Outcome, put: &Outcome) -> Advice {
         ),
         (false, false) => advice(
             SETTING,
-            Fares::Badly,
+            Rating::Badly,
             format!("{happens}: {worse}; {}.", because("a PUT of the group", put)),
         ),
     }

@@ -1,16 +1,16 @@
-//! Tries a form on an account or a group of its own, and reads back.
+//! Tries a variant on an account or a group of its own, and reads back.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::case::capability::Need;
+use crate::case::capability::Capability;
 use crate::casing::lower_case;
 use crate::format;
 use crate::json::get;
 use crate::probe::outcome::{Effect, Names, Outcome, State, classify, is_reached, reply};
 use crate::probe::owed::owed;
-use crate::probe::variant::{FORMS, Form, Goal, Sent, Start};
+use crate::probe::variant::{Goal, Sent, Start, Variant};
 use crate::probe::{Finding, Findings};
 use crate::server::again::{Unsettled, settle};
 use crate::server::blank::name_schemas;
@@ -22,26 +22,33 @@ use crate::server::discovery::{Blank, Facts, Met, merge};
 use crate::subject::server::client::{Answer, Client, Request};
 use crate::transcript::Exchange;
 
-/// How the probe goes about it.
+/// The options of a probe.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// So many forms at once.
+    /// The number of variants to try in parallel.
     pub jobs: usize,
     /// Names follow from it.
     pub seed: u64,
-    /// What is made stays: the endpoint goes away with it.
+    /// Resources stay, because the endpoint is discarded.
     pub keep: bool,
     /// Bodies to start from.
     pub blank: Blank,
-    /// Becomes true when nothing further may be tried.
+    /// Becomes true if nothing further may be tried.
     pub stop: watch::Receiver<bool>,
 }
 
-/// Tries every form, and calls `tried` after each.
-pub async fn probe(client: &Client, facts: &Facts, options: &Options, tried: &(dyn Fn() + Sync)) -> Findings {
+/// Tries variants, and calls `tried` after each.
+pub async fn probe(
+    variants: impl IntoIterator<Item = &'static Variant>,
+    client: &Client,
+    facts: &Facts,
+    options: &Options,
+    tried: &(dyn Fn() + Sync),
+) -> Findings {
     let leftovers = Leftovers::default();
-    let mut findings = Vec::with_capacity(FORMS.len());
-    for batch in (0..FORMS.len()).collect::<Vec<_>>().chunks(options.jobs.max(1)) {
+    let variants: Vec<_> = variants.into_iter().enumerate().collect();
+    let mut findings = Vec::with_capacity(variants.len());
+    for batch in variants.chunks(options.jobs.max(1)) {
         findings.extend(at_once(client, facts, options, batch, &leftovers, tried).await);
     }
     Findings {
@@ -52,18 +59,18 @@ pub async fn probe(client: &Client, facts: &Facts, options: &Options, tried: &(d
     }
 }
 
-/// Tries some forms, by their places in [`FORMS`], all at the same time.
+/// Tries a few variants in parallel. Names of resources follow from the place of each among all variants.
 pub(crate) async fn at_once(
     client: &Client,
     facts: &Facts,
     options: &Options,
-    forms: &[usize],
+    variants: &[(usize, &'static Variant)],
     leftovers: &Leftovers,
     tried: &(dyn Fn() + Sync),
 ) -> Vec<Finding> {
     let run = crate::server::run_name(options.seed);
     // Futures of one task: the waiting overlaps, and nothing has to be shared.
-    join_all(forms.iter().map(|&at| {
+    join_all(variants.iter().map(|&(at, variant)| {
         let bench = Bench {
             client,
             facts,
@@ -75,7 +82,7 @@ pub(crate) async fn at_once(
             active_is_text: false,
         };
         async move {
-            let finding = bench.form(&FORMS[at]).await;
+            let finding = bench.variant(variant).await;
             tried();
             finding
         }
@@ -95,7 +102,7 @@ struct Bench<'a> {
     active_is_text: bool,
 }
 
-/// Something that was made.
+/// A resource that was created.
 struct Subject {
     path: String,
     id: String,
@@ -110,41 +117,41 @@ struct Posted {
     refused: Option<(Answer, Vec<&'static str>)>,
 }
 
-/// Why a form could not be tried.
+/// The reason why a variant could not be tried.
 type Untried = String;
 
-/// What an account gets beside what the endpoint asks for.
+/// Attributes of an account beyond those that the endpoint requires.
 const ADDED: [&str; 4] = ["externalId", "title", "emails", "name"];
 
 impl Bench<'_> {
-    async fn form(mut self, form: &'static Form) -> Finding {
+    async fn variant(mut self, variant: &'static Variant) -> Finding {
         let outcome = if *self.options.stop.borrow() {
             Outcome::Untried(crate::server::INTERRUPTED.to_owned())
         } else {
             // Schemas and answers of the endpoint are quoted in it.
             let untried = |why: Untried| Outcome::Untried(format::one_line(&why).into_owned());
-            self.attempt(form).await.unwrap_or_else(untried)
+            self.attempt(variant).await.unwrap_or_else(untried)
         };
         let Self { client, options, made, exchanges, leftovers, active_is_text, .. } = self;
         if !options.keep {
             made.remove(client, leftovers).await;
         }
-        Finding { form, outcome, exchanges, active_is_text }
+        Finding { variant, outcome, exchanges, active_is_text }
     }
 
-    async fn attempt(&mut self, form: &Form) -> Result<Outcome, Untried> {
-        self.can_be_asked_for(form)?;
-        let group = form.start == Start::Group;
+    async fn attempt(&mut self, variant: &Variant) -> Result<Outcome, Untried> {
+        self.can_be_asked_for(variant)?;
+        let group = variant.start == Start::Group;
         let mut names = Names(Vec::new());
         let extension = self.facts.urn("EnterpriseUser").unwrap_or_default();
-        if form.names_another_user() {
+        if variant.names_another_user() {
             let user = self.create("User", self.account("-user")?).await?;
             names.0.push((user.id, "@user"));
         }
-        let (subject, mut before, sent) = match (form.start, form.sent) {
+        let (subject, mut before, sent) = match (variant.start, &variant.sent) {
             (Start::Nothing, Sent::Post(over)) => {
                 let mut body = self.account("")?;
-                merge(&mut body, &filled(over, &extension, &names)?);
+                merge(&mut body, &filled(over.as_str(), &extension, &names)?);
                 if get(&body, &extension).is_some()
                     && let Some(schemas) = body["schemas"].as_array_mut()
                     && !schemas.iter().any(|urn| *urn == *extension)
@@ -179,27 +186,32 @@ impl Bench<'_> {
         if let Some(subject) = &subject {
             names.0.push((subject.id.clone(), "@id"));
         }
-        let pointers = |goal: Goal| -> Result<Vec<(String, Value)>, Untried> {
-            goal.iter()
-                .map(|(pointer, json)| Ok((pointer.replace("@extension", &extension), parse(json)?)))
+        let pointers = |goals: &[Goal]| -> Result<Vec<(String, Value)>, Untried> {
+            goals
+                .iter()
+                .map(|goal| Ok((goal.at.replace("@extension", &extension), parse(goal.equals.as_str())?)))
                 .collect()
         };
-        let goal = pointers(form.goal)?;
-        if form.start != Start::Nothing && !goal.is_empty() && is_reached(&goal, &names, &before) {
-            return Err(format!("{} was so before the request", in_words(form.goal)));
+        let goal = pointers(&variant.goal)?;
+        if variant.start != Start::Nothing && !goal.is_empty() && is_reached(&goal, &names, &before) {
+            return Err(format!("{} was so before the request", in_words(&variant.goal)));
         }
-        if !is_reached(&pointers(form.before())?, &names, &before) {
-            return Err(format!("what was prepared is read without {}", in_words(form.before())));
+        if !is_reached(&pointers(&variant.before)?, &names, &before) {
+            return Err(format!("what was prepared is read without {}", in_words(&variant.before)));
         }
         let fill = |json: &str| filled(json, &extension, &names);
-        let (method, path, body) = match form.sent {
+        let (method, path, body) = match &variant.sent {
             Sent::Patch(operations) => {
                 let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
-                ("PATCH", String::new(), Some(json!({ "schemas": schemas, "Operations": fill(operations)? })))
+                (
+                    "PATCH",
+                    String::new(),
+                    Some(json!({ "schemas": schemas, "Operations": fill(operations.as_str())? })),
+                )
             }
             Sent::Put(over) => {
                 let mut body = before.clone();
-                merge(&mut body, &fill(over)?);
+                merge(&mut body, &fill(over.as_str())?);
                 self.name_schemas(if group { "Group" } else { "User" }, &mut body);
                 ("PUT", String::new(), Some(body))
             }
@@ -209,11 +221,11 @@ impl Bench<'_> {
         let path = subject.as_ref().map_or(path, |subject| subject.path.clone());
         let (answer, refused) = match body {
             Some(body) if method == "POST" => {
-                let posted = self.post_user(form.title, path, body).await?;
+                let posted = self.post_user(&variant.title, path, body).await?;
                 before = owed(self.facts, &posted.body);
                 (posted.answer, posted.refused)
             }
-            body => (self.send(form.title, method, path, body).await?, None),
+            body => (self.send(&variant.title, method, path, body).await?, None),
         };
         let subject = match subject {
             Some(subject) => Some(subject),
@@ -228,10 +240,11 @@ impl Bench<'_> {
         };
         // Last, for ids may hold it.
         names.0.push((self.unique.clone(), "@name"));
-        let mut tried = classify(form, &goal, &names, &before, &answer, &after);
+        let mut tried = classify(variant, &goal, &names, &before, &answer, &after);
         if answer.is_success() && tried.effect != Effect::Done && hides_active(&goal, &after) {
             // An account that was made as active is there; of anything else nothing is seen.
-            if form.start != Start::Nothing || goal.iter().any(|(_, value)| value.as_bool() == Some(false)) {
+            if variant.start != Start::Nothing || goal.iter().any(|(_, value)| value.as_bool() == Some(false))
+            {
                 return Err(UNSEEN.to_owned());
             }
             tried.effect = Effect::Done;
@@ -243,20 +256,20 @@ impl Bench<'_> {
         Ok(Outcome::Tried(tried))
     }
 
-    /// Whether the subject's schemas have what the form is about.
-    fn can_be_asked_for(&self, form: &Form) -> Result<(), Untried> {
+    /// Checks that the subject's schemas have the attributes of a variant.
+    fn can_be_asked_for(&self, variant: &Variant) -> Result<(), Untried> {
         let mut needs: Vec<String> =
-            vec![if form.start == Start::Group { "Group" } else { "User" }.to_owned()];
-        for (pointer, _) in form.goal {
-            let path = pointer.trim_start_matches('/').replace("/0/", ".").replace('/', ".");
+            vec![if variant.start == Start::Group { "Group" } else { "User" }.to_owned()];
+        for goal in &variant.goal {
+            let path = goal.at.trim_start_matches('/').replace("/0/", ".").replace('/', ".");
             needs.push(match path.strip_prefix("@extension.") {
                 Some(path) => format!("EnterpriseUser.{path}"),
-                None if form.start == Start::Group => format!("Group.{path}"),
+                None if variant.start == Start::Group => format!("Group.{path}"),
                 None => format!("User.{path}"),
             });
         }
         for need in needs {
-            match need.parse::<Need>().map(|need| self.facts.met(&need)) {
+            match need.parse::<Capability>().map(|need| self.facts.met(&need)) {
                 Ok(Met::No(why)) => return Err(why),
                 Ok(Met::Yes) | Err(_) => {}
             }
@@ -271,7 +284,7 @@ impl Bench<'_> {
             .ok_or_else(|| format!("there is no resource type {resource_type}"))
     }
 
-    /// What is sent names its schemas, whatever was read.
+    /// Adds the schemas of the resource type to a body, whatever was read.
     fn name_schemas(&self, resource_type: &str, body: &mut Value) {
         if let Some(known) = self.facts.resource_type(resource_type) {
             name_schemas(body, known);
@@ -284,13 +297,13 @@ impl Bench<'_> {
         Ok(self.options.blank.make(self.facts, known, &format!("{}{suffix}", self.unique)))
     }
 
-    /// An account with enough on it to see what gets lost.
+    /// Returns an account with enough attributes to show losses.
     fn account(&self, suffix: &str) -> Result<Value, Untried> {
         let mut body = self.smallest("User", suffix)?;
         let unique = format!("{}{suffix}", self.unique);
         let has = |path: &[&str]| {
             let path = path.iter().map(|&name| name.to_owned()).collect();
-            let need = Need::Schema { name: "User".to_owned(), path, characteristic: None };
+            let need = Capability::Schema { name: "User".to_owned(), path, characteristic: None };
             self.facts.met(&need) == Met::Yes
         };
         let more = [
@@ -417,7 +430,7 @@ impl Bench<'_> {
             .ok_or_else(|| format!("what was prepared cannot be read: {why}"))
     }
 
-    /// An account that is not active, by whatever way makes one.
+    /// Creates an account that is not active, by any request that makes one.
     async fn inactive(&mut self) -> Result<Subject, Untried> {
         let mut body = self.account("")?;
         body["active"] = json!(false);
@@ -454,7 +467,7 @@ impl Bench<'_> {
             .to_owned())
     }
 
-    /// What is there now.
+    /// Reads the current state.
     async fn look(&mut self, subject: &Subject, before: &Value, group: bool) -> Result<State, Untried> {
         let answer = self.send("read back", "GET", subject.path.clone(), None).await?;
         let why = unreadable(&answer);
@@ -485,7 +498,7 @@ impl Bench<'_> {
     }
 }
 
-/// Why an answer shows no resource.
+/// Returns the reason why an answer shows no resource.
 fn unreadable(answer: &Answer) -> String {
     let why = match &answer.json {
         Some(_) => ", with JSON that is no resource",
@@ -496,23 +509,23 @@ fn unreadable(answer: &Answer) -> String {
     format!("{}{why}", answer.status)
 }
 
-/// The attributes of a goal, in words.
-fn in_words(goal: Goal) -> String {
+/// Returns the attributes of a goal, in words.
+fn in_words(goals: &[Goal]) -> String {
     let attribute = |pointer: &str| {
         let parts: Vec<_> = pointer.split('/').filter(|part| !part.is_empty() && *part != "0").collect();
         parts.join(".").replace("@extension.", "")
     };
-    let words: Vec<_> = goal
+    let words: Vec<_> = goals
         .iter()
-        .map(|(pointer, json)| match *json {
-            "null" | "[]" => format!("no {}", attribute(pointer)),
-            _ => format!("{} = {json}", attribute(pointer)),
+        .map(|goal| match goal.equals.as_str() {
+            "null" | "[]" => format!("no {}", attribute(&goal.at)),
+            json => format!("{} = {json}", attribute(&goal.at)),
         })
         .collect();
     words.join(", ").replace("[\"@member\"]", "the member that it was made with")
 }
 
-/// A form's JSON, with ids and the URN of the extension in their places.
+/// Fills the ids and the URN of the extension into a variant's JSON.
 fn filled(json: &str, extension: &str, names: &Names) -> Result<Value, Untried> {
     let mut text = json.replace("@extension", extension);
     for (id, name) in &names.0 {
@@ -524,13 +537,13 @@ fn filled(json: &str, extension: &str, names: &Names) -> Result<Value, Untried> 
 /// Why nothing can be said of what changes `active`.
 const UNSEEN: &str = "`active` is not returned, so what became of it cannot be seen";
 
-/// Whether a form is about `active`, and what is read does not show it.
+/// Whether a variant is about `active`, and the resource does not show it.
 fn hides_active(goal: &[(String, Value)], after: &State) -> bool {
     let is_about = goal.iter().any(|(pointer, _)| pointer == "/active");
     is_about && matches!(after, State::Readable(now) if get(now, "active").is_none())
 }
 
-/// Reads a form's JSON. An id of the endpoint in it may hold a quotation mark, say.
+/// Parses a variant's JSON. An id of the endpoint in it may hold a quotation mark, say.
 fn parse(json: &str) -> Result<Value, Untried> {
     serde_json::from_str(json).map_err(|error| format!("the form is not JSON: {error}"))
 }

@@ -20,18 +20,18 @@ use crate::subject::server::client::ClientError;
 
 /// A profile, and how well it does.
 #[derive(Debug, Clone)]
-pub struct Fit {
+pub struct InferredProfile {
     /// The profile.
     pub profile: Profile,
-    /// Forms that it answers otherwise than the endpoint does, by name.
+    /// The slugs of the variants that it answers unlike the endpoint.
     pub differing: Vec<&'static str>,
-    /// So many profiles were tried.
+    /// The number of profiles that were tried.
     pub tries: usize,
 }
 
 /// Why none can be found.
 #[derive(Debug, thiserror::Error)]
-pub enum FitError {
+pub enum InferenceError {
     /// The mock cannot be started.
     #[error("failed to start a mock to try profiles on")]
     Mock(#[from] mock_aquera::StartError),
@@ -40,8 +40,8 @@ pub enum FitError {
     Client(#[from] ClientError),
 }
 
-/// The switches that a profile is fitted with, wherever they show: section, name and words. A switch that is a list comes with
-/// `true`. Left out are those that reach further than a form shows.
+/// Returns the switches that the inference sets: section, name and words. A switch that is a list comes with `true`.
+/// Switches that reach further than a variant shows are left out.
 pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)> {
     let narrow = switch::switches().into_iter().filter(|switch| !switch.wide);
     narrow.map(|switch| (switch.section, switch.name, switch.words, switch.list)).collect()
@@ -50,8 +50,11 @@ pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)
 /// Finds the profile.
 ///
 /// # Errors
-/// Where no mock can be started.
-pub async fn fit(found: &Findings, stop: watch::Receiver<bool>) -> Result<Fit, FitError> {
+/// No mock can be started.
+pub async fn infer_profile(
+    found: &Findings,
+    stop: watch::Receiver<bool>,
+) -> Result<InferredProfile, InferenceError> {
     let mut bench = Bench::start(found, stop).await?;
     let best = bench.search(guess::guess(found)).await.profile;
     let differing = match bench.findings(&best).await {
@@ -60,13 +63,13 @@ pub async fn fit(found: &Findings, stop: watch::Receiver<bool>) -> Result<Fit, F
             .iter()
             .zip(&findings.findings)
             .filter(|(a, b)| !alike(&a.outcome, &b.outcome))
-            .map(|(a, _)| a.form.name)
+            .map(|(a, _)| a.variant.slug.as_str())
             .collect(),
         None => Vec::new(),
     };
     let tries = bench.tries;
     bench.end().await;
-    Ok(Fit { profile: name(&best, found, &differing), differing, tries })
+    Ok(InferredProfile { profile: name(&best, found, &differing), differing, tries })
 }
 
 /// Whether two outcomes answer alike. Reasons for not trying are no answers.
@@ -74,7 +77,7 @@ fn alike(found: &Outcome, other: &Outcome) -> bool {
     found == other || matches!(found, Outcome::Untried(_))
 }
 
-/// The profile with a name, and what it does not reproduce.
+/// Returns the profile with a name, and the deviations that it does not reproduce.
 fn name(profile: &Value, found: &Findings, differing: &[&str]) -> Profile {
     let summary = "an endpoint as `conformance probe` found it".to_owned();
     let mut profile = Profile::from_json(profile).unwrap_or_else(|_| Profile::new("probed", ""));
@@ -85,25 +88,25 @@ fn name(profile: &Value, found: &Findings, differing: &[&str]) -> Profile {
     profile
 }
 
-/// What a profile does not reproduce: forms that are answered alike are one deviation.
+/// Returns the deviations that a profile does not reproduce; variants with the same outcome are one deviation.
 fn deviations(found: &Findings, differing: &[&str]) -> Vec<Deviation> {
     let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
-    for form in differing {
-        let text = found.outcome(form).map(Outcome::describe).unwrap_or_default();
+    for variant in differing {
+        let text = found.outcome(variant).map(Outcome::describe).unwrap_or_default();
         match alike.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, forms)) => forms.push(form),
-            None => alike.push((text, vec![form])),
+            Some((_, variants)) => variants.push(variant),
+            None => alike.push((text, vec![variant])),
         }
     }
-    let deviation = |(text, forms): (String, Vec<&str>)| {
-        let (told, named) = match forms.len() {
+    let deviation = |(text, variants): (String, Vec<&str>)| {
+        let (told, named) = match variants.len() {
             1 => (String::new(), "form"),
             count => (format!(" ({count} forms)"), "forms"),
         };
         Deviation {
             deviation: format!("not imitated{told}: {text}"),
             spec: "RFC 7644 §3.5".to_owned(),
-            source: format!("conformance probe, {named} {}", forms.join(", ")),
+            source: format!("conformance probe, {named} {}", variants.join(", ")),
         }
     };
     alike.into_iter().map(deviation).collect()
@@ -115,9 +118,9 @@ mod tests {
     use crate::probe::outcome::{Effect, Reply, Shows, Tried};
 
     #[test]
-    fn deviations_that_are_alike_are_told_once() {
-        let found = Findings::made_up(|form| {
-            let status = if form.name == "delete" { 405 } else { 200 };
+    fn equal_deviations_are_listed_once() {
+        let found = Findings::made_up(|variant| {
+            let status = if variant.slug == "delete" { 405 } else { 200 };
             let reply = Reply { status, scim_type: None, shows: Shows::Truth };
             Outcome::Tried(Tried { effect: Effect::Nothing, reply, damages: Vec::new(), without: Vec::new() })
         });

@@ -1,4 +1,4 @@
-//! What became of a form, worked out from what was read before and after it. Pure.
+//! The outcome of a variant, computed from the state before and after it, without I/O.
 
 mod damage;
 
@@ -11,17 +11,17 @@ use crate::json::{get, is_absent, reach, same};
 pub use crate::probe::outcome::damage::Damage;
 pub(crate) use crate::probe::outcome::damage::attribute;
 use crate::probe::outcome::damage::{LABELS, TOLD, is_index};
-use crate::probe::variant::Form;
+use crate::probe::variant::Variant;
 use crate::subject::server::client::Answer;
 
-/// What is at the endpoint after a request.
+/// The state of the resource after a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
     /// The resource, as it is read.
     Readable(Value),
-    /// Not found, and its user name is still taken.
+    /// The resource is not found, and its user name is still taken.
     Hidden,
-    /// Not found, and its user name is free.
+    /// The resource is not found, and its user name is free.
     Gone,
 }
 
@@ -29,41 +29,41 @@ pub enum State {
 #[derive(Debug, Clone, Default)]
 pub struct Names(pub Vec<(String, &'static str)>);
 
-/// What became of a form.
+/// The outcome of a variant.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It could not be tried, in words.
+    /// The variant could not be tried, for this reason.
     Untried(String),
-    /// It was.
+    /// The variant was tried.
     Tried(Tried),
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tried {
-    /// Whether what was asked for is so.
+    /// The part of the change that took effect.
     pub effect: Effect,
-    /// What was answered.
+    /// The reply.
     pub reply: Reply,
-    /// What else changed, in the order of the pointers.
+    /// The side effects, in the order of the pointers.
     pub damages: Vec<Damage>,
     /// Attributes of a POST that was refused and is taken without them. `reply` is the refusal; the rest is what became of
     /// the POST without them.
     pub without: Vec<&'static str>,
 }
 
-/// Whether what was asked for is so.
+/// The part of a change that took effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// All of it.
     Done,
     /// Some of it.
     Partly,
-    /// Nothing of it.
+    /// None of it.
     Nothing,
 }
 
-/// What was answered.
+/// A reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The status.
@@ -74,26 +74,26 @@ pub struct Reply {
     pub shows: Shows,
 }
 
-/// What a body shows.
+/// The content of a reply's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
-    /// Nothing: there is none.
+    /// There is no body.
     Nothing,
     /// The resource as it is now.
     Truth,
     /// The resource as it was before.
     Before,
     /// A resource as it never was.
-    Fiction,
+    WrongState,
     /// A SCIM error.
     Error,
     /// HTML.
     Html,
-    /// Something else.
+    /// Any other content.
     Other,
 }
 
-/// How a form ended, in a word.
+/// The class of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// Accepted and done.
@@ -106,12 +106,12 @@ pub enum Class {
     DoneWithError,
     /// Refused.
     Refused,
-    /// Not tried.
+    /// The variant was not tried.
     Untried,
 }
 
 impl Class {
-    /// In words.
+    /// Returns the class in words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "accepted and done",
@@ -125,7 +125,7 @@ impl Class {
 }
 
 impl Outcome {
-    /// In a word.
+    /// Returns the class.
     pub fn class(&self) -> Class {
         let Self::Tried(tried) = self else { return Class::Untried };
         if !tried.without.is_empty() {
@@ -155,7 +155,7 @@ impl Outcome {
         self.class() == Class::Untried
     }
 
-    /// What else changed.
+    /// Returns the side effects.
     pub fn damages(&self) -> &[Damage] {
         match self {
             Self::Untried(_) => &[],
@@ -181,7 +181,7 @@ impl Outcome {
         self.damages().iter().any(|damage| damage.pointer.is_empty() && damage.now.is_some())
     }
 
-    /// The status of the answer, and the `scimType` of an error.
+    /// Returns the status of the answer, and the `scimType` of an error.
     pub fn answered(&self) -> String {
         match self {
             Self::Untried(_) => String::new(),
@@ -192,7 +192,7 @@ impl Outcome {
         }
     }
 
-    /// The status of the answer.
+    /// Returns the status of the answer.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Untried(_) => None,
@@ -200,7 +200,7 @@ impl Outcome {
         }
     }
 
-    /// In a sentence without its start: `refused: 501`.
+    /// Describes the outcome in a sentence without its start: `refused: 501`.
     pub fn describe(&self) -> String {
         let tried = match self {
             Self::Untried(why) => return format!("not tried: {why}"),
@@ -211,7 +211,7 @@ impl Outcome {
         match tried.reply.shows {
             Shows::Html => text.push_str(", a page in HTML"),
             Shows::Other if class == Class::Refused => text.push_str(", no SCIM error"),
-            Shows::Fiction => text.push_str(", and shows the account as it is not"),
+            Shows::WrongState => text.push_str(", and shows the account as it is not"),
             Shows::Before if class == Class::Done => text.push_str(", and shows the account as it was"),
             _ => {}
         }
@@ -227,7 +227,7 @@ impl Outcome {
 }
 
 impl Names {
-    /// A resource without what differs from run to run: `meta`, `groups`, ids and unique names.
+    /// Returns a resource without values that differ from run to run: `meta`, `groups`, ids and unique names.
     pub fn view(&self, resource: &Value) -> Value {
         let mut view = self.rename(resource);
         if let Some(members) = view.as_object_mut() {
@@ -263,9 +263,10 @@ impl Names {
     }
 }
 
-/// Says what became of a form. `goal` has its pointers filled in. For a POST `before` is the account that was sent.
+/// Returns the outcome of a variant. `goal` has its pointers filled in. For a POST `before` is the account that was
+/// sent.
 pub fn classify(
-    form: &Form,
+    variant: &Variant,
     goal: &[(String, Value)],
     names: &Names,
     before: &Value,
@@ -273,7 +274,7 @@ pub fn classify(
     after: &State,
 ) -> Tried {
     let before = names.view(before);
-    let created = matches!(form.sent, crate::probe::variant::Sent::Post(_));
+    let created = matches!(variant.sent, crate::probe::variant::Sent::Post(_));
     let (effect, damages, now) = match after {
         State::Readable(now) => {
             let now = names.view(now);
@@ -297,13 +298,13 @@ pub fn classify(
     };
     let mut reply = reply(names, &before, answer, now.as_ref());
     // What cannot be read may be as the answer shows it.
-    if *after == State::Hidden && reply.shows == Shows::Fiction {
+    if *after == State::Hidden && reply.shows == Shows::WrongState {
         reply.shows = Shows::Other;
     }
     Tried { effect, reply, damages, without: Vec::new() }
 }
 
-/// How much of the goal is so. What was so before is no effect.
+/// Returns the part of the goal that is reached. A value that was there before is no effect.
 fn reached(goal: &[(String, Value)], before: &Value, now: &Value, created: bool) -> Effect {
     let is = |value: &Value, (pointer, wanted): &(String, Value)| {
         let found = at(value, pointer);
@@ -328,7 +329,7 @@ fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
     reach(value, pointer).into_iter().next().and_then(|(_, value)| value)
 }
 
-/// The attributes that changed and are no part of the goal.
+/// Returns the attributes that changed and are no part of the goal.
 fn damages(goal: &[(String, Value)], before: &Value, now: &Value, created: bool) -> Vec<Damage> {
     let empty = Map::new();
     let (before, now) = (before.as_object().unwrap_or(&empty), now.as_object().unwrap_or(&empty));
@@ -346,7 +347,7 @@ fn damages(goal: &[(String, Value)], before: &Value, now: &Value, created: bool)
     damages
 }
 
-/// What differs between `before` and `now`, as far inside as they are alike in shape.
+/// Collects the differences between `before` and `now`, down to the members of objects of the same shape.
 fn changes(
     pointer: &str,
     before: Option<&Value>,
@@ -382,7 +383,7 @@ fn changes(
     }
 }
 
-/// For each element of `before` the one of `now` that has its `value`; where none has, one that is left over.
+/// Returns for each element of `before` the one of `now` with the same `value`, or one that is left over.
 fn partners<'a>(before: &[Value], now: &'a [Value]) -> Vec<&'a Value> {
     let mut left: Vec<&Value> = now.iter().collect();
     let mut found: Vec<Option<&Value>> = before
@@ -412,7 +413,7 @@ fn first(pointer: &str) -> &str {
     pointer.split('/').nth(1).unwrap_or_default()
 }
 
-/// What an answer is, where `now` is what can be read after it.
+/// Classifies a reply, where `now` is the state after it.
 pub(crate) fn reply(names: &Names, before: &Value, answer: &Answer, now: Option<&Value>) -> Reply {
     let body = answer.json.as_ref();
     let success = answer.status / 100 == 2;
@@ -426,7 +427,7 @@ pub(crate) fn reply(names: &Names, before: &Value, answer: &Answer, now: Option<
         } else if same(&shown, before) {
             Shows::Before
         } else {
-            Shows::Fiction
+            Shows::WrongState
         }
     } else if body.is_some_and(|body| get(body, "schemas").is_some() || get(body, "scimType").is_some()) {
         Shows::Error
@@ -445,7 +446,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::probe::variant::FORMS;
+    use crate::probe::variant::load::built_in;
 
     fn answer(status: u16, body: Value) -> Answer {
         let text = if body.is_null() { String::new() } else { body.to_string() };
@@ -453,15 +454,20 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(form: &str, answer: &Answer, after: &State, told: &str) {
-        let form = FORMS.iter().find(|known| known.name == form).expect("a form");
-        let goal: Vec<_> = form
+    fn check(variant: &str, answer: &Answer, after: &State, told: &str) {
+        let variant = built_in()
+            .expect("valid variants")
+            .iter()
+            .find(|known| known.slug == variant)
+            .expect("a variant");
+        let goal: Vec<_> = variant
             .goal
             .iter()
-            .map(|(pointer, json)| ((*pointer).to_owned(), serde_json::from_str(json).expect("JSON")))
+            .map(|goal| (goal.at.clone(), serde_json::from_str(goal.equals.as_str()).expect("JSON")))
             .collect();
         let before = user(true);
-        let tried = classify(form, &goal, &Names(vec![("u-1".to_owned(), "@name")]), &before, answer, after);
+        let tried =
+            classify(variant, &goal, &Names(vec![("u-1".to_owned(), "@name")]), &before, answer, after);
         assert_eq!(Outcome::Tried(tried).describe(), told);
     }
 
@@ -476,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn outcomes() {
+    fn outcome_follows_from_the_states_and_the_reply() {
         let readable = |value: Value| State::Readable(value);
         check("patch-inactive", &answer(204, Value::Null), &readable(user(false)), "accepted and done: 204");
         check("patch-inactive", &answer(200, user(false)), &readable(user(false)), "accepted and done: 200");

@@ -1,12 +1,13 @@
-//! What of a new account a server has to keep.
+//! The attributes of a new account that a server has to keep.
 
 use serde_json::Value;
 
 use crate::json::get;
 use crate::server::discovery::{Facts, attribute};
 
-/// The account without what the client has no say in: what is read-only by RFC 7643 or by the schema, what is never
-/// returned, and what no schema has. A template that was copied from a server is full of these.
+/// Returns the account without attributes that the client does not control: attributes that are read-only by RFC 7643
+/// or by the schema, that are never returned, or that no schema has. A template that was copied from a server is full
+/// of these.
 pub(super) fn owed(facts: &Facts, account: &Value) -> Value {
     let schema = facts.urn("User").and_then(|urn| facts.schemas.get(&urn.to_ascii_lowercase()));
     let is_extension = |name: &str| {
@@ -34,7 +35,7 @@ pub(super) fn owed(facts: &Facts, account: &Value) -> Value {
     owed
 }
 
-/// Takes out of a complex value the members that are not owed.
+/// Removes from a complex value the members that need not be kept.
 fn keep(holder: &Value, list: &str, value: &mut Value) {
     match value {
         Value::Object(members) => members.retain(|name, value| is_owed(holder, list, name, value)),
@@ -43,7 +44,7 @@ fn keep(holder: &Value, list: &str, value: &mut Value) {
     }
 }
 
-/// Whether an attribute is owed; takes out of its value what is not.
+/// Whether an attribute must be kept; removes from its value the members that need not be.
 fn is_owed(holder: &Value, list: &str, name: &str, value: &mut Value) -> bool {
     let Some(known) = attribute(holder, list, name) else { return false };
     let says = |key: &str, words: &[&str]| {

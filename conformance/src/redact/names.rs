@@ -1,8 +1,8 @@
-//! Which places hold secrets, and which hold people.
+//! The places of secrets and of personal data.
 
 use crate::casing::lower_case;
 
-/// Where in a body a value stands.
+/// The place of a value in a body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Place {
     secret: bool,
@@ -20,7 +20,7 @@ impl Place {
         self.personal
     }
 
-    /// The place that a member's name, an attribute path or a JSON pointer leads to from here.
+    /// Returns the place that a member's name, an attribute path or a JSON pointer leads to from here.
     pub(super) fn within(self, path: &str) -> Self {
         let mut place = self;
         for name in components(path) {
@@ -81,7 +81,7 @@ const PERSONAL: [&str; 18] = [
     "lastname",
 ];
 
-/// The names of a path, without what is between brackets, the URN before them and the numbers of elements.
+/// Returns the names of a path, without what is between brackets, the URN before them and the numbers of elements.
 fn components(path: &str) -> Vec<String> {
     let mut plain = String::new();
     let mut depth = 0_usize;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn places() {
+    fn secret_and_personal_places_are_recognized() {
         check("userName", false, true);
         check("USERNAME", false, true);
         check("name", false, false);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_domains() {
+    fn reserved_domains_are_recognized() {
         for address in ["a@example.com", "a@work.example", "a@b.example.org", "a@x.test", "a@EXAMPLE.COM"] {
             assert!(is_reserved(address), "{address}");
         }

@@ -1,9 +1,10 @@
-//! What can be seen from a text alone.
+//! Secrets that a text alone shows.
 
 use crate::redact::names::is_secret;
 use crate::transcript::REDACTED;
 
-/// The text without tokens, e-mail addresses that nobody made up, and members or parameters that hold secrets.
+/// Returns the text without tokens, without e-mail addresses that were not made up, and without members or parameters
+/// that hold secrets.
 pub(super) fn scan(text: &str, made_up: impl Fn(&str) -> bool) -> String {
     let mut text = text.to_owned();
     for scheme in ["Bearer ", "Basic "] {
@@ -25,7 +26,7 @@ fn is_token(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-._~+/=".contains(character)
 }
 
-/// What follows the name of a scheme, where it is long enough to be a credential rather than a word.
+/// Returns the text after the name of a scheme if it is long enough to be a credential rather than a word.
 fn after(text: &str, scheme: &str) -> String {
     let mut safe = String::new();
     let mut rest = text;
@@ -50,7 +51,7 @@ fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
         .find(|at| bytes[*at..*at + wanted.len()].eq_ignore_ascii_case(wanted))
 }
 
-/// `https://user:password@host`.
+/// Removes credentials in a URL: `https://user:password@host`.
 fn credentials(text: &str) -> String {
     let mut safe = String::new();
     let mut rest = text;
@@ -67,7 +68,7 @@ fn credentials(text: &str) -> String {
     safe + rest
 }
 
-/// JSON web tokens, by their form.
+/// Removes JSON web tokens, by their form.
 fn web_tokens(text: &str) -> String {
     let mut safe = String::new();
     let mut rest = text;
@@ -83,7 +84,7 @@ fn web_tokens(text: &str) -> String {
     safe + rest
 }
 
-/// `"password": "…"` in what is not quite JSON, and `password=…`.
+/// Removes secret members: `"password": "…"` in text that is not quite JSON, and `password=…`.
 fn members(text: &str) -> String {
     let mut safe = String::new();
     let mut rest = text;
@@ -131,7 +132,7 @@ fn members(text: &str) -> String {
     safe + rest
 }
 
-/// E-mail addresses.
+/// Removes e-mail addresses.
 fn addresses(text: &str, made_up: impl Fn(&str) -> bool) -> String {
     let mut safe = String::new();
     let mut rest = text;
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn texts() {
+    fn secrets_in_texts_are_removed() {
         check("nothing: of note = here", "nothing: of note = here");
         check("got Bearer abc123def456, sorry", "got Bearer [redacted], sorry");
         check("got bearer abc123def456", "got bearer [redacted]");

@@ -7,14 +7,14 @@ use crate::redact::names::Place;
 use crate::redact::{Found, Redactor, names, text};
 use crate::transcript::REDACTED;
 
-/// The text as it would stand in a URL, every character but letters, digits and `-._~` spelled out.
+/// Encodes a text for a URL, every character but letters, digits and `-._~`.
 pub(super) fn encode(text: &str) -> String {
     const KEPT: &percent_encoding::AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, KEPT).to_string()
 }
 
-/// A URL without credentials, secret parameters and people.
+/// Returns a URL without credentials, secret parameters and personal data.
 pub(super) fn url(redactor: &Redactor, url: &str, found: &mut Found) -> String {
     let (head, query) = match url.split_once('?') {
         Some((head, query)) => (head, Some(query)),
@@ -78,7 +78,7 @@ pub(super) fn is_form(text: &str) -> bool {
     text.contains('=') && !text.contains(char::is_whitespace) && !text.contains(['<', '{', '"'])
 }
 
-/// A query or a form without secrets and people.
+/// Returns a query or a form without secrets and personal data.
 pub(super) fn parameters(redactor: &Redactor, query: &str, found: &mut Found) -> String {
     let parts: Vec<String> = query
         .split('&')
@@ -98,7 +98,7 @@ pub(super) fn parameters(redactor: &Redactor, query: &str, found: &mut Found) ->
     parts.join("&")
 }
 
-/// The quoted values of a filter that are compared with what is people's.
+/// Redacts the quoted values of a filter that are compared with personal data.
 fn filter(redactor: &Redactor, filter: &str, found: &mut Found) -> String {
     let mut safe = String::new();
     let mut rest = filter;
@@ -129,7 +129,7 @@ fn filter(redactor: &Redactor, filter: &str, found: &mut Found) -> String {
     safe + rest
 }
 
-/// Where a JSON string ends.
+/// Returns the position at which a JSON string ends.
 fn closing(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, character) in text.char_indices() {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn urls() {
+    fn secrets_in_urls_are_removed() {
         check("https://h.example/scim/Users/1?count=2", "https://h.example/scim/Users/1?count=2");
         check("https://me:pw@h.example/scim", "https://[redacted]@h.example/scim");
         check(
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn forms() {
+    fn secrets_in_forms_are_removed() {
         let form = "grant_type=client_credentials&client_id=a&client_secret=s3cr%2Bt";
         assert!(is_form(form));
         let mut found = Found::default();

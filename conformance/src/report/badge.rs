@@ -7,14 +7,14 @@ use crate::format::number;
 
 const LABEL: &str = "conformance";
 
-/// The badge.
+/// Returns the badge.
 pub fn write(report: &Report) -> String {
     let (message, colour) = words(&report.summary);
     let label = if report.suite.is_empty() { LABEL.to_owned() } else { format!("{LABEL}: {}", report.suite) };
     draw(&label, &message, colour)
 }
 
-/// What it says, and the colour; each is dark enough to be read beneath white.
+/// Returns the text and the colour, which is dark enough beneath white text.
 fn words(summary: &Summary) -> (String, &'static str) {
     let Summary { pass, fail, warn, error, stale, .. } = *summary;
     // What was not offered or not tried is neither for nor against.
@@ -33,7 +33,7 @@ fn words(summary: &Summary) -> (String, &'static str) {
     }
 }
 
-/// About how wide a text is, in tenths of a pixel, at 11 pixels of a sans-serif face.
+/// Returns the approximate width of a text, in tenths of a pixel, at 11 pixels of a sans-serif face.
 fn width(text: &str) -> usize {
     text.chars()
         .map(|character| match character {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_decides() {
+    fn badge_shows_the_worst_verdict() {
         let all = Summary { pass: 1_200, not_advertised: 5, skipped: 2, ..Summary::default() };
         check(all, "1,200 passed", "#1a7f37");
         check(Summary { known: 3, ..all }, "1,200 of 1,203, 3 known", "#1a7f37");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suite_cannot_break_out() {
+    fn suite_name_is_escaped() {
         assert!(!draw("a<script>\"&", "b", "#000").contains("<script>"));
     }
 }

@@ -11,9 +11,11 @@
 
 use std::collections::BTreeSet;
 
+use cli_support::suggest::did_you_mean;
 use serde::{Deserialize, Serialize};
 
 use super::{CaseResult, Known, Report, Summary, Verdict};
+use crate::requirement::current_id;
 use crate::select::fits;
 
 /// The known failures, in the order of the file.
@@ -39,19 +41,19 @@ struct File {
     known: Vec<Entry>,
 }
 
-/// What is known of the cases there are, run or not.
+/// The ids of all cases, run or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Catalogue {
     /// Their ids, all of them.
     Of(BTreeSet<String>),
-    /// Nothing.
+    /// The ids are unknown.
     Unknown,
 }
 
 /// Why a baseline is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaselineError {
-    /// Not TOML, or with something else in it.
+    /// The text is no TOML, or has other keys.
     #[error(transparent)]
     Syntax(#[from] toml::de::Error),
     /// Entries that say too little or too much; all of them.
@@ -68,9 +70,9 @@ impl Baseline {
     /// Reads a file's text.
     ///
     /// # Errors
-    /// With everything that is wrong with it.
+    /// The file is invalid; the error has all problems.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
-        let File { known } = toml::from_str(text)?;
+        let known = read(text)?;
         let mut wrong = Vec::new();
         let mut seen = BTreeSet::new();
         for (number, entry) in (1..).zip(&known) {
@@ -89,7 +91,7 @@ impl Baseline {
 
     /// Marks one case, if it failed and is known.
     pub fn mark(&self, case: &mut CaseResult) {
-        if matches!(case.verdict, Verdict::Fail | Verdict::Warn)
+        if case.verdict.fails_or_warns()
             && let Some(entry) = self.entries.iter().find(|entry| fits(&entry.id, &case.id))
         {
             case.known = Some(Known { reason: entry.reason.clone(), link: entry.link.clone() });
@@ -113,9 +115,9 @@ impl Baseline {
         report.summary = Summary { stale: report.stale.len(), ..Summary::of(&report.cases) };
     }
 
-    /// What a baseline of a report's failures is, and what that changes: entries that hold stay as they were written,
-    /// reason, link and pattern; what is mended goes; what is new has `reason`, or an empty one, which is refused until
-    /// somebody fills it in. A whole folder of cases that fail is one entry with a pattern.
+    /// Returns the baseline of a report's failures, and the differences: entries that hold keep their reason, link
+    /// and pattern; entries of passed cases are removed; new entries have `reason`, or an empty one, which is refused
+    /// until somebody fills it in. A folder whose cases all fail is one entry with a pattern.
     pub fn renewed(&self, report: &Report, catalogue: &Catalogue, reason: Option<&str>) -> (Self, Changes) {
         let mut changes = Changes::default();
         let mut entries = Vec::new();
@@ -130,7 +132,7 @@ impl Baseline {
         let new: BTreeSet<&str> = report
             .cases
             .iter()
-            .filter(|case| matches!(case.verdict, Verdict::Fail | Verdict::Warn))
+            .filter(|case| case.verdict.fails_or_warns())
             .map(|case| case.id.as_str())
             .filter(|id| !entries.iter().any(|entry| fits(&entry.id, id)))
             .collect();
@@ -156,7 +158,7 @@ impl Baseline {
         (Self { entries }, changes)
     }
 
-    /// The entries of both; of two for the same id, those of `self`.
+    /// Returns the entries of both; of two for the same id, those of `self`.
     #[must_use]
     pub fn with(mut self, other: &Self) -> Self {
         for entry in &other.entries {
@@ -170,13 +172,13 @@ impl Baseline {
     /// Reads a file that is to be written anew: entries may lack their reasons still.
     ///
     /// # Errors
-    /// Where it is no baseline.
+    /// The text is no baseline.
     pub fn parse_unfinished(text: &str) -> Result<Self, BaselineError> {
-        let File { known } = toml::from_str(text)?;
+        let known = read(text)?;
         Ok(Self { entries: known })
     }
 
-    /// The same; entries without a reason have this one.
+    /// Gives this reason to entries without one.
     #[must_use]
     pub fn with_reason(mut self, reason: &str) -> Self {
         for entry in self.entries.iter_mut().filter(|entry| entry.reason.trim().is_empty()) {
@@ -185,7 +187,7 @@ impl Baseline {
         self
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
     ///
     /// # Errors
     /// The entries cannot be written as TOML.
@@ -195,7 +197,7 @@ impl Baseline {
     }
 }
 
-/// What a renewed baseline has otherwise than the old one.
+/// The differences between a renewed baseline and the old one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Entries that stay.
@@ -208,7 +210,7 @@ pub struct Changes {
     pub without_reason: usize,
 }
 
-/// Fewer cases than these are told each by its id.
+/// The least number of cases that become one pattern.
 const LEAST_OF_A_PATTERN: usize = 3;
 
 /// Ids, and patterns where all the cases of a folder that there are fail.
@@ -237,8 +239,17 @@ fn grouped(failed: &BTreeSet<&str>, report: &Report, catalogue: &Catalogue) -> V
     written
 }
 
+/// Reads the entries. Ids of a document that was renamed get its current name.
+fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
+    let File { mut known } = toml::from_str(text)?;
+    for entry in &mut known {
+        entry.id = current_id(&entry.id).into_owned();
+    }
+    Ok(known)
+}
+
 impl Entry {
-    /// Why it holds no longer, and what to do; none where it holds, or where nobody can tell.
+    /// Returns why the entry is stale, and the next step. Returns `None` if it holds, or if that is unknown.
     fn stale(&self, cases: &[CaseResult], catalogue: &Catalogue) -> Option<String> {
         let id = &self.id;
         let run: Vec<&CaseResult> = cases.iter().filter(|case| fits(id, &case.id)).collect();
@@ -249,11 +260,10 @@ impl Entry {
             Catalogue::Of(ids) => {
                 let there = ids.iter().filter(|name| fits(id, name)).count();
                 if there == 0 && run.is_empty() {
-                    let nearest = ids.iter().min_by_key(|name| strsim::damerau_levenshtein(name, id));
-                    let nearest =
-                        nearest.map_or_else(String::new, |name| format!("; the nearest is `{name}`"));
+                    let meant = did_you_mean(id, ids.iter().map(String::as_str));
+                    let end = if meant.is_empty() { "." } else { meant.as_str() };
                     return Some(format!(
-                        "{id}: there is no such case{nearest}. Take the entry out, or mend its id"
+                        "{id}: there is no such case{end} Take the entry out, or correct its id"
                     ));
                 }
                 if run.is_empty() || run.len() < there {

@@ -8,7 +8,7 @@ use crate::transcript::{Exchange, REDACTED};
 const BY_ITSELF: [&str; 6] =
     ["host", "content-length", "user-agent", "connection", "accept-encoding", "transfer-encoding"];
 
-/// The command that sends the request again. The shell fills in `$TOKEN`, or `$USERNAME` and `$PASSWORD`.
+/// Returns the command that sends the request again. The shell fills in `$TOKEN`, or `$USERNAME` and `$PASSWORD`.
 pub fn command(exchange: &Exchange) -> String {
     let request = &exchange.request;
     let mut parts = vec!["curl -sS -i".to_owned()];
@@ -52,7 +52,7 @@ fn authorization(name: &str, value: &str) -> String {
     }
 }
 
-/// A word for a POSIX shell: nothing in it is obeyed.
+/// Quotes a word for a POSIX shell.
 pub(crate) fn quote(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn commands() {
+    fn commands_quote_for_the_shell() {
         check(
             "GET",
             "Bearer [redacted]",

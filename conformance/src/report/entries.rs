@@ -1,21 +1,21 @@
-//! What a report tells, in one order for all formats.
+//! The entries of a report, in one order for all formats.
 
 use std::collections::HashSet;
 
 use super::root_causes::{self, Cause};
 use super::{CaseResult, Report, labels};
 
-/// One thing that a report tells.
+/// An entry of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry<'a> {
-    /// What is behind several cases.
+    /// A cause of several cases.
     Cause(Cause<'a>),
     /// A case that needs attention, and has no cause in common with others.
     Case(&'a CaseResult),
 }
 
 impl<'a> Entry<'a> {
-    /// The cases that it tells, the most urgent first.
+    /// Returns the cases of the entry, the most urgent first.
     pub fn cases(&self) -> &[&'a CaseResult] {
         match self {
             Self::Cause(cause) => &cause.cases,

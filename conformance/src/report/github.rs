@@ -1,4 +1,4 @@
-//! What GitHub shows of a run: annotations, and a summary of the step.
+//! The output for GitHub: annotations, and a summary of the step.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,17 @@ use crate::report::labels;
 /// GitHub shows no more of each kind.
 const OF_A_KIND: usize = 10;
 
-/// Where GitHub's runner listens; empty anywhere else.
+/// The features of GitHub's runner; none anywhere else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Whether lines like `::error::` are understood.
+    /// Whether the runner interprets lines like `::error::`.
     pub annotations: bool,
     /// The file that the step's summary is appended to.
     pub summary: Option<PathBuf>,
 }
 
 impl Surroundings {
-    /// As the environment says.
+    /// Reads them from the environment.
     pub fn of_environment() -> Self {
         Self::of(|name| std::env::var(name).ok())
     }
@@ -33,7 +33,7 @@ impl Surroundings {
     }
 }
 
-/// One line for each case that needs attention, as many as are shown.
+/// Returns one line for each case that needs attention, up to the number that is shown.
 pub fn annotations(report: &Report) -> String {
     let mut text = String::new();
     let mut told = [0_usize; 2];
@@ -86,22 +86,22 @@ pub fn annotations(report: &Report) -> String {
     text
 }
 
-/// The line for a run that came to nothing.
+/// Returns the line for a run that failed to start.
 pub fn complaint(message: &str) -> String {
     format!("::error title=conformance::{}\n", data(&format::lines(message)))
 }
 
-/// What is appended to the step's summary.
+/// Returns the text for the step's summary.
 pub fn summary(report: &Report) -> String {
     format!("{}\n", markdown::write(report))
 }
 
-/// The text of a workflow command.
+/// Returns the text of a workflow command.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// The value of a property of a workflow command.
+/// Returns the value of a property of a workflow command.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -111,13 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_ends_a_command_early() {
+    fn workflow_commands_are_escaped() {
         assert_eq!(data("a%b\r\nc"), "a%25b%0D%0Ac");
         assert_eq!(property("a,b::c%\n"), "a%2Cb%3A%3Ac%25%0A");
     }
 
     #[test]
-    fn only_on_github() {
+    fn annotations_need_a_github_runner() {
         let variable = |name: &str| match name {
             "GITHUB_ACTIONS" => Some("true".to_owned()),
             "GITHUB_STEP_SUMMARY" => Some("/tmp/summary".to_owned()),

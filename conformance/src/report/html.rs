@@ -24,7 +24,7 @@ const TOLD: usize = 1_000;
 /// Characters of all transcripts together.
 const TRANSCRIPTS: usize = 8_000_000;
 
-/// The page.
+/// Returns the page.
 pub fn write(report: &Report) -> String {
     let mut told: Vec<&CaseResult> = report.cases.iter().filter(|case| is_told(case)).collect();
     labels::sort(&mut told);
@@ -80,7 +80,7 @@ fn head(page: &mut String, report: &Report) {
     );
 }
 
-/// What a probe means for each preference, which comes before everything else.
+/// Writes the meaning of a probe for each preference, at the top of the page.
 fn preferences(page: &mut String, report: &Report) {
     let settings: Vec<_> = labels::preferences(report).collect();
     if settings.is_empty() {
@@ -101,7 +101,7 @@ fn preferences(page: &mut String, report: &Report) {
     page.push_str("</tbody></table></section>\n");
 }
 
-/// What a person wants to know first, and what follows from it.
+/// Returns the verdict of the run in a line, its colour class, and the next step.
 fn headline(report: &Report) -> (String, &'static str, String) {
     let summary = &report.summary;
     let noun = labels::noun(report);
@@ -160,7 +160,7 @@ fn verdict(page: &mut String, report: &Report) {
     page.push_str("</section>\n");
 }
 
-/// The counts as a bar and as a list.
+/// Writes the counts as a bar and as a list.
 fn bar(page: &mut String, report: &Report) {
     let summary = &report.summary;
     let parts = [
@@ -204,7 +204,7 @@ fn stale(page: &mut String, report: &Report) {
     page.push_str("</ul></section>\n");
 }
 
-/// What filters; shown by the script, since it does nothing without.
+/// Writes the filters; the script shows them, because they need it.
 fn toolbar(page: &mut String, report: &Report) {
     let mut documents: Vec<&str> = report.cases.iter().map(|case| case.spec.document.as_str()).collect();
     documents.sort_unstable();

@@ -5,30 +5,30 @@ use serde_json::Value;
 
 use super::{Report, SCHEMA_VERSION};
 
-/// Where the schema is published, below the repository's root.
+/// The path of the published schema below the repository's root.
 pub const SCHEMA_FILE: &str = "conformance/report.schema.json";
 
 /// Why a text is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// Not JSON, or not of this shape.
+    /// The text is no JSON, or has another shape.
     #[error("not a JSON report of conformance")]
     Shape(#[from] serde_json::Error),
-    /// Of another time.
+    /// The report has another schema version.
     #[error(
         "schemaVersion is {found}, and this version of conformance reads {SCHEMA_VERSION}; \
          use the version that wrote it"
     )]
     Version {
-        /// What it says.
+        /// The version of the report.
         found: u32,
     },
 }
 
-/// The text of a JSON report.
+/// Returns the text of a JSON report.
 ///
 /// # Errors
-/// Where a value cannot be written as JSON, which none of the model is.
+/// A value cannot be written as JSON, which the model rules out.
 pub fn write(report: &Report) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(report).map(|mut text| {
         text.push('\n');
@@ -39,7 +39,7 @@ pub fn write(report: &Report) -> Result<String, serde_json::Error> {
 /// Reads a JSON report. Members that a later version may add are let pass.
 ///
 /// # Errors
-/// Where it is no report, or one of another `schemaVersion`.
+/// The text is no report, or one of another `schemaVersion`.
 pub fn read(text: &str) -> Result<Report, ReadError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -54,7 +54,7 @@ pub fn read(text: &str) -> Result<Report, ReadError> {
     Ok(serde_json::from_str(text)?)
 }
 
-/// The JSON Schema of a report.
+/// Returns the JSON Schema of a report.
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Report).to_value();
     if let Some(members) = schema.as_object_mut() {

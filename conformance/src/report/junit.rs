@@ -14,7 +14,7 @@ use crate::report::labels;
 /// Characters of an expected or actual value.
 const VALUE: usize = 4_000;
 
-/// The text of the report.
+/// Returns the text of the report.
 ///
 /// # Errors
 /// The serializer refuses.
@@ -47,7 +47,7 @@ pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
     Ok(well_formed(&text))
 }
 
-/// The document without what XML 1.0 does not allow, however it came there: other characters are spelled out.
+/// Returns the document without characters that XML 1.0 forbids; they are escaped.
 fn well_formed(text: &str) -> String {
     let is_allowed = |sign: char| matches!(sign, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
     if text.chars().all(is_allowed) {
@@ -103,7 +103,7 @@ fn test_case(report: &Report, case: &CaseResult) -> TestCase {
     test
 }
 
-/// All that there is to say of a case, in plain text.
+/// Returns the details of a case, in plain text.
 fn description(report: &Report, case: &CaseResult) -> String {
     let mut text = format!(
         "{}\nrequired ({}, {}): {}\n",

@@ -21,7 +21,7 @@ pub const SETTINGS: [&str; 9] = [
     "Group members",
 ];
 
-/// What a probe says of each preference: setting, rating and text, in the order of the preferences.
+/// Returns the result of a probe for each preference: setting, rating and text, in the order of the preferences.
 pub fn preferences(report: &Report) -> impl Iterator<Item = (&'static str, &str, &str)> {
     let facts = (report.suite == "probe").then_some(&report.facts);
     SETTINGS.into_iter().filter_map(move |setting| {
@@ -30,7 +30,7 @@ pub fn preferences(report: &Report) -> impl Iterator<Item = (&'static str, &str,
     })
 }
 
-/// As RFC 2119 writes it.
+/// Returns the level as RFC 2119 writes it.
 pub fn level(level: Level) -> &'static str {
     match level {
         Level::Must => "MUST",
@@ -39,7 +39,7 @@ pub fn level(level: Level) -> &'static str {
     }
 }
 
-/// As in `RFC 7644 §3.5.2.1`, with further places where there are any.
+/// Returns the section, as in `RFC 7644 §3.5.2.1`, with further places if there are any.
 pub fn spec(spec: &Spec) -> String {
     let mut text = section(spec);
     for also in &spec.also {
@@ -49,7 +49,7 @@ pub fn spec(spec: &Spec) -> String {
     text
 }
 
-/// As in `RFC 7644 §3.5.2.1`.
+/// Returns the section, as in `RFC 7644 §3.5.2.1`.
 pub fn section(Spec { document, section, .. }: &Spec) -> String {
     if section.is_empty() {
         document.clone()
@@ -60,7 +60,7 @@ pub fn section(Spec { document, section, .. }: &Spec) -> String {
     }
 }
 
-/// Where the section can be read; none where it has no stable address.
+/// Returns the address of the section, or `None` if it has no stable one.
 pub fn address(spec: &Spec) -> Option<String> {
     let number = spec.document.strip_prefix("RFC ")?;
     if !number.chars().all(|digit| digit.is_ascii_digit()) || spec.section.is_empty() {
@@ -71,17 +71,17 @@ pub fn address(spec: &Spec) -> Option<String> {
     Some(format!("https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"))
 }
 
-/// As in `1 case`, `2 cases`.
+/// Returns a number with its noun, as in `1 case`, `2 cases`.
 pub fn count(count: usize, noun: &str) -> String {
     format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
 }
 
-/// What a suite's cases are called.
+/// Returns the noun for a suite's cases.
 pub fn noun(report: &Report) -> &'static str {
     if report.suite == "matrix" { "cell" } else { "case" }
 }
 
-/// What a verdict is called.
+/// Returns the word for a verdict.
 pub fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "passed",
@@ -93,7 +93,7 @@ pub fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The counts that are not zero, in words, each with the verdict whose colour it has.
+/// Returns the counts that are not zero, in words, each with the verdict whose colour it has.
 pub fn counts(summary: &Summary) -> Vec<(Option<Verdict>, String)> {
     let Summary { pass, fail, warn, not_advertised, skipped, error, known, stale } = *summary;
     let warnings = if warn == 1 { "warning" } else { "warnings" };
@@ -114,8 +114,8 @@ pub fn counts(summary: &Summary) -> Vec<(Option<Verdict>, String)> {
     .collect()
 }
 
-/// Whether a case needs somebody's attention.
-pub fn is_trouble(case: &CaseResult) -> bool {
+/// Whether somebody has to look at a case: it broke off, or it failed and is not in the baseline.
+pub fn needs_attention(case: &CaseResult) -> bool {
     match case.verdict {
         Verdict::Error => true,
         Verdict::Fail | Verdict::Warn => case.known.is_none(),
@@ -123,11 +123,11 @@ pub fn is_trouble(case: &CaseResult) -> bool {
     }
 }
 
-/// Whether a case stands apart, its rank, and its level.
+/// The urgency: whether a case is optional, its rank, and its level.
 pub type Urgency = (bool, u8, Level);
 
-/// How soon a case is to be looked at: failures of what is a MUST, then what broke, then warnings, then known ones; what
-/// stands apart after all of these.
+/// Returns the urgency of a case: failures of a MUST first, then cases that broke off, then warnings, then known
+/// failures; optional cases come after all of these.
 pub fn urgency(case: &CaseResult) -> Urgency {
     let rank = match (case.verdict, &case.known) {
         (Verdict::Fail, None) => 0,
@@ -154,7 +154,8 @@ pub fn is_apart(case: &CaseResult) -> bool {
     case.level == Level::May || habit && case.level != Level::Must
 }
 
-/// What a client needs first: to connect, to create, to find, to disable, to list, groups; then the rest.
+/// Returns the rank of a case by the order in which a client depends on it: connect, create, find, disable, list,
+/// groups; then the rest.
 fn need(case: &CaseResult) -> u8 {
     let id = case.id.as_str();
     let slug = id.rsplit('/').next().unwrap_or_default();
@@ -189,39 +190,40 @@ fn need(case: &CaseResult) -> u8 {
     }
 }
 
-/// Where groups stand in that order.
+/// The rank of groups in that order.
 const GROUPS: u8 = 5;
 
-/// The cases that need attention, the most important first; of the same importance, what others build upon.
+/// Returns the cases that need attention, the most important first; of the same importance, those on which others
+/// depend.
 pub fn by_importance(cases: &[CaseResult]) -> Vec<&CaseResult> {
-    let mut cases: Vec<&CaseResult> = cases.iter().filter(|case| is_trouble(case)).collect();
+    let mut cases: Vec<&CaseResult> = cases.iter().filter(|case| needs_attention(case)).collect();
     cases.sort_by(|a, b| key(a).cmp(&key(b)));
     cases
 }
 
-/// Puts cases in order: the most important first.
+/// Sorts cases, the most important first.
 pub fn sort(cases: &mut [&CaseResult]) {
     cases.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
-/// How much clients need what a case is about, its urgency first.
-type Need = (Urgency, bool, u8, bool);
+/// The importance of a case for clients, its urgency first.
+type Importance = (Urgency, bool, u8, bool);
 
-fn needed(case: &CaseResult) -> Need {
+fn needed(case: &CaseResult) -> Importance {
     let builds_upon = !case.tags.iter().any(|tag| tag == FOUNDATION);
     let need = need(case);
     // Only what is about groups is built upon what groups are like.
     (urgency(case), builds_upon || need == GROUPS, need, builds_upon)
 }
 
-fn key(case: &CaseResult) -> (Need, usize, &str) {
+fn key(case: &CaseResult) -> (Importance, usize, &str) {
     (needed(case), subject(case).0, &case.id)
 }
 
-/// The place of what is behind several cases: that of the most needed of them, the first; then by how many there are.
+/// Returns the place of a cause of several cases: that of the most needed of them, the first; then by their number.
 pub(super) fn place_of_cause<'a>(
     cases: &[&'a CaseResult],
-) -> (Option<Need>, Reverse<usize>, Option<(usize, &'a str)>) {
+) -> (Option<Importance>, Reverse<usize>, Option<(usize, &'a str)>) {
     let first = cases.first().copied();
     let place = first.map(|case| (subject(case).0, case.id.as_str()));
     (first.map(needed), Reverse(cases.len()), place)
@@ -253,15 +255,16 @@ const SUBJECTS: [(&str, &[&str]); 15] = [
     ("Creating", &["7644/3.3", "7644/3.2"]),
 ];
 
-/// Where creation stands in that order, though its section would be found last: everything needs it.
+/// The rank of creation in that order, because everything needs it though its section comes last.
 const CREATING: usize = 14;
 
 /// The beginning of a tag that says what a case is about, where its section doesn't.
 pub const ABOUT: &str = "about:";
 
-/// What a case is about, with its place in the order of subjects: by a tag like `about:paging`, else by the section.
+/// Returns the subject of a case, with its place in the order of subjects: by a tag like `about:paging`, else by the
+/// section.
 pub fn subject(case: &CaseResult) -> (usize, String) {
-    if is_apart(case) && is_trouble(case) {
+    if is_apart(case) && needs_attention(case) {
         return (SUBJECTS.len() + 9, APART.to_owned());
     }
     if let Some(about) = case.tags.iter().find_map(|tag| tag.strip_prefix(ABOUT)) {
@@ -270,7 +273,7 @@ pub fn subject(case: &CaseResult) -> (usize, String) {
     subject_of(&case.spec)
 }
 
-/// What a section is about, with its place in the order of subjects.
+/// Returns the subject of a section, with its place in the order of subjects.
 pub fn subject_of(Spec { document, section, .. }: &Spec) -> (usize, String) {
     if let Some(number) = document.strip_prefix("RFC ") {
         let place = format!("{number}/{section}");
@@ -304,7 +307,8 @@ pub fn subject_of(Spec { document, section, .. }: &Spec) -> (usize, String) {
     (SUBJECTS.len() + 3, if document.is_empty() { "Others".to_owned() } else { document.clone() })
 }
 
-/// Cases by what they are about: first the subjects with the most urgent case, then as they build upon each other.
+/// Groups cases by subject: first the subjects with the most urgent case, then in the order in which they depend on
+/// each other.
 pub fn groups<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<(String, Vec<&'a CaseResult>)> {
     let mut groups: Vec<(usize, String, Vec<&CaseResult>)> = Vec::new();
     for case in cases {
@@ -325,13 +329,13 @@ pub fn groups<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<(Strin
     groups.into_iter().map(|(_, name, cases)| (name, cases)).collect()
 }
 
-/// What can be said by `conformance explain`; none for what has no cases of its own.
+/// Returns the `conformance explain` command for a case, or `None` if the suite has no cases of its own.
 pub fn explain(report: &Report, case: &CaseResult) -> Option<String> {
     (report.not_judged.is_none() && ["server", "client", "matrix", "probe"].contains(&report.suite.as_str()))
         .then(|| format!("conformance explain {}", case.id))
 }
 
-/// The command line that runs the case alone.
+/// Returns the command line that runs the case alone.
 pub fn again(report: &Report, case: &CaseResult) -> String {
     let target = if report.subject.contains("://") { format!(" {}", report.subject) } else { String::new() };
     let seed = if report.seed == 0 { String::new() } else { format!(" --seed {}", report.seed) };
@@ -350,7 +354,7 @@ pub fn again(report: &Report, case: &CaseResult) -> String {
     format!("conformance {}{target}{options}{seed}{select}", report.suite)
 }
 
-/// An exchange on one line.
+/// Returns an exchange on one line.
 pub fn exchange(exchange: &Exchange) -> String {
     let Exchange { request, response, error, .. } = exchange;
     let answer = match (response, error) {
@@ -363,7 +367,7 @@ pub fn exchange(exchange: &Exchange) -> String {
     format::one_line(&format!("{} {} -> {answer}", request.method, request.url)).into_owned()
 }
 
-/// What a status is called.
+/// Returns the reason phrase of a status.
 pub fn phrase(status: u16) -> &'static str {
     reqwest::StatusCode::from_u16(status)
         .ok()
@@ -371,7 +375,7 @@ pub fn phrase(status: u16) -> &'static str {
         .unwrap_or_default()
 }
 
-/// A text whose parts between backticks are written otherwise than the rest.
+/// Formats a text whose parts between backticks are code.
 pub fn with_code(text: &str, words: impl Fn(&str) -> String, code: impl Fn(&str) -> String) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {

@@ -10,7 +10,7 @@ use crate::report::root_causes::Cause;
 
 /// A comment on GitHub may have 65,536 characters; GitLab's and Bitbucket's may have more.
 pub const MOST: usize = 60_000;
-/// Kept free for what was cut, and for the end.
+/// Characters reserved for the note about cut parts, and for the end.
 const MARGIN: usize = 600;
 /// Causes that are told.
 const CAUSES: usize = 10;
@@ -21,7 +21,7 @@ const CELL: usize = 300;
 /// Characters of a value in the details.
 const VALUE: usize = 1_500;
 
-/// The text; never longer than [`MOST`] characters.
+/// Returns the text, of at most [`MOST`] characters.
 pub fn write(report: &Report) -> String {
     let mut text = head(report);
     for (setting, rating, meaning) in labels::preferences(report) {
@@ -113,7 +113,7 @@ fn head(report: &Report) -> String {
     format!("### Conformance ({}): {headline}\n\n{}\n\n", prose(&report.suite), about.join(" · "))
 }
 
-/// What is wrong, in order: causes as paragraphs, cases as rows of tables between them.
+/// Returns the failures in order: causes as paragraphs, cases as rows of tables between them.
 fn findings(report: &Report, entries: &[Entry<'_>]) -> String {
     let mut text = String::new();
     let (mut causes, mut rows) = (0, 0);
@@ -238,7 +238,7 @@ fn known(report: &Report) -> String {
     )
 }
 
-/// A block of code; its fence is longer than any in it.
+/// Returns a block of code; its fence is longer than any in it.
 fn fenced(value: &Value) -> String {
     let text = format::pretty(value, VALUE);
     let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
@@ -251,7 +251,7 @@ fn code(text: &str) -> String {
     format!("<code>{}</code>", html(text))
 }
 
-/// For HTML within Markdown, inside a line or a cell of a table.
+/// Escapes a text for HTML within Markdown, in a line or a table cell.
 fn html(text: &str) -> String {
     let mut safe = String::new();
     for character in format::one_line(text).chars() {

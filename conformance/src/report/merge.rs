@@ -1,28 +1,28 @@
-//! One report out of several: the shards of a run, or runs of different cases against the same subject.
+//! Merges reports: the shards of a run, or runs of different cases against the same subject.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::shard::{Shard, ShardError};
 use super::{CaseResult, Report, Summary};
 
-/// Why reports don't make one. `names` are those that the caller gave.
+/// The reason why reports cannot be merged. The names are those that the caller gave.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
-    /// None at all.
+    /// There is no report.
     #[error("there is no report to merge")]
     Nothing,
     /// They judge different things.
     #[error("{first} has {what} `{ours}` and {second} has `{theirs}`; only reports of one run can be merged")]
     Different {
-        /// Which property.
+        /// The property.
         what: &'static str,
         /// A report.
         first: String,
-        /// What it says.
+        /// The value of the first report.
         ours: String,
-        /// Another.
+        /// The name of the other report.
         second: String,
-        /// What that says.
+        /// The value of the other report.
         theirs: String,
     },
     /// A shard that cannot be read.
@@ -30,7 +30,7 @@ pub enum MergeError {
     BadShard {
         /// The report.
         name: String,
-        /// What it says.
+        /// The shard of both reports.
         shard: String,
     },
     /// A shard and a whole.
@@ -46,36 +46,36 @@ pub enum MergeError {
     Parts {
         /// A report.
         first: String,
-        /// Its number of parts.
+        /// The number of parts of the first report.
         ours: usize,
-        /// Another.
+        /// The name of the other report.
         second: String,
-        /// That one's.
+        /// The number of parts of the other report.
         theirs: usize,
     },
-    /// Not all of them.
+    /// Some shards are missing.
     #[error("missing: shard {}", .0.join(", "))]
     Missing(Vec<String>),
-    /// One case, two verdicts.
+    /// A case has two verdicts.
     #[error("{id} is `{ours}` in {first} and `{theirs}` in {second}; run it once")]
     Overlap {
         /// The case.
         id: String,
         /// A report.
         first: String,
-        /// Its verdict.
+        /// The verdict of the first report.
         ours: &'static str,
-        /// Another.
+        /// The name of the other report.
         second: String,
-        /// That one's.
+        /// The verdict of the other report.
         theirs: &'static str,
     },
 }
 
-/// Makes one report. Each comes with the name that an error calls it by.
+/// Merges reports into one. Each comes with the name that errors use for it.
 ///
 /// # Errors
-/// Where they are not of one run, where one is missing, or where they contradict each other.
+/// The reports are not of one run, one is missing, or they contradict each other.
 pub fn merge(reports: Vec<(String, Report)>) -> Result<Report, MergeError> {
     of_one_run(&reports)?;
     complete(&reports)?;
@@ -132,7 +132,7 @@ fn join(mut merged: Report, other: Report) -> Report {
     merged
 }
 
-/// Writes down a fact, beside what was said before.
+/// Adds a fact to the earlier ones.
 fn tell(facts: &mut BTreeMap<String, String>, name: &str, fact: &str) {
     let known = facts.entry(name.to_owned()).or_insert_with(|| fact.to_owned());
     if !known.split(" / ").any(|said| said == fact) {

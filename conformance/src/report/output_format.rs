@@ -9,21 +9,21 @@ use super::{Report, badge, html, json, junit, markdown};
 pub enum Format {
     /// The whole report, with a published schema.
     Json,
-    /// For whatever shows test results.
+    /// JUnit XML, for viewers of test results.
     Junit,
-    /// One page that needs nothing else.
+    /// A single page without dependencies.
     Html,
-    /// For a pull request.
+    /// Markdown, for a pull request.
     Markdown,
     /// An SVG for a README.
     Badge,
 }
 
 impl Format {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 5] = [Self::Json, Self::Junit, Self::Html, Self::Markdown, Self::Badge];
 
-    /// The word on the command line.
+    /// Returns the word on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    /// The report in this format.
+    /// Returns the report in this format.
     ///
     /// # Errors
     /// A serializer refuses.

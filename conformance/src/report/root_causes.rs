@@ -1,5 +1,5 @@
-//! What is behind several cases: a refusal that they run into, or an expectation that they share. One finding with one
-//! advice says more than each case for itself, and a case that was refused did not see what it is about.
+//! Causes of several cases: a refusal that they meet, or an expectation that they share. One finding with one advice
+//! says more than each case alone, and a refused case did not see its subject.
 
 use serde_json::Value;
 
@@ -9,39 +9,39 @@ use crate::report::labels;
 use crate::requirement::Shared;
 use crate::transcript::Exchange;
 
-/// Fewer cases than this may as well be wrong each for itself.
+/// The least number of cases of a cause: fewer may fail for separate reasons.
 const LEAST: usize = 3;
 /// Characters of the request that is shown.
 const REQUEST: usize = 160;
-/// What a case's reason has before the words of the subject.
+/// The text before the subject's own words in a case's reason.
 const SAYS: &str = "it says: ";
 
-/// One thing that is behind several cases.
+/// A cause of several cases.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cause<'a> {
-    /// What it is.
+    /// The kind.
     pub kind: Kind<'a>,
     /// The cases, the most urgent first.
     pub cases: Vec<&'a CaseResult>,
 }
 
-/// What is behind cases.
+/// The kind of a cause.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind<'a> {
     /// A refusal with which they ended.
     Refusal {
         /// The status of the answers.
         status: u16,
-        /// What the subject said, the first time.
+        /// The text of the first refusal.
         said: Option<&'a str>,
-        /// One of the requests, as in `GET /scim/Users?filter=…`.
+        /// A request, as in `GET /scim/Users?filter=…`.
         request: String,
     },
     /// An expectation that does not hold of any of them, and the attribute that it is about.
     Shared(Shared, Option<&'a str>),
 }
 
-/// What two refusals have in common where they are one.
+/// The properties by which two refusals count as one.
 #[derive(PartialEq)]
 struct Likeness {
     status: u16,
@@ -51,7 +51,7 @@ struct Likeness {
 }
 
 impl Cause<'_> {
-    /// What happens, in one sentence.
+    /// Returns the cause in one sentence.
     pub fn because(&self) -> String {
         match &self.kind {
             Kind::Refusal { status, said, request } => {
@@ -70,7 +70,7 @@ impl Cause<'_> {
         }
     }
 
-    /// What it means, and what to do.
+    /// Returns the meaning of the cause, and the next step.
     pub fn advice(&self, report: &Report) -> String {
         let count = labels::count(self.cases.len(), labels::noun(report));
         match self.kind {
@@ -98,7 +98,7 @@ impl Cause<'_> {
         }
     }
 
-    /// An answer that would pass, where that is the same for all of them.
+    /// Returns an answer that would pass, if it is the same for all of the cases.
     pub fn example(&self) -> Option<&str> {
         match self.kind {
             Kind::Refusal { .. } => None,
@@ -124,7 +124,7 @@ fn waiting_for(report: &Report, shared: Shared, attribute: Option<&str>) -> usiz
     skipped.filter(|case| case.because.as_deref().is_some_and(|because| because.starts_with(&why))).count()
 }
 
-/// What is wrong, in words. `came`: the status that came, where one is wrong.
+/// Returns the deviation in words. `came`: the status that was received, if a status is wrong.
 fn happens(shared: Shared, attribute: Option<&str>, came: Option<u64>) -> String {
     let came = came.map_or_else(|| "with another status".to_owned(), |came| came.to_string());
     let is_general = attribute.is_none();
@@ -161,7 +161,7 @@ fn happens(shared: Shared, attribute: Option<&str>, came: Option<u64>) -> String
     text.to_owned()
 }
 
-/// What to do about an expectation that does not hold.
+/// Returns the remedy for an expectation that does not hold.
 pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
     let is_general = attribute.is_none();
     let attribute = attribute.unwrap_or("the attribute");
@@ -238,8 +238,8 @@ pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
     text.to_owned()
 }
 
-/// What is behind several cases: refusals behind three or more, and shared expectations. First comes what is behind the
-/// case that is needed most, then what is behind more cases.
+/// Returns the causes of several cases: refusals of three or more, and shared expectations. The cause of the case
+/// that clients need most comes first, then the cause of more cases.
 pub fn of(report: &Report) -> Vec<Cause<'_>> {
     let mut refusals: Vec<(Likeness, Cause<'_>)> = Vec::new();
     let mut shared: Vec<Cause<'_>> = Vec::new();
@@ -269,14 +269,9 @@ pub fn of(report: &Report) -> Vec<Cause<'_>> {
     causes
 }
 
-/// Whether one of the causes is behind the case.
-pub fn explain(causes: &[Cause<'_>], case: &CaseResult) -> bool {
-    causes.iter().any(|cause| cause.cases.iter().any(|known| known.id == case.id))
-}
-
-/// The refusal that ended a case, where a success was due.
+/// Returns the refusal that ended a case, if a success was due.
 fn refusal(case: &CaseResult) -> Option<(Likeness, Cause<'_>)> {
-    if !matches!(case.verdict, Verdict::Fail | Verdict::Warn) {
+    if !case.verdict.fails_or_warns() {
         return None;
     }
     let status = of_first(&case.actual)?.as_u64().and_then(|status| u16::try_from(status).ok())?;
@@ -296,13 +291,13 @@ fn refusal(case: &CaseResult) -> Option<(Likeness, Cause<'_>)> {
     Some((likeness, Cause { kind: Kind::Refusal { status, said, request }, cases: vec![case] }))
 }
 
-/// The status that came where another error was due.
+/// Returns the status of an error, if another error was due.
 pub(crate) fn other_error(case: &CaseResult) -> Option<u64> {
     let came = of_first(&case.actual)?.as_u64().filter(|came| (400..600).contains(came))?;
     (!is_success(of_first(&case.expected)?)).then_some(came)
 }
 
-/// The value of the first difference, where that is one of the status.
+/// Returns the value of the first difference, if it is about the status.
 fn of_first(side: &Value) -> Option<&Value> {
     let first = side.as_array()?.first()?;
     (first.get("what")? == "status").then(|| first.get("value")).flatten()
@@ -320,7 +315,8 @@ fn is_success(wanted: &Value) -> bool {
     }
 }
 
-/// A message without what differs from case to case: whatever has a digit, or stands between double quotes.
+/// Returns a message without the parts that differ from case to case: words with digits, and text between double
+/// quotes.
 fn common(said: &str) -> String {
     let mut text = String::new();
     for (at, part) in said.split('"').enumerate() {
@@ -339,7 +335,7 @@ fn local(url: &str) -> &str {
     url.find("://").and_then(|at| url[at + 3..].find('/').map(|slash| &url[at + 3 + slash..])).unwrap_or(url)
 }
 
-/// The method, and the last part of the path that is no id.
+/// Returns the method, and the last part of the path that is no id.
 fn endpoint(exchange: &Exchange) -> String {
     let path = local(&exchange.request.url).split('?').next().unwrap_or_default();
     let is_name =
@@ -353,7 +349,7 @@ mod tests {
     use crate::report::root_causes::*;
 
     #[test]
-    fn what_differs_from_case_to_case_is_left_out() {
+    fn varying_parts_of_messages_are_ignored() {
         assert_eq!(common("no user \"ada\" here"), common("no user \"bob\" here"));
         assert_eq!(common("id 17 is gone"), common("id 9b is gone"));
         assert_ne!(common("`sw` is unknown"), common("`co` is unknown"));

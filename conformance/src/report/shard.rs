@@ -1,4 +1,4 @@
-//! One part of a whole, as in `2/4`.
+//! A part of a run, as in `2/4`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,17 +11,17 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Which one it is, from 1.
+    /// Returns the number of the shard, from 1.
     pub fn number(self) -> usize {
         self.number
     }
 
-    /// How many there are.
+    /// Returns the number of shards.
     pub fn of(self) -> usize {
         self.of
     }
 
-    /// What of a list belongs to it. All shards of a list are the list, each element once.
+    /// Returns the part of a list that belongs to the shard. All shards of a list are the list, each element once.
     pub fn take<T>(self, all: Vec<T>) -> Vec<T> {
         all.into_iter().skip(self.number - 1).step_by(self.of).collect()
     }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn displayed_shard_parses_again() {
         for text in ["1/1", "2/4", "4/4"] {
             assert_eq!(text.parse::<Shard>().expect(text).to_string(), text);
         }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shards_are_the_whole() {
+    fn shards_partition_the_list() {
         let mut all: Vec<u32> =
             (1..=4).flat_map(|number| Shard { number, of: 4 }.take((0..10).collect())).collect();
         all.sort_unstable();

@@ -1,4 +1,4 @@
-//! The report for a terminal: what is wrong, why, what to do, and the count at the end.
+//! The report for a terminal: failures with reason and remedy, and the counts at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,17 +21,17 @@ const VALUE: usize = 300;
 /// Characters of an example answer, which is worth little by half.
 const EXAMPLE: usize = 900;
 
-/// Whether the terminal is to show colours.
+/// Whether the terminal shows colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
-    /// It is.
+    /// Colours.
     Colours,
-    /// It isn't, or it is none.
+    /// No colours.
     Plain,
 }
 
 impl Paint {
-    /// For standard output, here and now.
+    /// Returns whether standard output shows colours.
     pub fn of_stdout() -> Self {
         use std::io::IsTerminal;
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -62,7 +62,8 @@ impl Paint {
     }
 }
 
-/// What needs somebody's attention: failures, what broke, warnings; then entries of the baseline that hold no longer.
+/// Returns the cases that need attention: failures, cases that broke off, warnings; then stale entries of the
+/// baseline.
 pub fn failures(report: &Report, paint: Paint) -> String {
     let mut text = String::new();
     let (entries, alike) = folded(entries::in_order(report));
@@ -102,7 +103,7 @@ pub fn failures(report: &Report, paint: Paint) -> String {
     text
 }
 
-/// What broke for one and the same reason is told once; how many more there are, by the reason.
+/// Folds cases that broke off for the same reason into one, and returns the number of further ones by reason.
 fn folded(entries: Vec<Entry<'_>>) -> (Vec<Entry<'_>>, BTreeMap<&str, usize>) {
     let mut seen = BTreeSet::new();
     let mut alike = BTreeMap::new();
@@ -119,7 +120,7 @@ fn folded(entries: Vec<Entry<'_>>) -> (Vec<Entry<'_>>, BTreeMap<&str, usize>) {
     (told.collect(), alike)
 }
 
-/// What is behind several cases.
+/// Writes a cause of several cases.
 fn cause(text: &mut String, report: &Report, cause: &Cause<'_>, paint: Paint) {
     append!(
         *text,
@@ -190,13 +191,13 @@ fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) 
     text.push('\n');
 }
 
-/// The requests that show it: of a client those that were found, of a server the last one.
+/// Returns the requests that show the failure: of a client those that were found, of a server the last one.
 fn shown<'a>(report: &Report, case: &'a CaseResult) -> &'a [Exchange] {
     let all = case.exchanges.as_slice();
     if report.suite == "client" { &all[..all.len().min(SHOWN)] } else { &all[all.len().saturating_sub(1)..] }
 }
 
-/// An example answer without its line breaks, and without blanks that say nothing.
+/// Returns an example answer without line breaks and insignificant blanks.
 fn on_one_line(example: &str) -> String {
     let (head, body) = example.split_once("\n\n").unwrap_or((example, ""));
     let body = match serde_json::from_str::<Value>(body) {
@@ -207,7 +208,7 @@ fn on_one_line(example: &str) -> String {
     format::cut(text.trim_end(), EXAMPLE).into_owned()
 }
 
-/// The count and the time, on one line.
+/// Returns the count and the time, on one line.
 pub fn summary(report: &Report, paint: Paint) -> String {
     let parts: Vec<String> = labels::counts(&report.summary)
         .into_iter()
@@ -222,7 +223,7 @@ pub fn summary(report: &Report, paint: Paint) -> String {
     )
 }
 
-/// One case as a line of NDJSON.
+/// Returns a case as a line of NDJSON.
 ///
 /// # Errors
 /// The case cannot be written as JSON.
@@ -232,7 +233,7 @@ pub fn json_line(kind: &str, case: &CaseResult) -> serde_json::Result<Value> {
     Ok(line)
 }
 
-/// The last line of NDJSON.
+/// Returns the last line of NDJSON.
 ///
 /// # Errors
 /// The summary cannot be written as JSON.

@@ -21,9 +21,9 @@ const PAUSES: [u64; 3] = [50, 250, 700];
 /// Why a request has no answer that says something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unsettled {
-    /// It was refused for now with this status, to the end.
+    /// The request was refused for now with this status, at each attempt.
     Away(u16),
-    /// In words.
+    /// The failure in words.
     Broken(String),
 }
 

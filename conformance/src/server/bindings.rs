@@ -1,4 +1,4 @@
-//! What a case has seen: names, and what they stand for.
+//! Names of a case, and the resources and answers that they stand for.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::server::discovery::{Blank, Facts, ResourceType, id_text};
 use crate::server::fit::Fit;
 use crate::subject::server::client::{Answer, Client};
 
-/// What is known under a name.
+/// The value of a name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Known {
     /// Below the base URL.
@@ -28,15 +28,15 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// The last representation as the server writes it: what a client sends back.
+    /// Returns the last representation as the server writes it: the body that a client sends back.
     pub(crate) fn to_send(&self) -> Value {
         self.sent.as_ref().unwrap_or(&self.seen).clone()
     }
 }
 
-/// What a case has seen.
+/// The names of a case and their values.
 #[derive(Debug)]
-pub(crate) struct Memory<'a> {
+pub(crate) struct Bindings<'a> {
     facts: &'a Facts,
     client: &'a Client,
     blank: &'a Blank,
@@ -51,7 +51,7 @@ pub(crate) struct Memory<'a> {
     names: BTreeMap<String, Known>,
 }
 
-impl<'a> Memory<'a> {
+impl<'a> Bindings<'a> {
     pub(crate) fn new(
         facts: &'a Facts,
         client: &'a Client,
@@ -63,7 +63,7 @@ impl<'a> Memory<'a> {
         Self { facts, client, blank, strict, nouns, unique, number: None, made: 0, names: BTreeMap::new() }
     }
 
-    /// What a name stands for, with what it is called at the server.
+    /// Describes the value of a name, with its name at the server.
     pub(crate) fn describe(&self, name: &str) -> String {
         let noun = self.nouns.get(name).map_or("the resource", String::as_str);
         let seen = self.names.get(name).map(|known| &known.seen);
@@ -71,7 +71,7 @@ impl<'a> Memory<'a> {
         called.map_or_else(|| noun.to_owned(), |called| format!("{noun} `{called}`"))
     }
 
-    /// A name for the next resource.
+    /// Returns a name for the next resource.
     pub(crate) fn next_unique(&mut self) -> String {
         self.made += 1;
         format!("{}-{}", self.unique, self.made)
@@ -81,7 +81,7 @@ impl<'a> Memory<'a> {
         self.names.get(name)
     }
 
-    /// The names that a listing names: `u.*` is all of `u.1`, `u.2` …
+    /// Returns the names that a listing refers to: `u.*` is all of `u.1`, `u.2` …
     pub(crate) fn expand(&self, name: &str) -> Vec<String> {
         let Some(stem) = name.strip_suffix(".*") else { return vec![name.to_owned()] };
         let numbered = |known: &String| {
@@ -95,7 +95,7 @@ impl<'a> Memory<'a> {
         names
     }
 
-    /// What a resource type's bodies are made to fit.
+    /// Adapts bodies to a resource type.
     pub(crate) fn fitted(&self, resource_type: &ResourceType, make: impl FnOnce(&Fit<'_>)) {
         let locate = |id: &str| {
             let known = self.names.values().find(|known| known.id.as_deref() == Some(id))?;
@@ -105,7 +105,7 @@ impl<'a> Memory<'a> {
         make(&Fit { facts: self.facts, resource_type, unique: &self.unique, locate: &locate });
     }
 
-    /// What is asked for at a pointer, without sub-attributes that the schemas lack.
+    /// Returns the value that is asked for at a pointer, without sub-attributes that the schemas lack.
     pub(crate) fn pruned(&self, pointer: &str, mut wanted: Value) -> Value {
         if let Some(name) = pointer.strip_prefix('/').filter(|name| !name.contains('/')) {
             self.facts.prune(name, &mut wanted);
@@ -113,12 +113,12 @@ impl<'a> Memory<'a> {
         wanted
     }
 
-    /// A reference as an address, however it is written.
+    /// Returns a reference as an address, however it is written.
     pub(crate) fn address(&self, reference: &str) -> String {
         resolve(self.client.base(), reference)
     }
 
-    /// The id of a resource that does not show it, by the name that the case gave it.
+    /// Returns the id of a resource that does not show it, by the name that the case gave it.
     pub(crate) fn id_by_name(&self, resource: &Value) -> Option<String> {
         let text = |resource: &Value, name: &str| Some(get(resource, name)?.as_str()?.to_owned());
         ["userName", "externalId", "displayName"].into_iter().find_map(|name| {
@@ -133,7 +133,7 @@ impl<'a> Memory<'a> {
         })
     }
 
-    /// The URN of the schema of the resource that a name stands for.
+    /// Returns the URN of the schema of the resource that a name stands for.
     pub(crate) fn schema(&self, name: &str) -> Option<&str> {
         let (endpoint, _) = self.names.get(name)?.path.as_deref()?.rsplit_once('/')?;
         let known = self.facts.resource_types.iter().find(|known| known.endpoint == endpoint)?;
@@ -192,7 +192,7 @@ impl<'a> Memory<'a> {
     }
 }
 
-impl Values for Memory<'_> {
+impl Values for Bindings<'_> {
     fn value(&self, place: &Place) -> Option<Value> {
         match place {
             Place::Field(name, pointer) if name == "config" => first(self.facts.config.as_ref()?, pointer),
@@ -245,8 +245,8 @@ impl Values for Memory<'_> {
     }
 }
 
-/// A reference as an address: relative ones begin at the base URL (RFC 7643 §2.3.7), or at the server where they begin
-/// with a slash (RFC 3986 §5.2). What is none is left as it is.
+/// Resolves a reference: relative ones begin at the base URL (RFC 7643 §2.3.7), or at the server if they begin with a
+/// slash (RFC 3986 §5.2). Returns an invalid one as it is.
 fn resolve(base: &str, reference: &str) -> String {
     let joined = Url::parse(&format!("{base}/")).and_then(|base| base.join(reference));
     joined.map_or_else(|_| reference.to_owned(), String::from)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::json::get;
 use crate::server::discovery::{Facts, ResourceType};
 
-/// Makes the smallest body that a schema allows.
+/// Builds the smallest body that a schema allows.
 #[derive(Debug, Clone, Default)]
 pub struct Blank {
     /// Bodies to start from, by the name of the resource type in lower case (`--template`).
@@ -15,7 +15,7 @@ pub struct Blank {
 }
 
 impl Blank {
-    /// A new resource of a type. `unique` goes where two resources must differ.
+    /// Returns a new resource of a type. `unique` is inserted where two resources must differ.
     pub fn make(&self, facts: &Facts, resource_type: &ResourceType, unique: &str) -> Value {
         let mut body = json!({ "schemas": [resource_type.schema] });
         let schema = facts.schemas.get(&resource_type.schema.to_ascii_lowercase());
@@ -48,8 +48,8 @@ impl Blank {
         body
     }
 
-    /// A user name in the shape of the template's, else in that of an e-mail address, which more servers take than any
-    /// other.
+    /// Returns a user name in the form of the template's, else in that of an e-mail address, which more servers
+    /// accept than any other.
     pub fn user_name(&self, unique: &str) -> String {
         let shape = self.templates.get("user").and_then(|user| get(user, "userName")?.as_str());
         match shape {
@@ -63,8 +63,8 @@ impl Blank {
         }
     }
 
-    /// What user names begin with whose unique parts begin with `unique`: what the template has before the unique part
-    /// belongs to it.
+    /// Returns the start of the user names whose unique parts begin with `unique`: the text of the template before
+    /// the unique part belongs to it.
     pub fn user_names_start(&self, unique: &str) -> String {
         let name = self.user_name(unique);
         let end = name.find(unique).map_or(name.len(), |at| at + unique.len());
@@ -90,10 +90,10 @@ pub(crate) fn name_schemas(body: &mut Value, resource_type: &ResourceType) {
     }
 }
 
-/// What a template has where two resources must differ.
+/// The placeholder of a template at which two resources must differ.
 const UNIQUE: &str = "{{unique}}";
 
-/// A template's texts with `{{unique}}` filled in.
+/// Fills `{{unique}}` in, in the texts of a template.
 fn personal(template: &Value, unique: &str) -> Value {
     match template {
         Value::String(text) => Value::from(text.replace(UNIQUE, unique)),
@@ -105,7 +105,7 @@ fn personal(template: &Value, unique: &str) -> Value {
     }
 }
 
-/// Puts the required attributes of a schema in.
+/// Adds the required attributes of a schema.
 fn fill(body: &mut Value, schema: Option<&Value>, unique: &str, extension: &str) {
     let attributes = schema.and_then(|schema| get(schema, "attributes")).and_then(Value::as_array);
     for attribute in attributes.into_iter().flatten().filter(|attribute| is_wanted(attribute)) {
@@ -117,7 +117,7 @@ fn fill(body: &mut Value, schema: Option<&Value>, unique: &str, extension: &str)
     }
 }
 
-/// Required, and writable.
+/// Whether an attribute is required and writable.
 pub(crate) fn is_wanted(attribute: &Value) -> bool {
     let required = get(attribute, "required").and_then(Value::as_bool).unwrap_or(false);
     required && get(attribute, "mutability").and_then(Value::as_str) != Some("readOnly")
@@ -208,7 +208,7 @@ mod tests {
     use crate::server::discovery::tests::facts;
 
     #[test]
-    fn a_blank_has_what_the_schema_demands_and_what_the_template_says() {
+    fn blank_has_required_attributes_and_those_of_the_template() {
         let facts = facts();
         let user = facts.resource_type("user").expect("a type");
         assert_eq!(user.endpoint, "/Users");

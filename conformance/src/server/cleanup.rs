@@ -1,4 +1,4 @@
-//! What was made at the subject, so that nothing of it stays.
+//! The resources that a run creates at the subject, and their removal.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::server::deviation::resources::id_of;
 use crate::server::discovery::{Facts, resources};
 use crate::subject::server::client::{Answer, Client, Request};
 
-/// What one case made, in order, and what it may have made without being told.
+/// The resources that one case created, in order, and those that it may have created without an answer.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
     /// Paths below the base URL.
@@ -18,7 +18,7 @@ pub(crate) struct Made {
     unsure: Vec<(String, &'static str, String)>,
 }
 
-/// What stays behind after all, by path.
+/// The resources that could not be deleted, by path.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers(Mutex<Vec<String>>);
 
@@ -61,7 +61,7 @@ impl Made {
         }
     }
 
-    /// A POST to an endpoint, or anywhere below one: whatever the answer shows with an id may be new.
+    /// Notes the resources of a POST to an endpoint, or below one: each that the answer shows with an id may be new.
     fn posted(&mut self, facts: &Facts, client: &Client, request: &Request, answer: Option<&Answer>) {
         let path = request.path.trim_end_matches('/');
         if path.ends_with("/.search") {
@@ -108,7 +108,7 @@ impl Made {
         creates && named(request).is_some_and(|(_, value)| super::names::run_in(&value).is_some())
     }
 
-    /// What is at the subject under the name that a creation gives, and was not made by a request before.
+    /// Finds a resource at the subject with the name of a creation that no earlier request created.
     pub(crate) async fn unnoted(&self, client: &Client, facts: &Facts, request: &Request) -> Vec<String> {
         if !Self::can_look_up(facts, request) {
             return Vec::new();
@@ -168,7 +168,7 @@ impl Made {
     }
 }
 
-/// The attribute that names what a creation makes, and the name.
+/// Returns the attribute that names a created resource, and the name.
 fn named(request: &Request) -> Option<(&'static str, String)> {
     let body: Value = serde_json::from_str(request.body.as_deref()?).ok()?;
     ["userName", "displayName"]
@@ -176,7 +176,7 @@ fn named(request: &Request) -> Option<(&'static str, String)> {
         .find_map(|name| Some((name, get(&body, name)?.as_str()?.to_owned())))
 }
 
-/// Looks for what was made under a name that only the harness gives.
+/// Finds resources with a name that only the harness gives.
 async fn find(client: &Client, endpoint: &str, name: &str, value: &str) -> Vec<String> {
     // Something else's name is never looked for, let alone deleted.
     if super::names::run_in(value).is_none() {

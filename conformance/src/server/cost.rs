@@ -1,4 +1,4 @@
-//! What a run will cost its subject, told before the first request that writes.
+//! The cost of a run for its subject, printed before the first request that writes.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Of cases, as far as the subject has what they need.
+    /// Estimates the cost of the cases whose capabilities the subject has.
     pub fn of(cases: &[Case], facts: &Facts) -> Self {
         let mut cost = Self::default();
         let played = cases.iter().filter(|case| case.needs.iter().all(|need| facts.met(need) == Met::Yes));

@@ -1,5 +1,5 @@
-//! What a server does otherwise in each of its answers, taken for what it means: so the run goes on, the cases that are
-//! about it tell it, and all others judge what they are about.
+//! Deviations that a server shows in every answer. Each is corrected before a case sees the answer, so only the cases
+//! about it report it, and all others judge their own subject.
 //!
 //! [`ROWS`] is the table of it: what is seen, what it is taken for, which cases judge it, and what the facts say. An
 //! answer goes through [`understand`] once, before anything looks at it.
@@ -10,12 +10,12 @@ pub(crate) mod resources;
 
 use serde_json::Value;
 
-use crate::report::{CaseResult, Verdict};
+use crate::report::CaseResult;
 use crate::requirement::Shared;
 use crate::server::deviation::asked::Asked;
 use crate::subject::server::client::Answer;
 
-/// Something that a server does otherwise wherever it can.
+/// A deviation that a server shows wherever it can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Deviation {
     /// `"id": 4711`.
@@ -44,28 +44,28 @@ pub(crate) enum Deviation {
     NoJson,
 }
 
-/// Rewrites an answer as it should be where the deviation is in it, and says what was there.
+/// Corrects an answer that has the deviation, and returns the incorrect value.
 type Take = fn(&mut Answer, &Asked<'_>) -> Option<Found>;
 
 /// A deviation in the table.
 pub(crate) struct Row {
     pub(crate) deviation: Deviation,
-    /// The sentence in the report's facts: the deviation, and what it is taken for.
+    /// The sentence in the report's facts: the deviation, and its meaning.
     fact: &'static str,
-    /// For the reason of a case that judges it.
+    /// The reason that a case about it reports.
     because: &'static str,
     /// The cases that judge it. All others overlook it.
     judged_by: &'static [&'static str],
-    /// Makes one finding of several of them.
+    /// The expectation that groups several of them into one finding.
     shared: Option<Shared>,
     /// `None` where the status tells it, which [`crate::server::judge`] sees.
     take: Option<Take>,
 }
 
-/// What is in an answer in place of what should be there.
+/// An incorrect value in an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
-    /// Where, as in `/totalResults`.
+    /// The place, as in `/totalResults`.
     pub(crate) at: String,
     pub(crate) expected: Value,
     pub(crate) actual: Value,
@@ -87,7 +87,7 @@ const LISTS: &[&str] = &[
     "rfc7643/7/is-a-list-response",
 ];
 
-/// In the order in which an answer is taken for what it means.
+/// The rows, in the order in which an answer is corrected.
 static ROWS: [Row; 12] = [
     Row {
         deviation: Deviation::NoJson,
@@ -214,7 +214,7 @@ impl Row {
         self.judged_by.contains(&case)
     }
 
-    /// The first case that judges it.
+    /// Returns the first case that judges the deviation.
     pub(crate) fn case(&self) -> Option<&'static str> {
         self.judged_by.first().copied()
     }
@@ -229,11 +229,11 @@ impl Row {
 }
 
 impl Deviation {
-    /// In a report's facts, with the first case that found it.
+    /// Returns the deviation for the facts of a report, with the first case that found it.
     pub(crate) fn text(self, results: &[CaseResult]) -> String {
         let Some(row) = ROWS.iter().find(|row| row.deviation == self) else { return String::new() };
         let is_found = |case: &&CaseResult| {
-            matches!(case.verdict, Verdict::Fail | Verdict::Warn)
+            case.verdict.fails_or_warns()
                 && (row.is_judged_by(&case.id) || (row.shared.is_some() && case.cause == row.shared))
         };
         let judged = results.iter().any(|case| row.is_judged_by(&case.id));
@@ -249,8 +249,8 @@ impl Deviation {
     }
 }
 
-/// Takes an answer for what it means, and says what was overlooked. With ids that are numbers, [`Answer::raw`] has the body
-/// with these.
+/// Corrects an answer, and returns the deviations that were passed over. If ids are numbers, [`Answer::raw`] has the
+/// body with these.
 pub(crate) fn understand(answer: &mut Answer, asked: &Asked<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
     for row in &ROWS {
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_should_be_is_left_alone() {
+    fn correct_answers_stay_unchanged() {
         for (request, body) in [
             (
                 "GET /Users/1",
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn resources_are_completed() {
+    fn resources_without_ids_and_schemas_are_completed() {
         let whole = |more: Value| {
             let mut body = json!({ "schemas": [USER], "id": "7", "userName": "ada" });
             crate::server::blank::merge(&mut body, &more);
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_brought_into_their_form() {
+    fn lists_of_other_forms_become_list_responses() {
         let ada = json!({ "schemas": [USER], "id": "7", "userName": "ada" });
         let list = |total: Value, start: u64| json!({ "schemas": [LIST], "totalResults": total, "itemsPerPage": 1, "startIndex": start, "Resources": [ada] });
         let without = |mut list: Value, name: &str| {

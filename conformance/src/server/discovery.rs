@@ -1,10 +1,10 @@
-//! What a subject says of itself (RFC 7644 §4), read leniently: what cannot be read counts as not said.
+//! The discovery documents of a subject (RFC 7644 §4), read leniently: an unreadable part counts as absent.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::case::capability::{Feature, Need};
+use crate::case::capability::{Capability, Feature};
 use crate::json::get;
 pub use crate::server::blank::Blank;
 pub(crate) use crate::server::blank::{is_wanted, merge, value_of};
@@ -14,11 +14,12 @@ use crate::subject::server::client::{Client, Request};
 /// A resource type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceType {
-    /// As in `User`.
+    /// The name, as in `User`.
     pub name: String,
     /// Below the base URL, with a leading slash.
     pub endpoint: String,
-    /// What /ResourceTypes names, where that is no path below the base URL: an address, slashes alone, or nothing (empty).
+    /// The endpoint in /ResourceTypes if it is no path below the base URL: an address, slashes alone, or an empty
+    /// text.
     pub named: Option<String>,
     /// The URN of its schema.
     pub schema: String,
@@ -26,12 +27,12 @@ pub struct ResourceType {
     pub extensions: Vec<(String, bool)>,
 }
 
-/// What is known of a subject.
+/// The capabilities of a subject.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// ServiceProviderConfig as it came.
     pub config: Option<Value>,
-    /// Its resource types. Without any, those of RFC 7643 are taken to be there.
+    /// The resource types. Without any, those of RFC 7643 are assumed.
     pub resource_types: Vec<ResourceType>,
     /// Whether the subject said which it has.
     types_said: bool,
@@ -50,11 +51,11 @@ pub struct Facts {
 pub struct Moved {
     /// The resource type.
     pub name: String,
-    /// What /ResourceTypes names.
+    /// The endpoint that /ResourceTypes names.
     pub named: String,
-    /// What is used.
+    /// The endpoint that is used instead.
     pub used: String,
-    /// What is at the named one.
+    /// The content of the named endpoint.
     pub why: String,
 }
 
@@ -64,12 +65,12 @@ impl Moved {
     }
 }
 
-/// Whether what a case needs is there.
+/// Whether a capability is present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Met {
-    /// It is, or nobody said otherwise.
+    /// The capability is present, or nothing denies it.
     Yes,
-    /// It is not, in words.
+    /// The capability is absent, for this reason.
     No(String),
 }
 
@@ -95,7 +96,7 @@ impl Facts {
         Self::of(config, types.as_ref(), schemas.as_ref())
     }
 
-    /// What the three documents say.
+    /// Reads the three documents.
     pub fn of(config: Option<Value>, types: Option<&Value>, schemas: Option<&Value>) -> Self {
         let resource_types: Vec<_> =
             types.map(elements).unwrap_or_default().iter().filter_map(resource_type).collect();
@@ -114,7 +115,7 @@ impl Facts {
         facts
     }
 
-    /// Takes in what /Schemas says.
+    /// Adds the schemas of /Schemas.
     pub(crate) fn learn_schemas(&mut self, schemas: Option<&Value>) {
         let (good, empty): (Vec<_>, Vec<_>) = schemas
             .map(elements)
@@ -150,12 +151,12 @@ impl Facts {
                 > 1
     }
 
-    /// How many endpoints /ResourceTypes names wrongly; to name none is another mistake.
+    /// Returns the number of endpoints that /ResourceTypes names wrongly; a missing endpoint is another mistake.
     pub(crate) fn wrong_endpoints(&self) -> usize {
         self.moved.iter().filter(|moved| !moved.named.is_empty()).count()
     }
 
-    /// Uses the endpoints that are there in place of those that were named.
+    /// Uses endpoints that exist in place of the named ones.
     pub(crate) fn move_endpoints(&mut self) {
         for Moved { name, used, .. } in &self.moved {
             for known in &mut self.resource_types {
@@ -175,13 +176,14 @@ impl Facts {
         }
     }
 
-    /// Takes users to be there, though /ResourceTypes does not list them: their endpoint answers.
+    /// Adds the resource type of users that /ResourceTypes does not list, because their endpoint answers.
     pub(crate) fn list_unlisted_users(&mut self) {
         self.unlisted = true;
         self.resource_types.insert(0, usual().swap_remove(0));
     }
 
-    /// The endpoint of a resource type as /ResourceTypes names it. Where it names none, the case about that says so.
+    /// Returns the endpoint of a resource type as /ResourceTypes names it. If it names none, the case about that says
+    /// so.
     pub fn named_endpoint(&self, name: &str) -> Option<&str> {
         let mut moved = self.moved.iter().filter(|moved| !moved.named.is_empty());
         let moved = moved.find(|moved| moved.name.eq_ignore_ascii_case(name));
@@ -190,17 +192,17 @@ impl Facts {
             .or_else(|| self.resource_type(name).map(|known| known.endpoint.as_str()))
     }
 
-    /// A resource type by name.
+    /// Returns a resource type by name.
     pub fn resource_type(&self, name: &str) -> Option<&ResourceType> {
         self.resource_types.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
-    /// What the subject says of a feature; none where it says nothing.
+    /// Returns whether the subject advertises a feature, or `None` if it does not say.
     pub fn feature(&self, feature: Feature) -> Option<bool> {
         self.config.as_ref()?.pointer(feature.pointer())?.as_bool()
     }
 
-    /// The URN of a schema by its short name, as in `EnterpriseUser`.
+    /// Returns the URN of a schema by its short name, as in `EnterpriseUser`.
     pub fn urn(&self, name: &str) -> Option<String> {
         if let Some(known) = self.resource_type(name) {
             return Some(known.schema.clone());
@@ -213,9 +215,9 @@ impl Facts {
     }
 
     /// Whether something is there.
-    pub fn met(&self, need: &Need) -> Met {
+    pub fn met(&self, need: &Capability) -> Met {
         match need {
-            Need::Feature(feature) => match (feature, self.feature(*feature)) {
+            Capability::Feature(feature) => match (feature, self.feature(*feature)) {
                 (_, Some(false)) => {
                     Met::No(format!("ServiceProviderConfig says {} is false", feature.pointer()))
                 }
@@ -223,7 +225,7 @@ impl Facts {
                 (Feature::Cursor, None) => Met::No("cursor paging is not advertised".to_owned()),
                 (_, Some(true) | None) => Met::Yes,
             },
-            Need::Says(member) => {
+            Capability::Says(member) => {
                 let said = self.config.as_ref().and_then(|config| get(config, member)?.as_bool());
                 if said == Some(true) {
                     Met::Yes
@@ -231,7 +233,7 @@ impl Facts {
                     Met::No(format!("ServiceProviderConfig does not say {member}"))
                 }
             }
-            Need::Schema { name, path, characteristic } => {
+            Capability::Schema { name, path, characteristic } => {
                 self.schema_met(name, path, characteristic.as_ref())
             }
         }
@@ -277,7 +279,7 @@ impl Facts {
         }
     }
 
-    /// Takes out of a value what the schemas have no sub-attribute for, under the name of an attribute of any type.
+    /// Removes sub-attributes that the schemas lack from a value of an attribute of any type.
     pub(crate) fn prune(&self, name: &str, value: &mut Value) {
         let known = self.schemas.values().find_map(|schema| attribute(schema, "attributes", name));
         if let Some(known) = known {
@@ -316,19 +318,19 @@ impl Facts {
     }
 }
 
-/// The attribute of a name in a list of definitions.
+/// Returns the attribute of a name in a list of definitions.
 pub(crate) fn attribute<'a>(holder: &'a Value, list: &str, name: &str) -> Option<&'a Value> {
     get(holder, list)?.as_array()?.iter().find(|known| {
         get(known, "name").and_then(Value::as_str).is_some_and(|known| known.eq_ignore_ascii_case(name))
     })
 }
 
-/// Schema names are written with and without blanks: `Enterprise User`.
+/// Whether two schema names are the same: they are written with and without blanks, as in `Enterprise User`.
 fn same_name(known: &str, name: &str) -> bool {
     known.chars().filter(|c| !c.is_whitespace()).collect::<String>().eq_ignore_ascii_case(name)
 }
 
-/// An id as it is put into paths and compared: a text, or a number as its digits, which no server should send.
+/// Returns an id for paths and comparisons: a text, or a number as its digits, which no server should send.
 pub(crate) fn id_text(id: &Value) -> Option<String> {
     match id {
         Value::String(text) => Some(text.clone()),
@@ -337,12 +339,12 @@ pub(crate) fn id_text(id: &Value) -> Option<String> {
     }
 }
 
-/// The elements of a list, whatever its form.
+/// Returns the elements of a list in any form.
 pub(crate) fn resources(document: &Value) -> &[Value] {
     lists::elements(document).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// At most so many are looked at: no server has more types or schemas.
+/// Reads at most this number of documents: no server has more types or schemas.
 const MOST_DOCUMENTS: usize = 500;
 
 fn elements(document: &Value) -> Vec<Value> {
@@ -378,7 +380,7 @@ fn resource_type(document: &Value) -> Option<ResourceType> {
     })
 }
 
-/// Where resources of a type usually are.
+/// Returns the usual endpoint of a resource type.
 pub(crate) fn usual_endpoint(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
         "user" => Some("/Users"),
@@ -387,7 +389,7 @@ pub(crate) fn usual_endpoint(name: &str) -> Option<&'static str> {
     }
 }
 
-/// What RFC 7643 §4 has.
+/// Returns the resource types of RFC 7643 §4.
 fn usual() -> Vec<ResourceType> {
     vec![
         ResourceType {
@@ -432,7 +434,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn needs_are_met_where_nothing_speaks_against_them() {
+    fn capabilities_are_assumed_unless_denied() {
         let facts = facts();
         let met = |need: &str| facts.met(&need.parse().expect("a need")) == Met::Yes;
         for there in [

@@ -6,7 +6,7 @@ use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, 
 use crate::case::step::{Action, Step};
 use crate::case::template::Template;
 use crate::json::{get, includes};
-use crate::server::bindings::Memory;
+use crate::server::bindings::Bindings;
 use crate::server::judge::{Ask, judge};
 use crate::subject::server::client;
 
@@ -23,30 +23,30 @@ struct Example {
 
 /// Returns an answer to a step that its expectations take, as text: the status, header fields, the body. It is made of
 /// what the server knows of the resource, so that it is whole; none where no such answer can be made up. To be asked
-/// before the memory takes in the answer that came.
+/// before the bindings get the answer that came.
 pub(crate) fn of(
     step: &Step,
-    memory: &Memory<'_>,
+    bindings: &Bindings<'_>,
     ask: Ask<'_>,
     came: &client::Answer,
     sent: Option<&Value>,
 ) -> Option<String> {
-    let whole = Example { body: base(step, memory, came, sent), ..Example::default() };
+    let whole = Example { body: base(step, bindings, came, sent), ..Example::default() };
     [whole, Example::default()].into_iter().find_map(|example| {
-        let example = example.fit(step, memory, ask, came.status);
+        let example = example.fit(step, bindings, ask, came.status);
         let answer = example.answer();
-        let passes = judge(&step.expect, Ask { stand_in: None, ..ask }, &answer, memory)
+        let passes = judge(&step.expect, Ask { stand_in: None, ..ask }, &answer, bindings)
             .is_ok_and(|misses| misses.is_empty());
         passes.then(|| example.text())
     })
 }
 
-/// What the server knows of the resource that the answer shows.
-fn base(step: &Step, memory: &Memory<'_>, came: &client::Answer, sent: Option<&Value>) -> Option<Value> {
+/// Returns the server's state of the resource that the answer shows.
+fn base(step: &Step, bindings: &Bindings<'_>, came: &client::Answer, sent: Option<&Value>) -> Option<Value> {
     let shown = || came.json.clone().filter(|body| came.is_success() && body.is_object());
     let known = |name: &str| {
-        let mut seen = memory.known(name)?.seen.clone();
-        if let (true, None, Some(schema)) = (seen.is_object(), get(&seen, "schemas"), memory.schema(name)) {
+        let mut seen = bindings.known(name)?.seen.clone();
+        if let (true, None, Some(schema)) = (seen.is_object(), get(&seen, "schemas"), bindings.schema(name)) {
             seen["schemas"] = json!([schema]);
         }
         seen.is_object().then_some(seen)
@@ -87,7 +87,7 @@ fn base(step: &Step, memory: &Memory<'_>, came: &client::Answer, sent: Option<&V
             });
             let resources: Vec<Value> = names
                 .flatten()
-                .flat_map(|name| memory.expand(name))
+                .flat_map(|name| bindings.expand(name))
                 .filter_map(|name| known(&name))
                 .collect();
             if resources.is_empty()
@@ -104,7 +104,7 @@ fn base(step: &Step, memory: &Memory<'_>, came: &client::Answer, sent: Option<&V
     }
 }
 
-/// A list whose members have the names that RFC 7644 §3.4.2 writes: clients may compare them exactly.
+/// Returns a list whose members have the names of RFC 7644 §3.4.2, because clients may compare them exactly.
 fn as_written(mut list: Value) -> Value {
     let names = ["schemas", "totalResults", "itemsPerPage", "startIndex", "Resources"];
     if let Some(members) = list.as_object_mut() {
@@ -121,7 +121,7 @@ fn as_written(mut list: Value) -> Value {
 
 impl Example {
     /// Changes what the expectations do not take.
-    fn fit(mut self, step: &Step, memory: &Memory<'_>, ask: Ask<'_>, came: u16) -> Self {
+    fn fit(mut self, step: &Step, bindings: &Bindings<'_>, ask: Ask<'_>, came: u16) -> Self {
         for expectation in &step.expect {
             // What it already has stays as it is.
             let holds = self.status.is_some()
@@ -129,11 +129,11 @@ impl Example {
                     std::slice::from_ref(expectation),
                     Ask { stand_in: None, ..ask },
                     &self.answer(),
-                    memory,
+                    bindings,
                 )
                 .is_ok_and(|misses| misses.is_empty());
             if !holds {
-                self.take(&expectation.check, memory, came);
+                self.take(&expectation.check, bindings, came);
             }
         }
         let usual = match step.action {
@@ -155,7 +155,7 @@ impl Example {
         self
     }
 
-    /// As it would come.
+    /// Returns the example as the response that would be received.
     fn answer(&self) -> client::Answer {
         let headers = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
         client::Answer {
@@ -179,13 +179,13 @@ impl Example {
         text
     }
 
-    fn take(&mut self, check: &Check, memory: &Memory<'_>, came: u16) {
+    fn take(&mut self, check: &Check, bindings: &Bindings<'_>, came: u16) {
         match check {
             Check::Status(wanted) => self.status = self.status.or_else(|| first(wanted, came)),
             Check::Header(name, check) => {
                 let value = match check {
                     HeaderCheck::Present => sample_header(name).map(str::to_owned),
-                    HeaderCheck::Equals(text) | HeaderCheck::StartsWith(text) => text.fill(memory).ok(),
+                    HeaderCheck::Equals(text) | HeaderCheck::StartsWith(text) => text.fill(bindings).ok(),
                     HeaderCheck::Absent => None,
                 };
                 self.headers.extend(value.map(|value| (name.clone(), value)));
@@ -210,8 +210,8 @@ impl Example {
             }
             Check::Total(total) => self.set("/totalResults", &json!(total)),
             Check::Lists(Listing::Not, names) => {
-                let unwanted: Vec<_> = names.iter().flat_map(|name| memory.expand(name)).collect();
-                let unwanted: Vec<_> = unwanted.iter().filter_map(|name| memory.id(name)).collect();
+                let unwanted: Vec<_> = names.iter().flat_map(|name| bindings.expand(name)).collect();
+                let unwanted: Vec<_> = unwanted.iter().filter_map(|name| bindings.id(name)).collect();
                 self.change_list(|resources| {
                     resources.retain(|one| {
                         !get(one, "id").and_then(Value::as_str).is_some_and(|id| unwanted.contains(&id))
@@ -219,19 +219,19 @@ impl Example {
                 });
             }
             Check::Lists(_, names) => {
-                let names: Vec<_> = names.iter().flat_map(|name| memory.expand(name)).collect();
+                let names: Vec<_> = names.iter().flat_map(|name| bindings.expand(name)).collect();
                 let known =
-                    names.iter().filter_map(|name| memory.known(name)).map(|known| known.seen.clone());
+                    names.iter().filter_map(|name| bindings.known(name)).map(|known| known.seen.clone());
                 let wanted: Vec<Value> = known.collect();
                 self.body.get_or_insert_with(|| json!({ "schemas": [LIST], "Resources": [] }));
                 self.change_list(|resources| *resources = wanted);
             }
             Check::Unchanged(_) | Check::Nowhere(_) | Check::Body(BodyKind::Any) => {}
-            Check::At { pointer, condition, .. } => self.at(pointer, condition, memory),
+            Check::At { pointer, condition, .. } => self.at(pointer, condition, bindings),
             Check::AnyOf(lists) => {
                 for expectation in lists.first().into_iter().flatten() {
                     let Expectation { check, .. } = expectation;
-                    self.take(check, memory, came);
+                    self.take(check, bindings, came);
                 }
             }
         }
@@ -249,13 +249,13 @@ impl Example {
         }
     }
 
-    /// Makes a condition hold of a value, where that is a matter of what it is.
-    fn at(&mut self, pointer: &Template, condition: &Condition, memory: &Memory<'_>) {
-        let Ok(pointer) = pointer.fill(memory) else { return };
+    /// Changes a value so that a condition holds, if the condition is about the value alone.
+    fn at(&mut self, pointer: &Template, condition: &Condition, bindings: &Bindings<'_>) {
+        let Ok(pointer) = pointer.fill(bindings) else { return };
         match condition {
             Condition::Is(Kind::Absent) => self.each(&pointer, &|place| *place = Value::Null),
             Condition::Lacks(unwanted) => {
-                if let Ok(unwanted) = unwanted.fill(memory) {
+                if let Ok(unwanted) = unwanted.fill(bindings) {
                     self.each(&pointer, &|place| match place {
                         Value::Array(elements) => elements.retain(|element| !includes(element, &unwanted)),
                         place => *place = Value::Null,
@@ -274,7 +274,7 @@ impl Example {
                 });
             }
             Condition::Includes(wanted) => {
-                let Ok(wanted) = wanted.fill(memory) else { return };
+                let Ok(wanted) = wanted.fill(bindings) else { return };
                 let wanted = if wanted.is_array() { wanted } else { json!([wanted]) };
                 self.each(&pointer, &|place| {
                     if !place.is_array() {
@@ -288,7 +288,7 @@ impl Example {
                 });
             }
             condition => {
-                if let Some(value) = sample(condition, &pointer, memory) {
+                if let Some(value) = sample(condition, &pointer, bindings) {
                     self.set(&pointer, &value);
                 }
             }
@@ -298,7 +298,7 @@ impl Example {
         }
     }
 
-    /// Puts a value at a pointer, and makes what holds it.
+    /// Sets a value at a pointer, and creates the objects above it.
     fn set(&mut self, pointer: &str, value: &Value) {
         self.each(pointer, &|place| *place = value.clone());
     }
@@ -334,7 +334,7 @@ impl Example {
     }
 }
 
-/// Puts an element into a list, or completes the one with the same `value`.
+/// Adds an element to a list, or completes the element with the same `value`.
 fn join(elements: &mut Vec<Value>, one: &Value) {
     let value = get(one, "value");
     let same = elements.iter_mut().find(|known| value.is_some() && get(known, "value") == value);
@@ -346,7 +346,7 @@ fn join(elements: &mut Vec<Value>, one: &Value) {
     }
 }
 
-/// Takes away members that are null: an attribute without a value is left out.
+/// Removes members that are null: an attribute without a value is left out.
 fn strip(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -376,7 +376,7 @@ fn first(wanted: &[StatusSet], came: u16) -> Option<u16> {
     })
 }
 
-/// A SCIM error (RFC 7644 §3.12).
+/// Returns a SCIM error (RFC 7644 §3.12).
 pub(crate) fn error(status: u16, scim_type: Option<&str>) -> Value {
     let mut body =
         json!({ "schemas": [ERROR], "status": status.to_string(), "detail": "What is wrong, for people" });
@@ -395,13 +395,13 @@ fn sample_header(name: &str) -> Option<&'static str> {
     }
 }
 
-fn sample(condition: &Condition, pointer: &str, memory: &Memory<'_>) -> Option<Value> {
+fn sample(condition: &Condition, pointer: &str, bindings: &Bindings<'_>) -> Option<Value> {
     match condition {
-        Condition::Equals(wanted) => wanted.fill(memory).ok(),
+        Condition::Equals(wanted) => wanted.fill(bindings).ok(),
         Condition::EqualsIgnoringCase(wanted) | Condition::SameAddress(wanted) => {
-            wanted.fill(memory).ok().map(Value::from)
+            wanted.fill(bindings).ok().map(Value::from)
         }
-        Condition::OneOf(wanted) => wanted.fill(memory).ok()?.as_array()?.first().cloned(),
+        Condition::OneOf(wanted) => wanted.fill(bindings).ok()?.as_array()?.first().cloned(),
         Condition::Status(wanted) => first(wanted, 0).map(|status| json!(status.to_string())),
         Condition::AtLeast(bound) => serde_json::from_str(&format!("{bound:.0}")).ok(),
         Condition::Is(kind) => match kind {

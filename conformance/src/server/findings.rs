@@ -1,5 +1,5 @@
-//! What several cases run into for one and the same reason: found out once, told by the cases that are about it, while
-//! the others say that it kept them from being tried.
+//! Causes that several cases share: each is detected once and reported by the cases about it, while the others are
+//! skipped with a reference to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +14,17 @@ use crate::requirement::Shared;
 /// The case that tells which operators of filters do not work.
 pub(crate) const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
 
-/// Fewer operators, or cases, than this may as well be wrong each for itself.
+/// The least number of operators, or cases, of a common cause: fewer may fail for separate reasons.
 const LEAST: usize = 3;
 
-/// What was found out of a server while it was judged.
+/// The findings about a server during a run.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// The usual status of a kind of request; none where that cannot be told.
     statuses: Mutex<BTreeMap<String, Option<u16>>>,
-    /// What is missing of an attribute; none where that cannot be told.
+    /// The missing sub-attributes of an attribute; none if unknown.
     attributes: Mutex<BTreeMap<String, Option<BTreeSet<String>>>>,
-    /// What is wrong with all filters of an endpoint; none where that cannot be told.
+    /// The defect of all filters of an endpoint; none if unknown.
     endpoints: Mutex<BTreeMap<String, Option<BrokenFilters>>>,
     /// Cases that use an attribute, or a filter, for something else.
     means: Mutex<BTreeSet<String>>,
@@ -40,18 +40,18 @@ pub(crate) struct Findings {
     forbidden: AtomicBool,
 }
 
-/// What was found out; none where it cannot be told.
+/// A finding; none if it is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Told<T>(pub(crate) Option<T>);
 
-/// What is wrong with all filters of an endpoint.
+/// A defect of all filters of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BrokenFilters {
     /// They select nothing: the whole list comes back.
     Ignored,
-    /// They do not find what is there.
+    /// They do not find resources that exist.
     FindNothing,
-    /// Those by name do not find what is there.
+    /// Filters by name do not find resources that exist.
     FindNoName,
 }
 
@@ -76,7 +76,7 @@ impl Findings {
         lock(&self.attributes).insert(key, missing);
     }
 
-    /// What is wrong with all filters of an endpoint.
+    /// Returns the defect of all filters of an endpoint.
     pub(crate) fn filters_of(&self, endpoint: &str) -> Option<Told<BrokenFilters>> {
         lock(&self.endpoints).get(endpoint).copied().map(Told)
     }
@@ -85,7 +85,7 @@ impl Findings {
         lock(&self.endpoints).insert(endpoint, broken);
     }
 
-    /// Notes that a case is about something else than what is behind it.
+    /// Notes that the cause of a case's failure is outside its subject.
     pub(crate) fn note_means(&self, case: &str) {
         lock(&self.means).insert(case.to_owned());
     }
@@ -128,7 +128,9 @@ impl Findings {
         if self.created.load(Ordering::Relaxed) || !self.forbidden.load(Ordering::Relaxed) {
             return;
         }
-        for case in results.iter_mut().filter(|case| is_trouble(case) && other_error(case) == Some(403)) {
+        for case in
+            results.iter_mut().filter(|case| case.verdict.fails_or_warns() && other_error(case) == Some(403))
+        {
             let why = "it could not be tried: the credentials may not write, every creation is answered 403";
             skip(case, why.to_owned());
         }
@@ -136,11 +138,13 @@ impl Findings {
 
     fn settle_operators(&self, results: &mut [CaseResult]) {
         let broken = lock(&self.operators);
-        if broken.len() < LEAST || !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
+        if broken.len() < LEAST
+            || !results.iter().any(|case| case.id == OPERATORS && case.verdict.fails_or_warns())
+        {
             return;
         }
         let filters = lock(&self.filters);
-        for case in results.iter_mut().filter(|case| case.id != OPERATORS && is_trouble(case)) {
+        for case in results.iter_mut().filter(|case| case.id != OPERATORS && case.verdict.fails_or_warns()) {
             let used = filters.get(&case.id).into_iter().flatten();
             let words: Vec<_> = used.filter(|word| broken.contains(*word)).collect();
             if let Some(word) = words.first() {
@@ -154,7 +158,7 @@ impl Findings {
 
     /// Names the case that tells which operators are refused, in the cases that were skipped for that.
     fn name_operators(&self, results: &mut [CaseResult]) {
-        if !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
+        if !results.iter().any(|case| case.id == OPERATORS && case.verdict.fails_or_warns()) {
             return;
         }
         let refused = lock(&self.refused_filters);
@@ -168,7 +172,7 @@ impl Findings {
     /// Skips the cases that only needed something that `causes` show to be broken, if at least `least` cases have it as their cause.
     fn settle_means(&self, results: &mut [CaseResult], causes: &[Shared], least: usize) {
         let mut groups: BTreeMap<(Shared, Option<String>), Vec<usize>> = BTreeMap::new();
-        for (at, case) in results.iter().enumerate().filter(|(_, case)| is_trouble(case)) {
+        for (at, case) in results.iter().enumerate().filter(|(_, case)| case.verdict.fails_or_warns()) {
             if let Some(cause) = case.cause.filter(|cause| causes.contains(cause)) {
                 groups.entry((cause, case.concerns.clone())).or_default().push(at);
             }
@@ -177,11 +181,17 @@ impl Findings {
         for ((cause, attribute), cases) in groups.into_iter().filter(|(_, cases)| cases.len() >= least) {
             let (means, about): (Vec<usize>, Vec<usize>) =
                 cases.iter().partition(|at| means.contains(&results[**at].id));
-            // Where no case is about it, the one that is nearest to it tells it.
+            // Where no case is about it, the one that is nearest to it tells it. Other documents build on the RFCs.
             let nearest = |cases: &[usize]| {
                 cases.iter().copied().min_by_key(|at| {
                     let case = &results[*at];
-                    (cause == Shared::Stored && filters.contains_key(&case.id), case.level, *at)
+                    let is_of_an_rfc = case.id.starts_with("rfc");
+                    (
+                        cause == Shared::Stored && filters.contains_key(&case.id),
+                        case.level,
+                        !is_of_an_rfc,
+                        *at,
+                    )
                 })
             };
             let Some(first) = nearest(&about).or_else(|| nearest(&means)) else { continue };
@@ -191,11 +201,6 @@ impl Findings {
             }
         }
     }
-}
-
-/// Whether a case failed or warns.
-pub(crate) fn is_trouble(case: &CaseResult) -> bool {
-    matches!(case.verdict, Verdict::Fail | Verdict::Warn)
 }
 
 fn skip(case: &mut CaseResult, why: String) {

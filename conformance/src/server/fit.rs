@@ -5,27 +5,27 @@ use serde_json::{Value, json};
 use crate::json::{get, is_absent};
 use crate::server::discovery::{Facts, ResourceType, attribute, is_wanted, value_of};
 
-/// What bodies are made to fit.
+/// The constraints that bodies are adapted to.
 pub(crate) struct Fit<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) resource_type: &'a ResourceType,
-    /// Goes where two resources must differ.
+    /// The text at places where two resources must differ.
     pub(crate) unique: &'a str,
-    /// Where the resource of an id is, for `$ref`.
+    /// Returns the address of the resource with an id, for `$ref`.
     pub(crate) locate: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl Fit<'_> {
-    /// Makes a resource, or a part of one, fit. Attributes that the schema lacks as a whole stay: they may be what a case
-    /// is about.
+    /// Adapts a resource, or a part of one. Attributes that the schema lacks as a whole stay, because a case may be
+    /// about them.
     pub(crate) fn body(&self, body: &mut Value) {
         let core = self.facts.schemas.get(&self.resource_type.schema.to_ascii_lowercase());
         self.members(body, core, None);
     }
 
-    /// Makes the operations of a PATCH fit: what they set anew has what the schema demands. Nothing is taken away, for what
-    /// an operation says is what the case is about; and nothing is added to a complex attribute that the resource has,
-    /// with which the value is merged (RFC 7644 §3.5.2.3).
+    /// Adapts the operations of a PATCH: values that they set anew get what the schema demands. Nothing is removed,
+    /// because the case is about the content of the operations; and nothing is added to a complex attribute of the
+    /// resource, with which the value is merged (RFC 7644 §3.5.2.3).
     pub(crate) fn operations(&self, operations: &mut Value, resource: &Value) {
         let core = self.facts.schemas.get(&self.resource_type.schema.to_ascii_lowercase());
         for operation in operations.as_array_mut().into_iter().flatten() {
@@ -46,7 +46,7 @@ impl Fit<'_> {
         }
     }
 
-    /// `resource`: what the members are merged with, where they are those of a PATCH.
+    /// Adapts members. `resource`: the resource that the members of a PATCH are merged into.
     fn members(&self, body: &mut Value, schema: Option<&Value>, resource: Option<&Value>) {
         for (name, value) in body.as_object_mut().into_iter().flatten() {
             let before = resource.map(|resource| get(resource, name).unwrap_or(&Value::Null));
@@ -99,7 +99,7 @@ impl Fit<'_> {
     }
 }
 
-/// Whether a value of an attribute is merged with what is there, and so needs nothing that is there already.
+/// Whether a value of an attribute is merged with the stored one, and so needs no member that is stored already.
 fn is_merged(known: &Value, before: Option<&Value>) -> bool {
     let is_many = get(known, "multiValued").and_then(Value::as_bool).unwrap_or(false);
     !is_many && before.and_then(Value::as_object).is_some_and(|members| !members.is_empty())
@@ -126,7 +126,7 @@ pub(crate) fn clears_what_is_required(
         .filter(|name| !name.eq_ignore_ascii_case("userName") && !name.eq_ignore_ascii_case("displayName"))
 }
 
-/// Takes away what a complex attribute has no sub-attribute for, unless nothing would be left.
+/// Removes the members of a complex value that the schema lacks, unless nothing would be left.
 pub(crate) fn prune(element: &mut Value, known: &Value) {
     let is_known = |name: &str| attribute(known, "subAttributes", name).is_some();
     let has_parts =
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_fit_the_schema() {
+    fn bodies_are_adapted_to_the_schema() {
         let types = json!([{ "name": "User", "endpoint": "/Users", "schema": "urn:u" }]);
         let part =
             |name: &str, required: bool| json!({ "name": name, "type": "string", "required": required });
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(body, json!({ "manager": { "value": "8" } }));
     }
     #[test]
-    fn what_a_patch_is_merged_with_is_not_made_up() {
+    fn patch_value_merged_into_a_resource_gets_no_new_members() {
         let types = json!([{ "name": "User", "endpoint": "/Users", "schema": "urn:u" }]);
         let name = json!({ "name": "name", "type": "complex", "multiValued": false, "subAttributes": [
             { "name": "givenName", "type": "string" }, { "name": "familyName", "type": "string", "required": true },

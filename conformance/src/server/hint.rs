@@ -1,4 +1,4 @@
-//! When a template helps: creation is refused for want of attributes, and not for anything else.
+//! The hint to use a template: creation is refused because attributes are missing, and for no other reason.
 
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ const ELSEWHERE: [&str; 17] = [
     "token",
 ];
 
-/// The hint at `--template`, where an answer to a creation asks for more attributes than the smallest user has.
+/// Returns the hint at `--template` if the answer to a creation asks for more attributes than the smallest user has.
 pub(crate) fn template_hint(status: u16, body: &Value) -> Option<String> {
     let text = |name: &str| get(body, name).and_then(Value::as_str);
     let uniqueness = text("scimType").is_some_and(|known| known.eq_ignore_ascii_case("uniqueness"));
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_template_is_hinted_at_only_where_attributes_are_asked_for() {
+    fn template_hint_needs_an_answer_about_missing_attributes() {
         let hint = |status, detail: &str| template_hint(status, &json!({ "detail": detail }));
         for asks in ["title is required", "Missing name.familyName", "userName must be an e-mail address"] {
             let hint = hint(400, asks).expect(asks);

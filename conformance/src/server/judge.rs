@@ -1,4 +1,4 @@
-//! Whether an answer is what may come.
+//! Judges whether an answer fulfils an expectation.
 
 mod any_of;
 mod condition;
@@ -11,7 +11,7 @@ use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, 
 use crate::case::template::Unfilled;
 use crate::json::{get, is_absent, reach, same};
 use crate::requirement::{Level, Shared};
-use crate::server::bindings::Memory;
+use crate::server::bindings::Bindings;
 pub(crate) use crate::server::judge::stand_in::{Belongs, StandIn};
 use crate::server::judge::value::{cut, differing, has_schema, shown};
 use crate::subject::server::bounded::{Bound, bounded};
@@ -20,51 +20,51 @@ use crate::subject::server::client::Answer;
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
-/// Something that does not hold.
+/// An expectation that does not hold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Miss {
-    /// How binding it is.
+    /// The level of the requirement.
     pub(crate) level: Level,
-    /// What was looked at, as in `/emails` or `status`.
+    /// The part of the answer, as in `/emails` or `status`.
     pub(crate) what: String,
-    /// What should be there.
+    /// The expected value.
     pub(crate) expected: Value,
-    /// What is.
+    /// The actual value.
     pub(crate) actual: Value,
-    /// In plain words.
+    /// The reason in plain words.
     pub(crate) why: String,
     /// The expectation that it has in common with other cases.
     pub(crate) shared: Option<Shared>,
     /// Exchanges of the case until then.
     pub(crate) at: usize,
-    /// What was seen, so that the case's own words are told only where they are true.
+    /// The kind of actual value, so that the case's own words are told only if they are true.
     seen: Seen,
 }
 
-/// What was seen in place of what should be there.
+/// The kind of value that was found instead of the expected one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
-    /// Something else: what `why` speaks of.
+    /// Another value: the subject of `why`.
     Other,
-    /// Nothing: what `gone` speaks of.
+    /// No value: the subject of `gone`.
     Nothing,
-    /// Something that the case's words do not speak of, as a 500 where a 404 belongs.
+    /// A value that the case's words do not cover, as a 500 instead of a 404.
     Unrelated,
 }
 
 impl Miss {
-    /// A miss of the case's own.
+    /// Returns a miss of the case's own.
     pub(crate) fn new(level: Level, what: String, expected: Value, actual: Value, why: String) -> Self {
         Self { level, what, expected, actual, why, shared: None, at: 0, seen: Seen::Other }
     }
 
-    /// With as much of both sides as a report can hold.
+    /// Returns the miss with both values cut to the size that a report can hold.
     pub(crate) fn bounded(self) -> Self {
         let side = |value: &Value| bounded(value, Bound::SIDE);
         Self { expected: side(&self.expected), actual: side(&self.actual), ..self }
     }
 
-    /// The same, found in the answer to request number `exchanges` of the case.
+    /// Adds that the miss was found in the answer to request number `exchanges` of the case.
     pub(crate) fn after(self, exchanges: usize) -> Self {
         Self { at: exchanges, ..self }
     }
@@ -78,10 +78,10 @@ impl Miss {
     }
 }
 
-/// What a case asks of answers beside its expectations.
+/// The requirements of a case on answers besides its expectations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
-    /// Of the case.
+    /// The level of the case.
     pub(crate) level: Level,
     /// The shared expectations that it is about.
     pub(crate) about: &'a [Shared],
@@ -89,20 +89,21 @@ pub(crate) struct Ask<'a> {
     pub(crate) stand_in: Option<StandIn>,
 }
 
-/// What does not hold of an answer. A shared expectation counts only in a case that is about it.
+/// Returns the expectations that do not hold of an answer. A shared expectation counts only in a case that is about
+/// it.
 ///
 /// # Errors
-/// Where a template names nothing.
+/// A template names nothing.
 pub(crate) fn judge(
     expectations: &[Expectation],
     ask: Ask<'_>,
     answer: &Answer,
-    memory: &Memory<'_>,
+    bindings: &Bindings<'_>,
 ) -> Result<Vec<Miss>, Unfilled> {
     let mut misses = Vec::new();
     for expectation in expectations {
         let level = expectation.level.unwrap_or(ask.level);
-        let judge = Judge { answer, memory, level, about: ask.about, stand_in: ask.stand_in };
+        let judge = Judge { answer, bindings, level, about: ask.about, stand_in: ask.stand_in };
         let mut found = judge.check(&expectation.check)?;
         found.retain(|miss| {
             miss.shared.is_none_or(|shared| !shared.is_passed_over() || ask.about.contains(&shared))
@@ -133,7 +134,7 @@ pub(crate) fn is_created_with_200(answer: &Answer) -> bool {
     answer.status == 200 && answer.json.as_ref().is_some_and(|body| get(body, "id").is_some())
 }
 
-/// How a status set is shown.
+/// Returns a status set as a report shows it.
 pub(crate) fn statuses(wanted: &[StatusSet]) -> Value {
     let shown = |set: &StatusSet| match set {
         StatusSet::Exactly(status) => json!(status),
@@ -152,7 +153,7 @@ fn in_words(wanted: &[StatusSet]) -> String {
 
 struct Judge<'a> {
     answer: &'a Answer,
-    memory: &'a Memory<'a>,
+    bindings: &'a Bindings<'a>,
     level: Level,
     about: &'a [Shared],
     stand_in: Option<StandIn>,
@@ -198,7 +199,7 @@ impl Judge<'_> {
             Check::Lists(listing, names) => self.lists(*listing, names).into_iter().collect(),
             Check::Unchanged(name) => self.unchanged(name).into_iter().collect(),
             Check::Nowhere(text) => {
-                let text = text.fill(self.memory)?;
+                let text = text.fill(self.bindings)?;
                 let there = self.answer.text.contains(&text);
                 let miss = || {
                     self.miss(
@@ -211,7 +212,7 @@ impl Judge<'_> {
                 there.then(miss).into_iter().collect()
             }
             Check::At { pointer, condition, if_present } => {
-                self.at(&pointer.fill(self.memory)?, condition, *if_present)?
+                self.at(&pointer.fill(self.bindings)?, condition, *if_present)?
             }
             Check::AnyOf(lists) => self.any_of(lists)?,
         })
@@ -242,10 +243,10 @@ impl Judge<'_> {
         Some(if opposite { miss } else { miss.unrelated() })
     }
 
-    /// Whether it is a creation that was answered 200: one case tells it, the others go on with what was created.
+    /// Whether it is a creation that was answered 200: one case reports it, the others go on with the new resource.
     fn is_overlooked(&self, wanted: &[StatusSet]) -> bool {
         let created = wanted.iter().any(|set| matches!(set, StatusSet::Exactly(201)));
-        created && is_created_with_200(self.answer) && !self.memory.strict
+        created && is_created_with_200(self.answer) && !self.bindings.strict
     }
 
     fn header(&self, name: &str, check: &HeaderCheck) -> Result<Option<Miss>, Unfilled> {
@@ -254,11 +255,11 @@ impl Judge<'_> {
             HeaderCheck::Present => (found.is_some(), "present".to_owned()),
             HeaderCheck::Absent => (found.is_none(), "absent".to_owned()),
             HeaderCheck::Equals(text) => {
-                let text = text.fill(self.memory)?;
+                let text = text.fill(self.bindings)?;
                 (found == Some(text.as_str()), text)
             }
             HeaderCheck::StartsWith(text) => {
-                let text = text.fill(self.memory)?;
+                let text = text.fill(self.bindings)?;
                 (found.is_some_and(|found| found.starts_with(&text)), format!("{text}…"))
             }
         };
@@ -444,17 +445,17 @@ impl Judge<'_> {
     }
 
     fn lists(&self, listing: Listing, names: &[String]) -> Option<Miss> {
-        let names: Vec<_> = names.iter().flat_map(|name| self.memory.expand(name)).collect();
+        let names: Vec<_> = names.iter().flat_map(|name| self.bindings.expand(name)).collect();
         let resources = get(self.body(), "Resources").and_then(Value::as_array);
         let found: Vec<&str> = resources
             .into_iter()
             .flatten()
             .filter_map(|resource| get(resource, "id").and_then(Value::as_str))
             .collect();
-        let ids: Vec<_> = names.iter().map(|name| self.memory.id(name).unwrap_or_default()).collect();
+        let ids: Vec<_> = names.iter().map(|name| self.bindings.id(name).unwrap_or_default()).collect();
         let call = |id: &str| {
             let known = names.iter().zip(&ids).find(|(_, known)| **known == id);
-            known.map_or_else(|| format!("another ({id})"), |(name, _)| self.memory.describe(name))
+            known.map_or_else(|| format!("another ({id})"), |(name, _)| self.bindings.describe(name))
         };
         let called: Vec<_> = found.iter().take(20).map(|id| call(id)).collect();
         let missing: Vec<_> = names
@@ -464,7 +465,7 @@ impl Judge<'_> {
             .map(|(name, _)| name.as_str())
             .collect();
         let told = |names: &[&str]| {
-            let mut told: Vec<_> = names.iter().take(3).map(|name| self.memory.describe(name)).collect();
+            let mut told: Vec<_> = names.iter().take(3).map(|name| self.bindings.describe(name)).collect();
             if let Some(more) = names.len().checked_sub(3).filter(|more| *more > 0) {
                 told.push(format!("{more} more"));
             }
@@ -499,7 +500,7 @@ impl Judge<'_> {
                 (order != ids).then(|| format!("the order should be {}", told(&wanted)))
             }
         };
-        let names: Vec<_> = names.iter().take(20).map(|name| self.memory.describe(name)).collect();
+        let names: Vec<_> = names.iter().take(20).map(|name| self.bindings.describe(name)).collect();
         let expected = match listing {
             Listing::Not => json!({ "none of": names }),
             Listing::All => json!({ "all of": names }),
@@ -517,11 +518,11 @@ impl Judge<'_> {
             }
             bare
         };
-        let before = bare(&self.memory.known(name).map(|known| known.seen.clone()).unwrap_or_default());
+        let before = bare(&self.bindings.known(name).map(|known| known.seen.clone()).unwrap_or_default());
         let now = bare(self.body());
         (!same(&before, &now)).then(|| {
             let (expected, actual) = differing(&before, &now);
-            let what = self.memory.describe(name);
+            let what = self.bindings.describe(name);
             let why = format!("{what} changed, though nothing of the request should have taken effect");
             self.miss(what, expected, actual, why)
         })
@@ -559,7 +560,8 @@ impl Judge<'_> {
     }
 }
 
-/// What a resource lacks where a part of its `meta` is missing: all of `meta`, or a part that several cases ask for.
+/// Returns the shared expectation that a missing part of `meta` breaks: all of `meta`, or a part that several cases
+/// ask for.
 fn missing_meta(body: &Value, path: &str) -> Option<Shared> {
     let (resource, part) = path.rsplit_once("/meta/")?;
     let at = |pointer: &str| reach(body, pointer).into_iter().next().and_then(|(_, value)| value);

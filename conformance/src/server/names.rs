@@ -2,7 +2,7 @@
 
 use crate::server::PREFIX;
 
-/// Characters of a run's own part, without those that check them.
+/// The number of characters of a run's own part, without the check characters.
 const RUN: usize = 5;
 
 /// Characters that check them: a digit or small letter, a digit, and a digit or small letter.
@@ -10,7 +10,7 @@ const CHECK: usize = 3;
 
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
-/// A number in digits and small letters.
+/// Formats a number in digits and small letters.
 pub(crate) fn radix(mut number: u64) -> String {
     let mut text = Vec::new();
     loop {
@@ -22,15 +22,16 @@ pub(crate) fn radix(mut number: u64) -> String {
     }
 }
 
-/// The part of a run's names that tells them from other runs': five digits or small letters, and three that check them.
-/// One of these is a digit, so no word has this shape; of other texts of eight characters, one in 12,960 has.
+/// Returns the part of a run's names that tells them from other runs': five digits or small letters, and three that
+/// check them. One of these is a digit, so no word has this shape; of other texts of eight characters, one in 12,960
+/// has.
 pub(crate) fn run_name(seed: u64) -> String {
     let digits = format!("{:0>RUN$}", radix(seed % 36_u64.pow(5)));
     let check = check(&digits);
     digits + &check
 }
 
-/// The characters that check a run's own part.
+/// Returns the characters that check a run's own part.
 fn check(digits: &str) -> String {
     // FNV-1a: a change of any character changes all that follows.
     let hash = digits.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -48,7 +49,7 @@ fn check(digits: &str) -> String {
 }
 
 /// Finds the unique part that a run made, anywhere in a name and in any case: the prefix, the run's part, a hyphen, and
-/// the number of a case or form. Returns the run's part in lower case.
+/// the number of a case or variant. Returns the run's part in lower case.
 pub fn run_in(name: &str) -> Option<String> {
     let name = name.to_ascii_lowercase();
     name.match_indices(PREFIX).find_map(|(at, _)| {
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_the_shape_that_a_run_makes_are_found() {
+    fn names_without_a_valid_check_are_not_found() {
         let run = run_name(7);
         assert_eq!(run.len(), RUN + CHECK);
         for made in [

@@ -1,5 +1,5 @@
-//! Whether a subject can be judged at all, found out before any case is played: nothing is to be said of a server that
-//! is not one, is down, or lets nobody in.
+//! The connection test before any case: a server is not judged if it is no SCIM server, is down, or refuses the
+//! credentials.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::subject::server::client::{Answer, Client, Request};
 use crate::subject::server::failure::{FailureKind, NetworkFailure};
 use crate::subject::server::retry::Unsure;
 
-/// How long one of these requests is waited for because of 429 or 503.
+/// The time that one of these requests waits because of 429 or 503.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// What the URNs of the schemas of RFC 7643 begin with.
+/// The start of the URNs of the schemas of RFC 7643.
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:";
 
 /// Characters of a text that the subject sent.
@@ -31,9 +31,9 @@ pub struct Unusable {
     /// A stable word: `name-resolution`, `refused`, `tls`, `timed-out`, `broken`, `unauthorized`, `forbidden`,
     /// `not-found`, `not-scim`, `redirected`, `rate-limited`, `target-error`, `rejected`.
     pub code: &'static str,
-    /// What was found.
+    /// The reason.
     pub message: String,
-    /// What to do.
+    /// The next step for the reader.
     pub next: String,
 }
 
@@ -50,7 +50,7 @@ impl Unusable {
     }
 }
 
-/// Asks the subject what it is, after finding out that it speaks SCIM and lets the harness in.
+/// Reads the discovery documents of the subject, after a check that it speaks SCIM and accepts the credentials.
 ///
 /// # Errors
 /// [`Unusable`]. Discovery that is missing or broken is no error.
@@ -116,8 +116,8 @@ pub async fn preflight(client: &Client) -> Result<Facts, Unusable> {
     Ok(facts)
 }
 
-/// What is at an endpoint that /ResourceTypes names for a resource type, in words, if it is something else: by what it
-/// shows, or where it shows nothing, by its name. Returns `None` if it may be the type's.
+/// Returns a description of the content of an endpoint that /ResourceTypes names for a resource type if it is
+/// something else: by its resources, or, without any, by its name. Returns `None` if it may be the type's.
 async fn of_something_else(client: &Client, name: &str, endpoint: &str) -> Option<String> {
     let answer = ask(client, endpoint, true).await.ok().filter(Answer::is_success)?;
     let document = answer.json?;
@@ -190,7 +190,7 @@ pub async fn try_creation(client: &Client, facts: &Facts) -> Result<(), Unusable
     ))
 }
 
-/// The endpoint that /ResourceTypes names: below the base URL, or an address elsewhere as it stands there; empty where it
+/// Returns the endpoint that /ResourceTypes names: below the base URL, or an address elsewhere as it is; empty if it
 /// names none.
 fn address(client: &Client, known: &ResourceType) -> String {
     match &known.named {
@@ -203,13 +203,13 @@ fn address(client: &Client, known: &ResourceType) -> String {
 }
 
 impl Answer {
-    /// The JSON of a 200.
+    /// Returns the JSON of a 200.
     fn ok_json(self) -> Option<Value> {
         if self.status == 200 { self.json } else { None }
     }
 }
 
-/// Nothing else will get through either.
+/// Whether all further requests will fail in the same way.
 fn is_final(failure: &NetworkFailure) -> bool {
     match failure.kind {
         FailureKind::NameResolution | FailureKind::Refused | FailureKind::Tls | FailureKind::TimedOut => true,
@@ -410,7 +410,7 @@ fn wants_tls(client: &Client, answer: &Answer) -> bool {
         && ["https port", "speaks tls", "to an https"].iter().any(|words| text.contains(words))
 }
 
-/// Why a body that is meant to be JSON cannot be read; none where it is JSON, or nothing of the kind.
+/// Returns why a body that is meant to be JSON cannot be read, or `None` if it is JSON, or nothing of the kind.
 fn unreadable(answer: &Answer) -> Option<String> {
     if answer.json.is_some() {
         return None;
@@ -441,7 +441,7 @@ fn is_error(answer: &Answer) -> bool {
     })
 }
 
-/// What came, in a few words.
+/// Describes an answer in a few words.
 fn kind(answer: &Answer) -> String {
     let media = answer.header("content-type").unwrap_or_default();
     let media = media.split(';').next().unwrap_or_default().trim();
@@ -459,13 +459,13 @@ fn kind(answer: &Answer) -> String {
     }
 }
 
-/// `; it says: …`, where the subject explains itself.
+/// Returns `; it says: …` if the subject explains itself.
 fn says(answer: &Answer) -> String {
     let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
     detail.map_or_else(String::new, |detail| format!(", saying: {}", told(detail)))
 }
 
-/// A text of the subject, fit for a line.
+/// Returns a text of the subject, shortened for a line.
 fn told(text: &str) -> String {
     format::one_line(&format::cut(text, TOLD)).into_owned()
 }

@@ -26,7 +26,7 @@ use crate::report::labels::FOUNDATION;
 use crate::report::root_causes::remedy;
 use crate::report::{CaseResult, Verdict};
 use crate::requirement::{Level, Shared};
-use crate::server::bindings::{Known, Memory};
+use crate::server::bindings::{Bindings, Known};
 use crate::server::blank::{list_extensions, name_schemas};
 use crate::server::cleanup::Made;
 use crate::server::deviation::{Deviation, Seen};
@@ -37,7 +37,7 @@ use crate::server::names::radix;
 use crate::server::runner::end::End;
 use crate::server::runner::filters::{filter_of, operators, refuses_its_filter};
 use crate::server::runner::tally::{Tried, failed, tallied};
-use crate::server::{INTERRUPTED, Stage, example};
+use crate::server::{INTERRUPTED, RunContext, example};
 use crate::subject::server::bounded::LARGE;
 use crate::subject::server::client::{Answer, Client, Request};
 use crate::transcript::Exchange;
@@ -46,7 +46,7 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// Tries of a case with a tally that are shown with what came.
+/// The number of attempts of a case with a tally that are shown with their answers.
 const TRIES_SHOWN: usize = 3;
 
 /// Characters of what the server says of a refusal.
@@ -58,34 +58,25 @@ const ATTRIBUTES: &str = "rfc7643/7/have-attributes";
 /// The cases that tell that endpoints in /ResourceTypes are wrong: where both are, the first says it of both.
 const ENDPOINTS: [&str; 2] = ["rfc7643/6/endpoints-answer", "rfc7643/6/endpoint-of-groups-answers"];
 
-/// The result of a case before anything of it was played.
+/// Returns the result of a case whose requests are yet to be sent.
 pub(super) fn blank_result(case: &Case) -> CaseResult {
     CaseResult {
-        id: case.id.clone(),
-        title: case.title.clone(),
-        level: case.level,
-        verdict: Verdict::Pass,
-        requirement: case.requirement.clone(),
-        spec: case.spec.clone(),
-        because: None,
-        mend: None,
-        expected: Value::Null,
-        actual: Value::Null,
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
         tags: case.tags.clone(),
-        milliseconds: 0,
-        exchanges: Vec::new(),
+        ..CaseResult::new(
+            case.id.clone(),
+            case.title.clone(),
+            case.level,
+            case.requirement.clone(),
+            case.spec.clone(),
+        )
     }
 }
 
 /// Plays a case and says how it ended.
-pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult {
+pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> CaseResult {
     let started = std::time::Instant::now();
     let mut result = blank_result(case);
-    let unmet = case.needs.iter().find_map(|need| match stage.facts.met(need) {
+    let unmet = case.needs.iter().find_map(|need| match context.facts.met(need) {
         Met::Yes => None,
         Met::No(why) => Some(why),
     });
@@ -94,23 +85,23 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         result.because = Some(why);
         return result;
     }
-    if let Some(why) = stage.given_up() {
+    if let Some(why) = context.given_up() {
         result.verdict = Verdict::Skipped;
         result.because = Some(why);
         return result;
     }
-    let unique = format!("{}{}-{}", super::PREFIX, stage.run, radix(index as u64 + 1));
+    let unique = format!("{}{}-{}", super::PREFIX, context.run, radix(index as u64 + 1));
     let strict = case.tags.iter().any(|tag| tag == FOUNDATION);
     let used = used_names(case);
     let mut player = Player {
-        stage,
+        context,
         case: &case.id,
         level: case.level,
         about: &case.about,
         used: &used,
         filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
             && case.spec.document.starts_with("RFC"),
-        memory: Memory::new(&stage.facts, &stage.client, &stage.blank, &case.nouns, strict, unique),
+        bindings: Bindings::new(&context.facts, &context.client, &context.blank, &case.nouns, strict, unique),
         example: None,
         tried: Vec::new(),
         made: Made::default(),
@@ -119,10 +110,10 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         active: shapes::Active::default(),
         misses: Vec::new(),
     };
-    let end = if case.id == ENDPOINTS[1] && stage.facts.wrong_endpoints() > 1 {
+    let end = if case.id == ENDPOINTS[1] && context.facts.wrong_endpoints() > 1 {
         let why = format!("the endpoints of users and groups are both wrong, as {} says", ENDPOINTS[0]);
         Err(End::Skipped(why))
-    } else if stage.facts.without_attributes && case.id != ATTRIBUTES && player.looks_at_attributes(case) {
+    } else if context.facts.without_attributes && case.id != ATTRIBUTES && player.looks_at_attributes(case) {
         Err(End::Skipped(format!("the schemas have no attributes, as {ATTRIBUTES} says")))
     } else {
         player.steps(&case.steps).await
@@ -136,22 +127,22 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         Err(End::NotAdvertised(why)) => (Verdict::NotAdvertised, Some(why)),
         Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
         Err(End::FilterRefused(why)) => {
-            stage.findings.note_refused_filter(&case.id);
+            context.findings.note_refused_filter(&case.id);
             (Verdict::Skipped, Some(why))
         }
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
     let fault = player.fault().await;
-    let Player { memory, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
-    if !stage.keep {
+    let Player { bindings, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
+    if !context.keep {
         let mut after = Player {
-            stage,
+            context,
             case: &case.id,
             level: case.level,
             about: &case.about,
             used: &used,
             filters_are_a_means,
-            memory,
+            bindings,
             example: None,
             tried: Vec::new(),
             made,
@@ -162,18 +153,18 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         };
         // Not judged: what cannot be cleaned up is told as left behind.
         drop(after.steps(&case.clean_up).await);
-        after.made.remove(&stage.client, &stage.leftovers).await;
+        after.made.remove(&context.client, &context.leftovers).await;
     }
     result.verdict = verdict;
     result.because = because;
-    if matches!(verdict, Verdict::Fail | Verdict::Warn) {
+    if verdict.fails_or_warns() {
         result.because = misses
             .iter()
             .min_by_key(|(_, miss)| miss.level)
             .map(|(step, miss)| format!("{step}: {}", miss.why));
         if let Some(tally) = &case.tally {
             result.because = Some(tallied(tally, &tried));
-            stage.findings.note_operators(failed(&tried));
+            context.findings.note_operators(failed(&tried));
         }
         result.mend = case.advice();
         result.example = example.map(|(_, example)| example);
@@ -192,12 +183,12 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             result.cause = Some(fault.shared);
             result.concerns = fault.attribute;
             if fault.is_means {
-                stage.findings.note_means(&case.id);
+                context.findings.note_means(&case.id);
             }
         }
         let at = misses.iter().filter(|(_, miss)| Some(miss.level) == worst).map(|(_, miss)| miss.at).next();
         if let Some(filter) = at.and_then(|at| filter_of(exchanges.get(..at)?)) {
-            stage.findings.note_filter(&case.id, operators(&filter));
+            context.findings.note_filter(&case.id, operators(&filter));
         }
         // What was tried in vain is all in the reason.
         let shown = if case.tally.is_some() { TRIES_SHOWN } else { misses.len() };
@@ -213,8 +204,8 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         result.expected = side(|miss| &miss.expected);
         result.actual = side(|miss| &miss.actual);
     }
-    stage.went(&result);
-    if stage.keep_exchanges || !matches!(verdict, Verdict::Pass | Verdict::NotAdvertised) {
+    context.went(&result);
+    if context.keep_exchanges || !matches!(verdict, Verdict::Pass | Verdict::NotAdvertised) {
         result.exchanges = exchanges;
     }
     result.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -222,36 +213,36 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
 }
 
 struct Player<'a> {
-    stage: &'a Stage,
+    context: &'a RunContext,
     /// The id of the case.
     case: &'a str,
     level: Level,
     about: &'a [Shared],
     /// Names whose large answers are looked at again.
     used: &'a BTreeSet<String>,
-    /// The case is about something else, and filters only to find what it made.
+    /// The case has another subject, and filters only to find its own resources.
     filters_are_a_means: bool,
-    memory: Memory<'a>,
+    bindings: Bindings<'a>,
     /// An answer that would have passed, of the most binding miss so far.
     example: Option<(Level, String)>,
-    /// What was tried, in a word each, and what came of it.
+    /// The attempts, in a word each, and their results.
     tried: Vec<(String, Tried)>,
     made: Made,
     exchanges: Vec<Exchange>,
-    /// What the last answer, or walk, was taken for.
+    /// The meaning of the last answer or walk.
     seen: Vec<Seen>,
     active: shapes::Active,
-    /// With the step's label.
+    /// The failed expectations, with the step's label.
     misses: Vec<(String, Miss)>,
 }
 
 impl Player<'_> {
     async fn steps(&mut self, steps: &[Step]) -> Result<(), End> {
         for step in steps {
-            if *self.stage.stop.borrow() {
+            if *self.context.stop.borrow() {
                 return Err(End::Skipped(INTERRUPTED.to_owned()));
             }
-            if step.auth.is_some() && !self.stage.client.has_credentials() {
+            if step.auth.is_some() && !self.context.client.has_credentials() {
                 return Err(End::NotAdvertised(
                     "no credentials were given, so wrong ones cannot be told".to_owned(),
                 ));
@@ -268,11 +259,11 @@ impl Player<'_> {
         match &step.action {
             Action::Create { count: Some(count), .. } => {
                 for number in 1..=*count {
-                    self.memory.number = Some(number);
+                    self.bindings.number = Some(number);
                     let name = format!("{}.{number}", step.name);
                     self.one(step, &name).await?;
                 }
-                self.memory.number = None;
+                self.bindings.number = None;
                 Ok(())
             }
             Action::Walk(_, paging) => {
@@ -301,7 +292,7 @@ impl Player<'_> {
         }
     }
 
-    /// Judges an answer, and keeps what it shows.
+    /// Judges an answer, and stores its resources.
     fn weigh(
         &mut self,
         step: &Step,
@@ -313,15 +304,15 @@ impl Player<'_> {
     ) -> Result<(), End> {
         let label = self.label(step);
         if matches!(step.action, Action::Create { .. }) {
-            self.stage.findings.note_creation(answer.status);
+            self.context.findings.note_creation(answer.status);
         }
         if matches!(step.action, Action::Create { .. }) && is_created_with_200(answer) {
-            self.stage.note(Deviation::CreatedWith200);
+            self.context.note(Deviation::CreatedWith200);
         }
         let means = self.filters_are_a_means && refuses_its_filter(step, self.exchanges.last(), answer);
         if let Some(filter) =
             filter_of(&self.exchanges).filter(|_| means || step.unsupported.contains(&answer.status))
-            && self.stage.facts.feature(Feature::Filter) == Some(true)
+            && self.context.facts.feature(Feature::Filter) == Some(true)
         {
             // Filters are advertised: which operators are refused is the finding of another case.
             let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
@@ -341,7 +332,7 @@ impl Player<'_> {
             return Err(End::NotAdvertised(format!("{label}: {why} (400, invalidFilter)")));
         }
         let ask = Ask { level: self.level, about: self.about, stand_in };
-        let mut misses = judge(&step.expect, ask, answer, &self.memory)?;
+        let mut misses = judge(&step.expect, ask, answer, &self.bindings)?;
         if step.expect.is_empty() && !answer.is_success() {
             let wanted = [crate::case::expect::StatusSet::Class(2)];
             let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
@@ -358,12 +349,12 @@ impl Player<'_> {
         if step.preparation
             && let Some(miss) = misses.first()
         {
-            self.stage.refused(step, answer);
+            self.context.refused(step, answer);
             return Err(End::Skipped(format!("it could not be tried: {label}: {}", miss.why)));
         }
         if let Some(level) = misses.iter().map(|miss| miss.level).min()
             && self.example.as_ref().is_none_or(|(known, _)| level < *known)
-            && let Some(example) = example::of(step, &self.memory, ask, answer, sent)
+            && let Some(example) = example::of(step, &self.bindings, ask, answer, sent)
         {
             self.example = Some((level, example));
         }
@@ -372,7 +363,7 @@ impl Player<'_> {
                 name.eq_ignore_ascii_case("attributes") || name.eq_ignore_ascii_case("excludedAttributes")
             });
             let kept = answer.text.len() <= LARGE || self.used.contains(name);
-            self.memory.keep(name, answer, sent, endpoint, !partial && kept);
+            self.bindings.keep(name, answer, sent, endpoint, !partial && kept);
         }
         if let Some(word) = &step.tries {
             let outcome = match (misses.is_empty(), answer.is_success()) {
@@ -390,12 +381,12 @@ impl Player<'_> {
         if failed { Err(End::Missed) } else { Ok(()) }
     }
 
-    /// What a step is called: where its path is what the server said, with that.
+    /// Returns the label of a step, with its path if the server named that.
     fn label(&self, step: &Step) -> String {
         match (&step.action, step.label.strip_suffix(" …"), self.exchanges.last()) {
             (Action::Send { .. }, Some(method), Some(exchange)) => {
                 let url = &exchange.request.url;
-                let path = self.stage.client.below(url).unwrap_or_else(|| url.clone());
+                let path = self.context.client.below(url).unwrap_or_else(|| url.clone());
                 format!("{method} {}", format::cut(&path, DETAIL))
             }
             _ => step
@@ -412,22 +403,22 @@ impl Player<'_> {
             Action::Bulk(_) => Feature::Bulk,
             _ => return false,
         };
-        self.stage.facts.feature(feature).is_none() && matches!(status, 404 | 405 | 501)
+        self.context.facts.feature(feature).is_none() && matches!(status, 404 | 405 | 501)
     }
 
-    /// The request of a step; what was sent, where it makes or replaces a resource; and the endpoint of that.
+    /// Returns the request of a step, the body if it creates or replaces a resource, and the endpoint of that.
     fn request(&mut self, step: &Step) -> Result<(Request, Option<Value>, Option<String>), End> {
         let mut sent = None;
         let (method, path, body, endpoint) = match &step.action {
             Action::Create { resource_type, with, .. } => {
-                let known = self.stage.facts.resource_type(resource_type).ok_or_else(|| {
+                let known = self.context.facts.resource_type(resource_type).ok_or_else(|| {
                     End::NotAdvertised(format!("no resource type is called {resource_type}"))
                 })?;
-                let unique = self.memory.next_unique();
-                let mut body = self.stage.blank.make(&self.stage.facts, known, &unique);
+                let unique = self.bindings.next_unique();
+                let mut body = self.context.blank.make(&self.context.facts, known, &unique);
                 if let Some(with) = with {
-                    let mut with = with.fill(&self.memory)?;
-                    self.memory.fitted(known, |fit| fit.body(&mut with));
+                    let mut with = with.fill(&self.bindings)?;
+                    self.bindings.fitted(known, |fit| fit.body(&mut with));
                     merge(&mut body, &with);
                     list_extensions(&mut body);
                 }
@@ -444,11 +435,11 @@ impl Player<'_> {
             Action::Patch(name, body) => {
                 let body = match body {
                     Body::Operations(operations, _) => {
-                        let mut operations = operations.fill(&self.memory)?;
+                        let mut operations = operations.fill(&self.bindings)?;
                         if let Some(known) = self.type_of(name) {
                             let seen =
-                                self.memory.known(name).map(|known| known.seen.clone()).unwrap_or_default();
-                            self.memory.fitted(known, |fit| fit.operations(&mut operations, &seen));
+                                self.bindings.known(name).map(|known| known.seen.clone()).unwrap_or_default();
+                            self.bindings.fitted(known, |fit| fit.operations(&mut operations, &seen));
                         }
                         Some(json!({ "schemas": [PATCH_OP], "Operations": operations }).to_string())
                     }
@@ -464,7 +455,7 @@ impl Player<'_> {
                     if resource_type.is_empty() { String::new() } else { self.type_path(resource_type)? };
                 let body = match body {
                     Body::Json(json) => {
-                        let mut body = json.fill(&self.memory)?;
+                        let mut body = json.fill(&self.bindings)?;
                         if let Some(members) = body.as_object_mut()
                             && !members.contains_key("schemas")
                         {
@@ -480,7 +471,7 @@ impl Player<'_> {
                 let body = match body {
                     Body::Operations(operations, fail_on_errors) => {
                         let mut body =
-                            json!({ "schemas": [BULK], "Operations": operations.fill(&self.memory)? });
+                            json!({ "schemas": [BULK], "Operations": operations.fill(&self.bindings)? });
                         if let Some(most) = fail_on_errors {
                             body["failOnErrors"] = json!(most);
                         }
@@ -491,17 +482,17 @@ impl Player<'_> {
                 ("POST", "/Bulk".to_owned(), body, None)
             }
             Action::Send { method, path, body } => {
-                let path = path.fill_with(&self.memory, |place, text| match place {
+                let path = path.fill_with(&self.bindings, |place, text| match place {
                     Place::Of(_, Property::Path | Property::NamedPath | Property::Location) | Place::Base => {
                         text
                     }
                     _ => Client::segment(&text),
                 })?;
-                if !path.starts_with('/') && !self.stage.client.is_at_home(&path) {
+                if !path.starts_with('/') && !self.context.client.is_at_home(&path) {
                     let miss = Miss::new(
                         self.level,
                         "location".to_owned(),
-                        json!(format!("{}/…", self.stage.client.base())),
+                        json!(format!("{}/…", self.context.client.base())),
                         json!(path),
                         format!("{path} is at another server, or no URL, so nothing is sent there"),
                     );
@@ -514,7 +505,7 @@ impl Player<'_> {
         let fill = |pairs: &[(String, crate::case::template::Template)]| {
             pairs
                 .iter()
-                .map(|(name, value)| Ok((name.clone(), value.fill(&self.memory)?)))
+                .map(|(name, value)| Ok((name.clone(), value.fill(&self.bindings)?)))
                 .collect::<Result<Vec<_>, Unfilled>>()
         };
         let mut headers = fill(&step.headers)?;
@@ -534,19 +525,19 @@ impl Player<'_> {
     fn body(&self, body: &Body, name: Option<&str>) -> Result<Option<String>, End> {
         Ok(match body {
             Body::None => None,
-            Body::Json(json) | Body::Operations(json, _) => Some(json.fill(&self.memory)?.to_string()),
-            Body::Text(text) => Some(text.fill(&self.memory)?),
+            Body::Json(json) | Body::Operations(json, _) => Some(json.fill(&self.bindings)?.to_string()),
+            Body::Text(text) => Some(text.fill(&self.bindings)?),
             Body::With(with) => {
-                let seen = name.and_then(|name| self.memory.known(name));
+                let seen = name.and_then(|name| self.bindings.known(name));
                 let mut body = seen.map(Known::to_send).unwrap_or_default();
-                let mut with = with.fill(&self.memory)?;
+                let mut with = with.fill(&self.bindings)?;
                 if let Some(known) = name.and_then(|name| self.type_of(name)) {
-                    if let Some(required) = clears_what_is_required(&self.stage.facts, known, &with) {
+                    if let Some(required) = clears_what_is_required(&self.context.facts, known, &with) {
                         return Err(End::Skipped(format!(
                             "it could not be tried: it clears {required}, which the server's schema requires"
                         )));
                     }
-                    self.memory.fitted(known, |fit| fit.body(&mut with));
+                    self.bindings.fitted(known, |fit| fit.body(&mut with));
                 }
                 merge(&mut body, &with);
                 // What a client sends names its schemas, whatever the answer showed; or a case leaves them out on purpose.
@@ -562,26 +553,26 @@ impl Player<'_> {
 
     fn path(&self, name: &str) -> Result<String, End> {
         let place = Place::Of(name.to_owned(), Property::Path);
-        match self.memory.value(&place) {
+        match self.bindings.value(&place) {
             Some(Value::String(path)) => Ok(path),
             _ => Err(Unfilled(place).into()),
         }
     }
 
-    /// The endpoint that a name's path is below.
+    /// Returns the endpoint that a name's path is below.
     fn endpoint(&self, name: &str) -> Option<String> {
-        let path = self.memory.known(name)?.path.as_deref()?;
+        let path = self.bindings.known(name)?.path.as_deref()?;
         path.rsplit_once('/').map(|(endpoint, _)| endpoint.to_owned())
     }
 
-    /// The resource type of a name.
+    /// Returns the resource type of a name.
     fn type_of(&self, name: &str) -> Option<&ResourceType> {
         let endpoint = self.endpoint(name)?;
-        self.stage.facts.resource_types.iter().find(|known| known.endpoint == endpoint)
+        self.context.facts.resource_types.iter().find(|known| known.endpoint == endpoint)
     }
 
     fn type_path(&self, resource_type: &str) -> Result<String, End> {
-        let known = self.stage.facts.resource_type(resource_type);
+        let known = self.context.facts.resource_type(resource_type);
         known
             .map(|known| known.endpoint.clone())
             .ok_or_else(|| End::NotAdvertised(format!("no resource type is called {resource_type}")))

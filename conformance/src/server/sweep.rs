@@ -21,13 +21,13 @@ const PAGE: usize = 100;
 /// Resources of the answers to one filter that are read; the next search finds the rest.
 const FILTERED: usize = 10_000;
 
-/// Where no filter works, the whole list is read if it is no longer than this.
+/// Without a working filter, the whole list is read if it has at most this number of resources.
 const READABLE: usize = 5_000;
 
 /// Searches at most, one after each round of deletions: a server whose ids change with each answer would never end.
 const SEARCHES: usize = 500;
 
-/// How often a list that still has what was deleted is looked at again, and after how long: it may lag behind.
+/// The number of times that a list with deleted resources is read again, because lists may lag behind.
 const LOOKS: u32 = 3;
 const LOOK_AFTER: Duration = Duration::from_millis(400);
 
@@ -36,7 +36,7 @@ const LOOK_AFTER: Duration = Duration::from_millis(400);
 pub struct Found {
     /// Below the base URL.
     pub path: String,
-    /// As in `User`.
+    /// The resource type, as in `User`.
     pub resource_type: String,
     /// The `userName`, `displayName` or `externalId` that tells.
     pub name: String,
@@ -44,14 +44,14 @@ pub struct Found {
     pub run: Option<String>,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
-    /// What runs made, each once.
+    /// Resources that runs created, each once.
     pub found: Vec<Found>,
-    /// What begins with the prefix and is none of theirs.
+    /// Resources whose names begin with the prefix but which no run created.
     pub left_alone: Vec<Found>,
-    /// Where not everything could be searched, in words.
+    /// Places that could not be searched, in words.
     pub unsearched: Vec<String>,
 }
 
@@ -106,14 +106,14 @@ pub async fn search(client: &Client, facts: &Facts) -> Search {
     search
 }
 
-/// What came of removing one run's resources.
+/// The result of removing one run's resources.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Those that stay, by path, and why.
+    /// Resources that stay, by path, and the reason.
     pub stay: BTreeMap<String, Stays>,
-    /// How many are there of other runs.
+    /// The number of resources of other runs.
     pub others: usize,
-    /// Where not everything could be searched, in words.
+    /// Places that could not be searched, in words.
     pub unsearched: Vec<String>,
 }
 
@@ -128,10 +128,10 @@ pub async fn remove(client: &Client, facts: &Facts, run: &str) -> Removed {
     Removed { stay, others, unsearched: search.unsearched }
 }
 
-/// What came of deleting.
+/// The result of deleting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleared {
-    /// What was to be deleted, and whether it is gone.
+    /// The resources to delete, and whether each is gone.
     pub tried: BTreeMap<Found, Result<(), Stays>>,
     /// The last search.
     pub search: Search,
@@ -206,7 +206,7 @@ pub enum Stays {
     /// The server says that it deleted it, or that it is not there.
     #[error("DELETE is answered {0}, and it is still there")]
     Kept(u16),
-    /// It cannot be read by its id any more, and is still listed.
+    /// The resource cannot be read by its id any more, and is still listed.
     #[error("it was deleted, by the answers to DELETE and GET, and the list still has it")]
     Listed,
     /// The server has no DELETE.
@@ -220,14 +220,14 @@ pub enum Stays {
     Unanswered(String),
 }
 
-/// How many resources stay, by what can be done about it.
+/// The number of resources that stay, by the way to remove them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Staying {
-    /// All of them.
+    /// The number of all resources.
     pub all: usize,
     /// Accounts that the server deactivated and keeps.
     pub deactivated: usize,
-    /// Those of a server without DELETE, and what it answers.
+    /// The number of resources at a server without DELETE, and its status.
     pub without_delete: Option<(usize, u16)>,
 }
 
@@ -249,7 +249,7 @@ impl Staying {
         staying
     }
 
-    /// Why another DELETE is of no use, for those of which that is known: a sentence each.
+    /// Returns why another DELETE is of no use, if that is known: a sentence for each reason.
     pub fn by_hand(&self) -> Vec<String> {
         let Self { deactivated, without_delete, .. } = *self;
         let mut sentences = Vec::new();
@@ -268,7 +268,7 @@ impl Staying {
         sentences
     }
 
-    /// How many another DELETE may remove.
+    /// Returns the number of resources that another DELETE may remove.
     pub fn removable(&self) -> usize {
         let without_delete = self.without_delete.map_or(0, |(count, _)| count);
         self.all.saturating_sub(self.deactivated + without_delete)
@@ -325,15 +325,15 @@ enum ListError {
     TooLong(usize),
 }
 
-/// What of a list was read.
+/// The part of a list that was read.
 struct Read {
-    /// Each resource once, as far as it tells which one it is.
+    /// The resources, each once, as far as they can be identified.
     all: Vec<Value>,
     /// Why it is not all of them, in words.
     unfinished: Option<String>,
 }
 
-/// Reads a list to its end, or about so many resources of it.
+/// Reads a list to its end, or about `most` resources of it.
 async fn pages(
     client: &Client,
     endpoint: &str,
@@ -396,7 +396,7 @@ async fn pages(
     Ok(Read { all, unfinished })
 }
 
-/// What tells which resource it is, with the id that its address says where it shows none.
+/// Returns the attributes that identify a resource, with the id of its address if it shows none.
 fn short(resource: &Value) -> Value {
     let mut short = outline(resource);
     if get(&short, "id").is_none_or(Value::is_null)
@@ -407,7 +407,8 @@ fn short(resource: &Value) -> Value {
     short
 }
 
-/// Those of a list whose name holds what a run made, or begins with the prefix: an answer to a filter proves nothing.
+/// Returns the resources of a list whose name contains the name of a run, or begins with the prefix: the answer to a
+/// filter proves nothing.
 fn collect(list: &[Value], endpoint: &str, resource_type: &str, found: &mut BTreeSet<Found>) {
     for resource in list {
         let texts = || {
@@ -435,7 +436,7 @@ mod tests {
     use crate::server::names::run_name;
 
     #[test]
-    fn names_of_runs_are_told_from_names_that_begin_alike() {
+    fn names_with_the_prefix_alone_are_no_names_of_runs() {
         let run = run_name(7);
         let list = [
             json!({ "id": 7, "userName": format!("Conformance-{run}-1-1@example.com") }),

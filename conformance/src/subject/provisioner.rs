@@ -8,12 +8,12 @@ use provisioner::clock::{InstantClock, Sleep, SystemClock};
 use provisioner::{Clock, Config, Durability, Environment, Provisioner, SyncOptions, Transport};
 use serde_json::Value;
 
-/// What all subjects share, so that connections are pooled.
+/// The transport that all subjects share, so that connections are pooled.
 #[derive(Clone)]
 pub struct Wire(Transport);
 
 impl Wire {
-    /// A pool of connections, to this machine only.
+    /// Returns a pool of connections, to this machine only.
     ///
     /// # Errors
     /// No client can be made.
@@ -61,7 +61,7 @@ pub struct SyncFlags {
     pub allow_empty_scope: bool,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// The exit code.
@@ -94,8 +94,7 @@ impl Configuration {
 /// An open provisioner.
 pub struct Subject(Provisioner);
 
-/// How long after one run the next one comes, as a schedule has it: whatever an account's own application shows late is shown by
-/// then.
+/// The time between two runs, as in a schedule: changes that an application shows late are visible by then.
 const BETWEEN_RUNS: Duration = Duration::from_mins(15);
 
 /// A clock, one for all the runs of a cell: moved on by sleeping.
@@ -103,7 +102,7 @@ const BETWEEN_RUNS: Duration = Duration::from_mins(15);
 pub struct Time(Arc<InstantClock>);
 
 impl Time {
-    /// It starts at the same moment for every cell.
+    /// Returns a clock that starts at the same moment for every cell.
     pub fn new() -> Self {
         Self(Arc::new(InstantClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000))))
     }
@@ -113,7 +112,7 @@ impl Time {
         self.0.advance(BETWEEN_RUNS);
     }
 
-    /// What it shows.
+    /// Returns the current time of the clock.
     pub fn now(&self) -> SystemTime {
         self.0.now()
     }
@@ -138,7 +137,7 @@ impl Default for Time {
     }
 }
 
-/// The options at fault in a configuration's preferences; none where it is accepted.
+/// Returns the options at fault in a configuration's preferences; none where it is accepted.
 pub fn contradictions(text: &str) -> Vec<String> {
     match Config::parse(text, Path::new("aquera.toml")) {
         Ok(_) => Vec::new(),
@@ -161,7 +160,8 @@ impl Subject {
         Self::open_at(configuration, folder, wire, time.0.clone(), seed).await
     }
 
-    /// The same, on the computer's clock; `before` it came as many runs on the same state, each of which counts as one of a schedule.
+    /// Opens a provisioner on the system clock; `before` is the number of earlier runs on the same state, each of
+    /// which counts as one of a schedule.
     ///
     /// # Errors
     /// The state is refused.
@@ -204,7 +204,7 @@ impl Subject {
         Ok(folder.join(STATE))
     }
 
-    /// One run.
+    /// Runs the provisioner once.
     ///
     /// # Errors
     /// The report cannot be written as JSON.
@@ -230,7 +230,7 @@ impl Subject {
         })
     }
 
-    /// What a person does with `test-connection`.
+    /// Carries out `test-connection`.
     ///
     /// # Errors
     /// The state cannot be written.

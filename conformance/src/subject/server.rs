@@ -1,4 +1,4 @@
-//! The way to a subject: a client that says what it sent and what came.
+//! The connection to a subject: a client that records requests and responses.
 //!
 //! Credentials are out of what it records from the start; the rest of what must not be shown is
 //! [`crate::redact`]'s.

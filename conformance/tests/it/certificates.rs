@@ -1,4 +1,4 @@
-//! Which certificates of a server are taken.
+//! Certificates of a server: accepted and refused ones.
 
 use std::process::Command;
 
@@ -30,7 +30,7 @@ fn assert_refused((code, error): &(Option<i32>, String)) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_certificate_is_refused_unless_its_authority_is_named_or_any_is_taken() {
+async fn unknown_certificate_is_refused_without_its_authority_or_insecure() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ca.pem");
     let tls = Tls::self_signed(&[]).expect("a certificate");
@@ -44,9 +44,9 @@ async fn an_unknown_certificate_is_refused_unless_its_authority_is_named_or_any_
     assert_eq!(any.0, Some(0), "{}", any.1);
 }
 
-/// What `openssl req -x509` makes: its own authority, and marked as one.
+/// The certificate is its own authority, as `openssl req -x509` makes it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_signed_itself_is_taken_where_its_certificate_is_in_the_file_and_for_its_name_only() {
+async fn self_signed_certificate_in_the_file_is_accepted_for_its_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("server.pem");
     for (name, taken) in [("127.0.0.1", true), ("elsewhere.example", false)] {
@@ -66,7 +66,7 @@ async fn a_server_that_signed_itself_is_taken_where_its_certificate_is_in_the_fi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_that_is_refused_is_told_in_words() {
+async fn refused_certificate_is_explained() {
     let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");

@@ -25,7 +25,7 @@ fn check_usage(arguments: &[&str], expected: &str) {
 
 #[test]
 fn usage_errors_say_what_is_wrong() {
-    check_usage(&["matrix", "--select", "profle=aquera"], "unknown name `profle`; the nearest is `profile`");
+    check_usage(&["matrix", "--select", "profle=aquera"], "unknown name `profle`; did you mean `profile`?");
     check_usage(&["matrix", "--select", "auth=basic & profile=aqera"], "                       ^");
     check_usage(&["matrix", "--select", "auth=basic & auth=bearer"], "no cell is selected");
     check_usage(&["matrix", "--shard", "3/2"], "expected I/N with I from 1 to N");
@@ -36,7 +36,7 @@ fn usage_errors_say_what_is_wrong() {
 }
 
 #[test]
-fn number_that_is_none_is_told_in_plain_words() {
+fn invalid_number_is_reported_in_plain_words() {
     check_usage(&["matrix", "--jobs", "x"], "'x' for '--jobs <N>': expected a whole number");
     check_usage(&["matrix", "--jobs", "0"], "expected a whole number from 1");
     check_usage(
@@ -48,7 +48,7 @@ fn number_that_is_none_is_told_in_plain_words() {
 }
 
 #[test]
-fn help_version_and_completions() {
+fn help_version_and_completions_are_printed() {
     insta::assert_snapshot!("help", text(&conformance(&["--help"]).stdout));
     insta::assert_snapshot!("help-matrix", text(&conformance(&["matrix", "--help"]).stdout));
     insta::assert_snapshot!("help-identities", text(&conformance(&["identities", "--help"]).stdout));

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use conformance::client::mutants::run::{fair, judged, run};
-use conformance::client::recording::Recorded;
+use conformance::client::recording::RecordedExchange;
 use conformance::client::scenario::Person;
-use conformance::client::trace::{Act, Evidence, Play};
+use conformance::client::trace::{Act, Play, Trace};
 use conformance::client::{judge, load, recording};
 use conformance::report::Verdict;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn our_provisioner_passes_everything() {
+async fn our_provisioner_passes_all_cases() {
     let written = load::built_in().expect("good cases");
     assert!(written.cases.len() >= 40, "{}", written.cases.len());
     for method in ["put", "patch", "auto"] {
@@ -101,7 +101,7 @@ fn a_person_is_told_where_to_point_the_provisioner_and_what_to_do() {
 }
 
 #[test]
-fn without_a_person_the_choices_are_told_at_once() {
+fn client_without_a_driver_lists_the_options() {
     let (code, out, error) = conformance(&["client", "--scenario", "update"]);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
     for told in ["there is no terminal", "--drive COMMAND", "--journal FILE", "--own METHOD", "--by-hand"] {
@@ -112,7 +112,7 @@ fn without_a_person_the_choices_are_told_at_once() {
 }
 
 #[test]
-fn a_command_that_breaks_is_no_verdict_about_the_provisioner() {
+fn broken_command_is_an_error_and_no_failure() {
     let drive = |command: &str, more: &[&str]| {
         conformance(
             &[&["client", "--scenario", "create", "--drive", command, "--timeout", "3"][..], more].concat(),
@@ -138,7 +138,7 @@ fn a_command_that_breaks_is_no_verdict_about_the_provisioner() {
     assert!(out.contains("was not played: the driver cannot carry it out: no source"), "{out}");
 }
 
-/// What a mock has kept of a careless client; the token in the URL is taken out by the mock.
+/// Returns the journal of a mock with a careless client; the mock has redacted the token in the URL.
 fn journal() -> Value {
     let entry = |method: &str, path: &str, body: Value, status: u16| {
         json!({"at": "2026-01-01T00:00:00Z", "took": 5, "method": method, "path": path, "requestBody": body, "status": status,
@@ -214,7 +214,7 @@ fn a_recording_is_judged_in_each_form_and_keeps_its_secrets() {
 }
 
 #[test]
-fn what_is_no_recording_is_refused_with_the_reason() {
+fn invalid_recording_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file").display().to_string();
     for (text, why) in [
@@ -235,17 +235,18 @@ fn what_is_no_recording_is_refused_with_the_reason() {
 
 /// One scenario of one step, in which this arrived.
 fn verdict_of(case: &str, scenario: &str, entries: &Value) -> Verdict {
-    let exchanges: Vec<Recorded> = recording::read(&entries.to_string()).expect("a journal").exchanges;
+    let exchanges: Vec<RecordedExchange> =
+        recording::read(&entries.to_string()).expect("a journal").exchanges;
     let written = load::built_in().expect("good cases");
     let act = Act { step: "create".to_owned(), range: 0..exchanges.len(), ..Act::default() };
     let play = Play { scenario: scenario.to_owned(), acts: vec![act], before: Vec::new() };
-    let evidence = Evidence { exchanges, plays: vec![play], ..Evidence::default() };
-    let results = judge::all(&written.cases, &evidence);
+    let trace = Trace { exchanges, plays: vec![play], ..Trace::default() };
+    let results = judge::all(&written.cases, &trace);
     results.into_iter().find(|result| result.id == case).expect("the case").verdict
 }
 
 #[test]
-fn who_reads_the_whole_list_has_looked_everybody_up() {
+fn reading_the_whole_list_counts_as_a_look_up() {
     let post = |status: u16| json!({"method": "POST", "path": "/scim/Users", "status": status, "requestBody": {"userName": "ada"}});
     let list = json!({"method": "GET", "path": "/scim/Users?startIndex=1&count=100", "status": 200});
     let one = json!({"method": "GET", "path": "/scim/Users?filter=userName%20eq%20%22ada%22", "status": 200});
@@ -294,12 +295,12 @@ fn findings_about_somebody_say_the_user_name() {
     let results = |scenario: &str, acts: Vec<Act>, entries: Value| {
         let exchanges = recording::read(&entries.to_string()).expect("a journal").exchanges;
         let play = Play { scenario: scenario.to_owned(), acts, before: Vec::new() };
-        let evidence = Evidence { exchanges, plays: vec![play], ..Evidence::default() };
-        judge::all(&load::built_in().expect("good cases").cases, &evidence)
+        let trace = Trace { exchanges, plays: vec![play], ..Trace::default() };
+        judge::all(&load::built_in().expect("good cases").cases, &trace)
     };
     let wrong = |scenario: &str, case: &str, acts: Vec<Act>, entries: Value| {
         let mut wrong = results(scenario, acts, entries);
-        wrong.retain(|result| matches!(result.verdict, Verdict::Fail | Verdict::Warn));
+        wrong.retain(|result| result.verdict.fails_or_warns());
         for result in &wrong {
             let told = json!([result.because, result.expected, result.actual]).to_string();
             let mut words = told.split(|sign: char| !(sign.is_alphanumeric() || "-@.".contains(sign)));
@@ -322,7 +323,7 @@ fn findings_about_somebody_say_the_user_name() {
 
 /// RFC 7644 §3.4.2.4 obliges nobody to read on, and whoever begins to read page by page wants the rest.
 #[test]
-fn a_list_is_to_be_read_to_its_end_where_a_walk_was_begun() {
+fn walk_that_was_begun_must_reach_the_end() {
     let page = |query: &str, start: u64, count: usize| {
         let users = vec![json!({ "id": "1", "userName": "ada" }); count];
         json!({"method": "GET", "path": format!("/scim/Users?{query}"), "status": 200,
@@ -343,12 +344,13 @@ fn a_list_is_to_be_read_to_its_end_where_a_walk_was_begun() {
 
 /// A recording may have no bodies, and a request may have none: what a body must be like is asked of neither.
 #[test]
-fn bodies_are_judged_where_there_are_any() {
+fn requests_without_a_body_are_not_judged_by_it() {
     let entry = |method: &str, path: &str, headers: Value, body: Value| json!({"method": method, "path": path, "status": 200, "requestHeaders": headers, "requestBody": body});
     let verdicts = |entries: Value| {
-        let exchanges: Vec<Recorded> = recording::read(&entries.to_string()).expect("a journal").exchanges;
-        let evidence = Evidence { exchanges, ..Evidence::default() };
-        judge::all(&load::built_in().expect("good cases").cases, &evidence)
+        let exchanges: Vec<RecordedExchange> =
+            recording::read(&entries.to_string()).expect("a journal").exchanges;
+        let trace = Trace { exchanges, ..Trace::default() };
+        judge::all(&load::built_in().expect("good cases").cases, &trace)
     };
     let about_bodies = [
         "client/rfc7643/3/creations-say-their-schemas",
@@ -397,8 +399,8 @@ fn bodies_are_judged_where_there_are_any() {
         "response": {"status": 400, "headers": []},
     }]}});
     let exchanges = recording::read(&archive.to_string()).expect("an archive").exchanges;
-    let evidence = Evidence { exchanges, ..Evidence::default() };
-    let results = judge::all(&load::built_in().expect("good cases").cases, &evidence);
+    let trace = Trace { exchanges, ..Trace::default() };
+    let results = judge::all(&load::built_in().expect("good cases").cases, &trace);
     let failed: Vec<_> =
         results.iter().filter(|case| case.verdict == Verdict::Fail).map(|case| &case.id).collect();
     assert!(failed.iter().any(|id| *id == "client/rfc7644/3.1/writes-have-a-body"), "{failed:?}");
@@ -413,7 +415,7 @@ fn has_python() -> bool {
 }
 
 #[test]
-fn the_example_of_a_driver_passes_what_it_can_do() {
+fn example_driver_passes_its_scenarios() {
     if !has_python() {
         return;
     }

@@ -117,7 +117,7 @@ async fn creations_answered_200_are_one_finding_for_users_and_one_for_groups() {
         }
     })
     .await;
-    let judged = broken.judged(&["--select", "section=3.3 | section=3.6 | document=seed"]).await;
+    let judged = broken.judged(&["--select", "section=3.3 | section=3.6 | document=pingone"]).await;
     let failed = judged.with(Verdict::Fail);
     let ids: Vec<_> = failed.iter().filter_map(|line| line.split(':').next()).collect();
     assert_eq!(ids, ["rfc7644/3.3/answers-201", "rfc7644/3.3/group-answers-201"], "{failed:#?}");
@@ -165,7 +165,7 @@ async fn lists_without_resources_are_one_finding_and_what_needs_them_is_skipped(
         }
     })
     .await;
-    let judged = broken.judged(&["--select", "section=3.4.2 | section=3.3 | document=seed"]).await;
+    let judged = broken.judged(&["--select", "section=3.4.2 | section=3.3 | document=pingone"]).await;
     let without = judged.case("rfc7644/3.4.2/without-a-filter");
     assert_eq!(without.verdict, Verdict::Fail);
     assert!(
@@ -191,7 +191,7 @@ async fn bare_arrays_are_taken_for_lists() {
         }
     })
     .await;
-    let judged = broken.judged(&["--select", "section=3.4.2 | document=seed"]).await;
+    let judged = broken.judged(&["--select", "section=3.4.2 | document=pingone"]).await;
     assert_eq!(judged.case("rfc7644/3.4.2/without-a-filter").verdict, Verdict::Fail);
     assert_eq!(judged.case("rfc7644/3.4.2/resources-are-whole").verdict, Verdict::Pass);
     assert!(judged.report().facts["overlooked"].contains("bare arrays"), "{:?}", judged.report().facts);
@@ -199,7 +199,7 @@ async fn bare_arrays_are_taken_for_lists() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_no_usable_scim_server_gets_one_sentence_and_no_case() {
+async fn unusable_server_gets_one_sentence_and_no_case() {
     type Instead = fn(&mut Seen) -> Option<Answer>;
     let cases: [(Instead, &str, &str); 7] = [
         (
@@ -250,7 +250,7 @@ async fn what_is_no_usable_scim_server_gets_one_sentence_and_no_case() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_that_listens_is_told_as_such() {
+async fn closed_port_is_reported_as_refused() {
     let run = |url: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
             .args(["server", url, "--bearer", TOKEN])
@@ -268,7 +268,7 @@ async fn nothing_that_listens_is_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_429_now_and_then_is_waited_for_and_never_a_verdict() {
+async fn occasional_429_is_retried_and_never_a_verdict() {
     let broken =
         Broken::answering(|seen| (seen.number % 3 == 0).then(|| page(429, "", &[("retry-after", "1")])))
             .await;
@@ -382,7 +382,7 @@ async fn user_names_are_shaped_like_addresses_wherever_a_case_makes_one_up() {
     .await;
     let select = [
         "--select",
-        "section=3.3 | section=3.5.1 | section=3.7 | section=3.2 | section=2.3 | document=seed | section=3.4.2.2",
+        "section=3.3 | section=3.5.1 | section=3.7 | section=3.2 | section=2.3 | document=pingone | section=3.4.2.2",
     ];
     let judged = broken.judged(&select).await;
     assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());
@@ -398,7 +398,7 @@ async fn user_names_are_shaped_like_addresses_wherever_a_case_makes_one_up() {
 
 /// A server that requires more of a user than its schema says, all of which the template has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_template_has_and_the_server_requires_is_no_failure() {
+async fn required_attributes_of_the_template_are_no_failure() {
     let broken = Broken::answering(|seen| {
         let writes = ["POST", "PUT"].contains(&seen.method.as_str())
             && seen.path.starts_with("/Users")
@@ -441,7 +441,7 @@ async fn what_a_template_has_and_the_server_requires_is_no_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn where_the_smallest_user_is_refused_a_template_is_hinted_at() {
+async fn refusal_of_the_smallest_user_hints_at_a_template() {
     let broken = Broken::answering(|seen| {
         let lacks = seen.method == "POST" && seen.path == "/Users" && seen.body.get("title").is_none();
         let error = json!({
@@ -461,7 +461,7 @@ async fn where_the_smallest_user_is_refused_a_template_is_hinted_at() {
 
 /// Accounts that the server keeps under a new id, that it tells nobody, or that a DELETE does not remove.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_stays_behind_untold() {
+async fn resources_that_stay_are_reported() {
     // The answer to a creation is an error, though it took effect; its id is nowhere to be seen.
     let broken = Broken::changed(|seen, answer| {
         if seen.method == "POST" && seen.path == "/Users" && answer.status == 201 {
@@ -502,7 +502,7 @@ async fn nothing_stays_behind_untold() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_signal_to_end_cleans_up() {
+async fn interrupted_run_cleans_up() {
     for signal in ["-TERM", "-HUP", "-INT"] {
         let broken = Broken::unhurried().await;
         let (code, error) = broken.interrupted("server", &[], &[signal]).await;

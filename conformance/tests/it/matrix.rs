@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_table_of_one_profile() {
+fn table_of_one_profile_matches_the_snapshot() {
     let output =
         matrix(&["--select", "profile=no-partial-update & kind=matrix & auth=bearer & method!=patch"]);
     let told = text(&output.stdout);
@@ -24,7 +24,7 @@ fn a_table_of_one_profile() {
 }
 
 #[test]
-fn the_table_of_the_limitation() {
+fn limitation_table_matches_the_snapshot() {
     let output = matrix(&["--table", "limitation"]);
     let told = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{told}");
@@ -33,7 +33,7 @@ fn the_table_of_the_limitation() {
 
 /// A part of what the whole matrix plays: at least one of each way in which a request can go wrong.
 #[test]
-fn faults_groups_and_ten_runs_in_a_row() {
+fn faults_groups_and_repeated_runs_pass() {
     let check = |select: &str, least: usize| {
         let output = matrix(&["--table", "none", "--json", "--select", select]);
         let told = text(&output.stdout);
@@ -59,7 +59,7 @@ fn faults_groups_and_ten_runs_in_a_row() {
 }
 
 #[test]
-fn json_lines_and_a_report() {
+fn json_lines_agree_with_the_report() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("report.json");
     let report = format!("json={}", file.display());

@@ -47,7 +47,7 @@ fn check(setting: &str, profile: &str, method: Method, slug: &str, expected: &st
 }
 
 #[test]
-fn rows_of_the_decision_table() {
+fn decision_table_rows_come_out_as_designed() {
     let check = |setting, slug, expected| check(setting, "aquera", Method::Put, slug, expected);
     check(BY_DISABLE, "created", "0 | u-1 enters create success done | Create");
     check(LINK_ONLY, "created", "0 | u-1 enters none unsynced creation-off | ");
@@ -98,7 +98,7 @@ fn rows_of_the_decision_table() {
 }
 
 #[test]
-fn what_each_profile_makes_of_it() {
+fn each_profile_has_its_expected_outcome() {
     use Method::{Auto, Patch, Put};
     for method in Method::ALL {
         // Under auto a Disable that is refused for want of support is tried the other way.
@@ -160,7 +160,7 @@ fn what_each_profile_makes_of_it() {
 }
 
 #[test]
-fn what_waits_and_what_is_tried_again() {
+fn transient_failures_are_tried_again() {
     let told = |setting, profile, slug| -> Vec<String> {
         play(setting, profile, Method::Put, slug).iter().skip(1).map(spell).collect()
     };
@@ -272,7 +272,7 @@ fn an_attribute_that_is_not_stored_fails_its_own_writes_alone() {
     );
 }
 
-/// What the faults come to: exit, lines and writes of the run that meets the fault, then of the one without it.
+/// Checks the result of a fault: exit, lines and writes of the run that meets the fault, then of the one without it.
 #[track_caller]
 fn check_fault(method: Method, fault: &str, operation: &str, times: &str, expected: [&str; 2]) {
     let is_it = |struck: &Struck| {
@@ -286,7 +286,7 @@ fn check_fault(method: Method, fault: &str, operation: &str, times: &str, expect
 }
 
 #[test]
-fn what_is_tried_again_at_once_and_what_in_the_next_run() {
+fn retries_happen_at_once_or_in_the_next_run() {
     use Method::{Auto, Patch, Put};
     let quiet = "0 |  | ";
     let created = "0 | u-1 enters create success done | Create";
@@ -380,7 +380,7 @@ fn what_is_tried_again_at_once_and_what_in_the_next_run() {
 }
 
 #[test]
-fn groups_at_the_source_and_at_the_target() {
+fn group_changes_move_owners_and_members() {
     let check = |setting, slug, expected| check(setting, "aquera", Method::Put, slug, expected);
     check(BY_DELETE, "group-entered", "0 | u-3 enters create success done | Create");
     check(BY_DELETE, "group-left", "0 | u-1 left-scope delete success done | Delete");
@@ -425,7 +425,7 @@ fn a_chain_of_renames_comes_out_the_same_in_either_order() {
     assert_eq!(ends[0].1, ["nils.berg@example.com", "nils@example.com"]);
 }
 
-/// What the model expects of each scenario's last run under each setting.
+/// Returns the model's expectations for each scenario's last run under each setting.
 fn table(profile: &str, method: Method) -> String {
     let mut text = String::new();
     for scenario in scenario::basics() {
@@ -440,13 +440,13 @@ fn table(profile: &str, method: Method) -> String {
 }
 
 #[test]
-fn the_decision_table() {
+fn decision_tables_match_the_snapshots() {
     insta::assert_snapshot!("decisions-aquera-put", table("aquera", Method::Put));
     insta::assert_snapshot!("decisions-no-partial-update-auto", table("no-partial-update", Method::Auto));
 }
 
 #[test]
-fn the_64_settings() {
+fn setting_contradictions_match_the_snapshot() {
     let mut text = String::new();
     for setting in Setting::all() {
         let contradictions = setting.contradictions();

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use conformance::probe::advice::{Advice, advise};
 use conformance::probe::experiment::{Options, probe};
-use conformance::probe::inference::{fit, vocabulary};
+use conformance::probe::inference::{infer_profile, vocabulary};
 use conformance::probe::outcome::Outcome;
+use conformance::probe::variant::load::built_in;
 use conformance::probe::{Findings, report};
 use conformance::report::Verdict;
 use conformance::requirement::Level;
@@ -17,25 +18,25 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-/// What the probe finds out of a mock with a profile, and how much it leaves there.
+/// Probes a mock with a profile. Returns the findings and the number of resources that stay there.
 async fn findings(profile: Profile) -> (Findings, BTreeMap<String, usize>) {
     let mock = MockAquera::builder().auth(Auth::none()).profile(profile).start().await.expect("a mock");
     let client = Client::new(&mock.scim_url(), Credentials::None, Manners::default()).expect("a client");
     let (_sender, stop) = watch::channel(false);
     let options = Options { jobs: 4, seed: 7, keep: false, blank: Blank::default(), stop };
     let facts = Facts::ask(&client).await;
-    let findings = probe(&client, &facts, &options, &|| ()).await;
+    let findings = probe(built_in().expect("valid variants"), &client, &facts, &options, &|| ()).await;
     let left = mock.default_application().counts().into_iter().collect();
     mock.stop().await;
     (findings, left)
 }
 
-/// Forms that a mock with the written profile answers otherwise. The profile goes through its file.
+/// Returns the variants that a mock with the written profile answers differently. The profile goes through its file.
 async fn differing(profile: Profile) -> (Vec<String>, String) {
     let (found, _) = findings(profile).await;
     let (_sender, stop) = watch::channel(false);
-    let fit = fit(&found, stop).await.expect("a fit");
-    let written = fit.profile.to_toml();
+    let inferred = infer_profile(&found, stop).await.expect("a fit");
+    let written = inferred.profile.to_toml();
     let (again, _) = findings(Profile::from_toml(&written).expect("a profile that can be read")).await;
     let differing = found
         .findings
@@ -43,7 +44,7 @@ async fn differing(profile: Profile) -> (Vec<String>, String) {
         .zip(&again.findings)
         // Where nothing could be tried, nothing was answered.
         .filter(|(a, b)| a.outcome != b.outcome && !matches!(a.outcome, Outcome::Untried(_)))
-        .map(|(a, b)| format!("{}: {} / {}", a.form.name, a.outcome.describe(), b.outcome.describe()))
+        .map(|(a, b)| format!("{}: {} / {}", a.variant.slug, a.outcome.describe(), b.outcome.describe()))
         .collect();
     (differing, written)
 }
@@ -137,7 +138,7 @@ fn any_profile_is_imitated() {
 }
 
 #[tokio::test]
-async fn what_is_told() {
+async fn probe_reports_match_the_snapshots() {
     for name in ["rfc", "no-partial-update", "patch-ignored-200", "disable-deletes", "delete-deactivates"] {
         let (mut found, left) = findings(Profile::builtin(name).expect("a profile")).await;
         if name == "delete-deactivates" {
@@ -151,13 +152,13 @@ async fn what_is_told() {
     }
 }
 
-/// What a profile that was fitted to `profile` says at a section and a switch.
+/// Returns the word of a switch in the profile that is inferred from a mock with `profile`.
 async fn written(profile: Profile, section: &str, switch: &str) -> Value {
     fitted(profile).await[section][switch].clone()
 }
 
 #[tokio::test]
-async fn a_switch_that_reaches_further_than_what_was_seen_is_not_written() {
+async fn switch_with_unseen_effects_is_not_written() {
     let with = |switches: Value| {
         let mut profile = Profile::new("odd", "").to_json();
         merge(&mut profile, &switches);
@@ -195,11 +196,11 @@ fn merge(into: &mut Value, over: &Value) {
 /// The advice on one setting.
 fn advice<'a>(advice: &'a [Advice], setting: &str) -> (&'a str, &'a str) {
     let found = advice.iter().find(|advice| advice.setting == setting).expect("a setting");
-    (found.fares.as_str(), found.text.as_str())
+    (found.rating.as_str(), found.text.as_str())
 }
 
 #[tokio::test]
-async fn what_could_not_be_tried_is_unknown() {
+async fn untried_settings_are_unknown() {
     // Nobody can be created, so nothing could be tried but POST.
     let mut profile = Profile::new("closed", "").to_json();
     profile["application"]["create"] = json!("refused-501");
@@ -207,21 +208,21 @@ async fn what_could_not_be_tried_is_unknown() {
     let advised = advise(&found);
     assert_eq!(advice(&advised, "Enable users creation").0, "does not work");
     for advice in advised.iter().filter(|advice| advice.setting != "Enable users creation") {
-        assert_eq!(advice.fares.as_str(), "unknown", "{}: {}", advice.setting, advice.text);
+        assert_eq!(advice.rating.as_str(), "unknown", "{}: {}", advice.setting, advice.text);
         assert!(!advice.text.contains("Use "), "{}", advice.text);
     }
     assert_eq!(report::troubles(&found), ["Enable users creation"]);
 }
 
 #[tokio::test]
-async fn nothing_is_concluded_beyond_what_was_seen() {
+async fn advice_needs_seen_outcomes() {
     let of = async |name: &str| {
         let (found, _) = findings(Profile::builtin(name).expect("a profile")).await;
         (advise(&found), found)
     };
     let (advised, found) = of("drops-email-type").await;
-    let (fares, text) = advice(&advised, "Enable users creation");
-    assert_eq!((fares, text), ("limited", "Users are created; emails.type is not kept as it is sent."));
+    let (rating, text) = advice(&advised, "Enable users creation");
+    assert_eq!((rating, text), ("limited", "Users are created; emails.type is not kept as it is sent."));
     assert_eq!(advice(&advised, "Enable users disable").0, "works");
     assert!(matches!(found.outcome("patch-work-email"), Some(Outcome::Untried(_))), "nothing to pick by");
 
@@ -238,13 +239,13 @@ async fn nothing_is_concluded_beyond_what_was_seen() {
     assert_eq!(advice(&advised, "A client whose PUT does not say active").0, "limited");
 }
 
-/// The verdict and the level of a form on a mock with a switch.
-async fn judged(switches: &Value, form: &str) -> (Verdict, Level, String) {
+/// Returns the verdict and the level of a variant on a mock with a switch.
+async fn judged(switches: &Value, variant: &str) -> (Verdict, Level, String) {
     let mut profile = Profile::new("odd", "").to_json();
     merge(&mut profile, switches);
     let (found, _) = findings(Profile::from_json(&profile).expect("a profile")).await;
     let report = report::report(&found, 7, 1);
-    let case = report.cases.iter().find(|case| case.id == format!("probe/{form}")).expect(form);
+    let case = report.cases.iter().find(|case| case.id == format!("probe/{variant}")).expect(variant);
     (case.verdict, case.level, report::text(&found))
 }
 
@@ -257,9 +258,10 @@ async fn a_put_without_active_may_keep_or_clear_it_and_a_value_is_a_warning() {
         ("activates", Verdict::Pass, Verdict::Warn),
     ] {
         let switches = json!({ "gateway": { "put-without-active": word } });
-        for (form, verdict) in [("put-without-active", active), ("put-without-active-inactive", inactive)] {
-            let (found, level, text) = judged(&switches, form).await;
-            assert_eq!((found, level), (verdict, Level::May), "{word} {form}: {text}");
+        for (variant, verdict) in [("put-without-active", active), ("put-without-active-inactive", inactive)]
+        {
+            let (found, level, text) = judged(&switches, variant).await;
+            assert_eq!((found, level), (verdict, Level::May), "{word} {variant}: {text}");
             let cleared = "200; active is cleared, as RFC 7644 §3.5.1 allows";
             assert_eq!(text.contains(cleared), word == "clears", "{text}");
         }
@@ -270,9 +272,9 @@ async fn a_put_without_active_may_keep_or_clear_it_and_a_value_is_a_warning() {
 async fn a_manager_as_an_id_alone_is_tried_by_patch_and_post_and_imitated() {
     for (word, verdict) in [("accepted", Verdict::Pass), ("refused", Verdict::Warn)] {
         let switches = json!({ "requests": { "dialects": { "bare-manager": word } } });
-        for form in ["patch-manager-id", "post-manager-id"] {
-            let (found, level, text) = judged(&switches, form).await;
-            assert_eq!((found, level), (verdict, Level::May), "{form}: {text}");
+        for variant in ["patch-manager-id", "post-manager-id"] {
+            let (found, level, text) = judged(&switches, variant).await;
+            assert_eq!((found, level), (verdict, Level::May), "{variant}: {text}");
         }
         let mut profile = Profile::new("odd", "").to_json();
         merge(&mut profile, &switches);
@@ -286,8 +288,8 @@ async fn the_page_begins_with_the_preferences() {
     let (found, _) = findings(Profile::builtin("rfc").expect("a profile")).await;
     let text = report::text(&found);
     let preferences = text.find("Enable users creation").expect("preferences");
-    let forms = text.find("PATCH replaces active with false").expect("forms");
-    assert!(preferences < forms, "{text}");
+    let variants = text.find("PATCH replaces active with false").expect("forms");
+    assert!(preferences < variants, "{text}");
     let report = report::report(&found, 7, 1);
     for setting in conformance::report::labels::SETTINGS {
         assert!(report.facts.contains_key(setting), "{setting}");
@@ -298,9 +300,9 @@ async fn the_page_begins_with_the_preferences() {
     assert_eq!(page.matches("Remove Action = Delete").count(), 1, "told once");
 }
 
-/// The outcome of a form in words.
-fn told(found: &Findings, form: &str) -> String {
-    found.outcome(form).expect(form).describe()
+/// Returns the outcome of a variant in words.
+fn told(found: &Findings, variant: &str) -> String {
+    found.outcome(variant).expect(variant).describe()
 }
 
 #[tokio::test]
@@ -309,8 +311,8 @@ async fn an_attribute_that_is_refused_is_told_as_refused_and_not_as_lost() {
     let (found, _) = findings(read_only.clone()).await;
     assert_eq!(told(&found, "post"), "refused: 400 mutability; accepted without externalId");
     let advised = advise(&found);
-    let (fares, text) = advice(&advised, "Enable users creation");
-    assert_eq!(fares, "limited");
+    let (rating, text) = advice(&advised, "Enable users creation");
+    assert_eq!(rating, "limited");
     assert_eq!(
         text,
         "A POST with externalId is answered 400 mutability. Users are created without it: leave it out of the mapping \
@@ -342,14 +344,14 @@ async fn an_update_method_is_told_by_every_attribute_that_was_tried() {
     };
     let advised = of("swallows-dotted-paths").await;
     assert_eq!(advice(&advised, "Update method: PUT").0, "works");
-    let (fares, text) = advice(&advised, "Update method: PATCH");
-    assert_eq!(fares, "limited");
+    let (rating, text) = advice(&advised, "Update method: PATCH");
+    assert_eq!(rating, "limited");
     assert!(text.starts_with("Some attributes are updated (title"), "{text}");
     assert!(text.contains(r#"others are not: a PATCH of name.givenName is answered 200 and changes the member "name.givenName" instead"#), "{text}");
 
     let advised = of("no-title").await;
-    let (fares, text) = advice(&advised, "Update method: PATCH");
-    assert_eq!(fares, "limited");
+    let (rating, text) = advice(&advised, "Update method: PATCH");
+    assert_eq!(rating, "limited");
     assert!(text.starts_with("Some attributes are updated (name.givenName"), "{text}");
     assert!(text.contains("a PATCH of title is answered 200 and changes nothing"), "{text}");
     assert!(!text.contains("was not tried"), "{text}");
@@ -357,8 +359,8 @@ async fn an_update_method_is_told_by_every_attribute_that_was_tried() {
     assert!(text.contains("Whether other attributes are was not tried."), "{text}");
 
     let advised = of("drops-email-type").await;
-    let (fares, text) = advice(&advised, "Update method: PATCH");
-    assert_eq!(fares, "limited");
+    let (rating, text) = advice(&advised, "Update method: PATCH");
+    assert_eq!(rating, "limited");
     assert!(
         text.contains(r#"a PATCH of emails[type eq "work"].value could not be tried (what was prepared"#),
         "{text}"
@@ -370,15 +372,15 @@ async fn an_update_method_is_told_by_every_attribute_that_was_tried() {
 async fn an_account_that_can_no_longer_be_read_is_not_said_to_be_active() {
     let (found, _) = findings(Profile::builtin("atlassian").expect("a profile")).await;
     let advised = advise(&found);
-    let (fares, text) = advice(&advised, "Deprovision, Remove Action = Disable");
-    assert_eq!(fares, "limited");
+    let (rating, text) = advice(&advised, "Deprovision, Remove Action = Disable");
+    assert_eq!(rating, "limited");
     assert!(
         text.starts_with("The account goes out of sight, so whether it is inactive cannot be read"),
         "{text}"
     );
     assert!(!text.contains("stay active") && !text.contains("does not work"), "{text}");
-    let (fares, text) = advice(&advised, "Enable users disable");
-    assert_eq!(fares, "limited");
+    let (rating, text) = advice(&advised, "Enable users disable");
+    assert_eq!(rating, "limited");
     assert!(!text.contains("stay active"), "{text}");
 }
 
@@ -390,8 +392,8 @@ async fn no_sentence_of_the_page_says_more_than_its_table() {
         profile.rate_limits.clear();
         let (found, _) = findings(profile).await;
         let advised = advise(&found);
-        let works = |form: &str| found.outcome(form).expect(form).works();
-        for (setting, forms) in [
+        let works = |variant: &str| found.outcome(variant).expect(variant).works();
+        for (setting, variants) in [
             (
                 "Update method: PUT",
                 &["put-title", "put-title-inactive", "put-inactive", "put-active", "put-inactive-and-title"]
@@ -413,11 +415,11 @@ async fn no_sentence_of_the_page_says_more_than_its_table() {
             ("Group members", &["group-add-member", "group-remove-member"]),
             ("Enable users creation", &["post"]),
         ] {
-            let (fares, text) = advice(&advised, setting);
-            let bad: Vec<_> = forms.iter().filter(|form| !works(form)).collect();
-            assert!(fares != "works" || bad.is_empty(), "{name}, {setting}: {text} {bad:?}");
-            let good: Vec<_> = forms.iter().filter(|form| works(form)).collect();
-            assert!(fares != "does not work" || good.is_empty(), "{name}, {setting}: {text} {good:?}");
+            let (rating, text) = advice(&advised, setting);
+            let bad: Vec<_> = variants.iter().filter(|variant| !works(variant)).collect();
+            assert!(rating != "works" || bad.is_empty(), "{name}, {setting}: {text} {bad:?}");
+            let good: Vec<_> = variants.iter().filter(|variant| works(variant)).collect();
+            assert!(rating != "does not work" || good.is_empty(), "{name}, {setting}: {text} {good:?}");
         }
         let (_, text) = advice(&advised, "Group members");
         let changes = works("group-add-member") || works("group-remove-member");
@@ -427,9 +429,9 @@ async fn no_sentence_of_the_page_says_more_than_its_table() {
     }
 }
 
-/// What a profile that was fitted to `profile` says.
+/// Returns the profile that is inferred from a mock with `profile`.
 async fn fitted(profile: Profile) -> Value {
     let (found, _) = findings(profile).await;
     let (_sender, stop) = watch::channel(false);
-    fit(&found, stop).await.expect("a fit").profile.to_json()
+    infer_profile(&found, stop).await.expect("a fit").profile.to_json()
 }

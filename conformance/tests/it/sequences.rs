@@ -13,7 +13,7 @@ use std::time::Duration;
 use conformance::matrix::cell::{Auth, Target};
 use conformance::matrix::model::{Attribute, FaultRule, Method, On, Rule, User, World, builtin};
 use conformance::matrix::run::configuration::{aquera_toml, fields_of, source_name, source_ndjson};
-use conformance::matrix::run::environment::{SharedEnvironment, Stage};
+use conformance::matrix::run::environment::{Environment, SharedEnvironment};
 use conformance::matrix::setting::{RemoveAction, Setting};
 use conformance::subject::provisioner::{Configuration, Report, Subject, SyncFlags, Time};
 use mock_aquera::DownstreamOperation;
@@ -21,12 +21,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 
-/// Whatever happens to these few people is meant: all of them may leave a rule, or be re-hired under new ids.
+/// Returns flags that allow all changes: these few people may all leave a rule, or be re-hired under new ids.
 fn meant() -> SyncFlags {
     SyncFlags { accept_new_source: true, allow_empty_scope: true, ..SyncFlags::default() }
 }
 
-/// How many people there are; each has names of their own, so that no two can want the same.
+/// The number of people; each has names of their own, so no two can want the same.
 const PEOPLE: usize = 4;
 
 /// Profiles under which everything can be done one way or another, with `update-method = "auto"`.
@@ -198,8 +198,8 @@ impl Reference {
 
 struct System {
     runtime: tokio::runtime::Runtime,
-    theatre: Arc<SharedEnvironment>,
-    stage: Stage,
+    shared: Arc<SharedEnvironment>,
+    environment: Environment,
     time: Time,
     subject: Option<Arc<Subject>>,
     configured: String,
@@ -218,20 +218,23 @@ impl System {
 
     fn subject(&mut self, reference: &Reference) -> Arc<Subject> {
         let world = reference.world();
-        std::fs::write(self.stage.folder.join(source_name(&world)), source_ndjson(&world)).expect("a source");
-        let text = aquera_toml(&world, Auth::Bearer, &self.stage.scim_url(0));
+        std::fs::write(self.environment.folder.join(source_name(&world)), source_ndjson(&world))
+            .expect("a source");
+        let text = aquera_toml(&world, Auth::Bearer, &self.environment.scim_url(0));
         if text != self.configured {
             self.close();
             self.configured = text;
         }
-        let (runtime, stage, theatre, time) = (&self.runtime, &self.stage, &self.theatre, &self.time);
+        let (runtime, environment, shared, time) =
+            (&self.runtime, &self.environment, &self.shared, &self.time);
         let (text, subject) = (&self.configured, &mut self.subject);
         subject
             .get_or_insert_with(|| {
                 // The requests of a run that was dropped give the state back when they notice, not at once.
                 for _ in 0..1_000 {
-                    let configuration = Configuration::read(text, &stage.folder).expect("a configuration");
-                    let opening = Subject::open(configuration, &stage.folder, &theatre.wire, time, 1);
+                    let configuration =
+                        Configuration::read(text, &environment.folder).expect("a configuration");
+                    let opening = Subject::open(configuration, &environment.folder, &shared.wire, time, 1);
                     match runtime.block_on(opening) {
                         Ok(subject) => return Arc::new(subject),
                         Err(error) => {
@@ -263,7 +266,7 @@ impl System {
     fn cut(&mut self, reference: &Reference, nth: usize, after: bool) {
         let subject = self.subject(reference);
         self.note_delete(reference);
-        let mut hold = self.stage.hold(0, nth, after);
+        let mut hold = self.environment.hold(0, nth, after);
         self.runtime.block_on(async {
             let run = tokio::spawn(async move { subject.sync(meant()).await });
             let mut watched = run;
@@ -281,7 +284,7 @@ impl System {
     }
 
     fn settle(&mut self, reference: &Reference) {
-        self.stage.clear_faults(0);
+        self.environment.clear_faults(0);
         // What a fault has taught of the target is no truth about it: a person tests the connection anew.
         let subject = self.subject(reference);
         self.runtime.block_on(subject.test_connection()).expect("a state");
@@ -298,13 +301,13 @@ impl System {
             "a second run has nothing to say: {:?}",
             again.lines
         );
-        let writes = self.stage.take_journal(0).into_iter().filter(|exchange| exchange.method != "GET");
+        let writes = self.environment.take_journal(0).into_iter().filter(|exchange| exchange.method != "GET");
         assert_eq!(writes.count(), 0, "a second run sends nothing");
     }
 
     fn check_target(&self, reference: &Reference) {
         let setting = reference.setting;
-        let accounts = self.stage.accounts(0);
+        let accounts = self.environment.accounts(0);
         let mut held = BTreeSet::new();
         for who in 0..reference.people.len() {
             let (person, user) = (&reference.people[who], reference.user(who));
@@ -337,7 +340,7 @@ impl System {
     /// No Delete that no preference asked for.
     fn check_journal(&mut self) {
         let deleted = self
-            .stage
+            .environment
             .take_journal(0)
             .iter()
             .flat_map(|exchange| &exchange.downstream)
@@ -356,14 +359,15 @@ impl StateMachineTest for Connection {
     fn init_test(reference: &Reference) -> System {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let theatre = Arc::new(runtime.block_on(SharedEnvironment::open(1)).expect("a mock"));
+        let shared = Arc::new(runtime.block_on(SharedEnvironment::open(1)).expect("a mock"));
         let profile = builtin(reference.profile).expect("a profile");
         let target = Target { auth: Auth::Bearer, method: Method::Auto, profile };
-        let stage = Stage::set(&theatre, CASES.fetch_add(1, Ordering::Relaxed), target, 1).expect("a stage");
+        let environment =
+            Environment::set(&shared, CASES.fetch_add(1, Ordering::Relaxed), target, 1).expect("a stage");
         System {
             runtime,
-            theatre,
-            stage,
+            shared,
+            environment,
             time: Time::new(),
             subject: None,
             configured: String::new(),
@@ -376,7 +380,7 @@ impl StateMachineTest for Connection {
             Transition::Fault(status, times, method, after_effect) => {
                 let on = method.map_or(On::Any, On::Method);
                 let rule = FaultRule { after_effect, ..FaultRule::status(status, times, on) };
-                system.stage.fault(0, rule).expect("a rule of the mock");
+                system.environment.fault(0, rule).expect("a rule of the mock");
             }
             Transition::Sync(full) => drop(system.sync(reference, full)),
             Transition::Cut(nth, after) => system.cut(reference, nth, after),
@@ -396,8 +400,8 @@ impl StateMachineTest for Connection {
     }
 
     fn check_invariants(system: &System, _: &Reference) {
-        assert!(system.stage.strangers_untouched(), "somebody else's account was touched");
-        assert!(system.theatre.bystanders_untouched(), "another application was touched");
+        assert!(system.environment.strangers_untouched(), "somebody else's account was touched");
+        assert!(system.shared.bystanders_untouched(), "another application was touched");
     }
 
     fn teardown(mut system: System, mut reference: Reference) {
@@ -410,7 +414,7 @@ impl StateMachineTest for Connection {
 
 /// `CONFORMANCE_SEED=N` tries other sequences than those of the default seed; `CONFORMANCE_CASES=N` tries more.
 #[test]
-fn one_clean_run_puts_everything_right() {
+fn one_run_without_faults_repairs_all_accounts() {
     let number = |name: &str, default: u32| {
         std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
     };

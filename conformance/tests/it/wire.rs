@@ -1,4 +1,4 @@
-//! What each operation looks like on the wire, by update method and profile. Ids, times and versions are left out.
+//! The requests of each operation, by update method and profile. Ids, times and versions are left out.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -59,8 +59,8 @@ fn spell(exchange: &Exchange) -> String {
 }
 
 #[tokio::test]
-async fn each_operation_by_method_and_profile() {
-    let theatre = Arc::new(SharedEnvironment::open(1).await.expect("a mock"));
+async fn operations_on_the_wire_match_the_snapshots() {
+    let shared = Arc::new(SharedEnvironment::open(1).await.expect("a mock"));
     let mut index = 0;
     for profile in builtins() {
         let mut text = String::new();
@@ -72,7 +72,7 @@ async fn each_operation_by_method_and_profile() {
                 let setting = Setting::from_slug(setting).expect("a setting");
                 let cell = Cell { setting, trial: Trial::Scenario(target, scenario.expect("a scenario")) };
                 index += 1;
-                let exchanges = transcript(&theatre, index, cell).await.expect("a cell that passes");
+                let exchanges = transcript(&shared, index, cell).await.expect("a cell that passes");
                 writeln!(text, "  {}", method.as_str()).expect("a string");
                 // The connection test is the same everywhere.
                 for exchange in exchanges.iter().skip_while(|exchange| is_connection_test(exchange)) {

@@ -13,7 +13,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// What a member depends on, directly; `tests_too` adds what only its tests need.
+/// Returns the direct dependencies of a member; `tests_too` adds the dependencies of its tests.
 fn dependencies(metadata: &Value, member: &str, tests_too: bool) -> BTreeSet<String> {
     let packages = metadata["packages"].as_array().expect("packages");
     let package = packages.iter().find(|package| package["name"] == member).expect("the member");
@@ -163,7 +163,8 @@ fn texts_for_people_use_plain_sentences() {
     let mut documents = vec![root().join("docs/decisions.md"), root().join("docs/mutants.md")];
     documents.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
     documents.extend(
-        ["cases", "client", "mutants"].map(|name| root().join(format!("conformance/data/{name}/README.md"))),
+        ["cases", "client", "mutants", "probe"]
+            .map(|name| root().join(format!("conformance/data/{name}/README.md"))),
     );
     for document in documents {
         let text = std::fs::read_to_string(&document).expect("a document");

@@ -7,12 +7,12 @@ use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, 
 use crate::case::template::error::TemplateError;
 use crate::case::template::{JsonTemplate, Template};
 use crate::requirement::Level;
-use crate::table::{ChoiceError, Group, Table};
+use crate::table::{ChoiceError, Group, Table, deserialize_from_table};
 
 /// An expectation as written: exactly one check, and of `at` and `header` exactly one condition.
 pub(crate) type ExpectationTable = Table<(Group<CheckKey>, Group<Comparand>, Group<Condition>, Group<Key>)>;
 
-/// What must hold.
+/// The check of an expectation.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CheckKey {
@@ -34,12 +34,12 @@ pub(crate) enum CheckKey {
     AnyOf(Vec<Vec<Expectation>>),
 }
 
-/// What a value is compared with: JSON, or of a header plain text.
+/// The value of a comparison: JSON, or plain text for a header.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Comparand {
     Equals(String),
-    /// Of a header.
+    /// The start of a header field.
     StartsWith(Template),
 }
 
@@ -48,9 +48,9 @@ pub(crate) enum Comparand {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Key {
     Level(Level),
-    /// What a failure means if another value is there.
+    /// The meaning of an unexpected value.
     Why(String),
-    /// What a failure means if no value is there.
+    /// The meaning of a missing value.
     Gone(String),
     IfPresent(bool),
 }
@@ -118,11 +118,7 @@ pub enum ExpectationError {
     Template(#[from] TemplateError),
 }
 
-impl<'de> Deserialize<'de> for Expectation {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        ExpectationTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Expectation, ExpectationTable);
 
 impl TryFrom<ExpectationTable> for Expectation {
     type Error = ExpectationError;

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::case::expect::Expectation;
 use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::error::TemplateError;
 use crate::case::template::{JsonTemplate, Template};
 use crate::subject::server::credentials::WrongAuth;
-use crate::table::{ChoiceError, Group, Table};
+use crate::table::{ChoiceError, Group, Table, deserialize_from_table};
 
 /// A step as written: exactly one action.
 pub(crate) type StepTable = Table<(Group<Verb>, Group<Payload>, Group<Argument>, Group<Key>)>;
@@ -64,7 +64,7 @@ impl TryFrom<String> for RequestLine {
     }
 }
 
-/// What is sent.
+/// The body of a request.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Payload {
@@ -107,7 +107,7 @@ pub(crate) enum Key {
     Auth(WrongAuth),
     Unsupported(Vec<u16>),
     Preparation(bool),
-    /// A word for what is tried; of a case with `tally`.
+    /// A word for the attempt; of a case with `tally`.
     Tries(String),
     Expect(Vec<Expectation>),
 }
@@ -177,11 +177,7 @@ pub enum StepError {
     Template(#[from] TemplateError),
 }
 
-impl<'de> Deserialize<'de> for Step {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        StepTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Step, StepTable);
 
 impl TryFrom<StepTable> for Step {
     type Error = StepError;

@@ -12,12 +12,12 @@ use crate::client::driver::Brief;
 use crate::client::scenario::Person;
 use crate::subject::provisioner::{Configuration, Subject, SubjectError, SyncFlags, Time, Wire};
 
-/// How updates are written: the provisioner's `update-method`.
+/// The values of the provisioner's `update-method`.
 pub const METHODS: [&str; 3] = ["auto", "put", "patch"];
 
 /// The reason why the provisioner cannot be run.
 #[derive(Debug, thiserror::Error)]
-pub enum OwnError {
+pub enum InProcessError {
     /// The folder cannot be made.
     #[error("failed to create the provisioner's folder")]
     Folder(#[source] std::io::Error),
@@ -42,7 +42,7 @@ pub enum OwnError {
     Count {
         /// The file.
         path: PathBuf,
-        /// Its text.
+        /// The text.
         text: String,
     },
     /// The provisioner cannot be driven.
@@ -51,20 +51,20 @@ pub enum OwnError {
 }
 
 /// The provisioner with its folder.
-pub struct Own {
+pub struct InProcess {
     folder: TempDir,
     wire: Wire,
     time: Time,
     method: String,
-    /// In place of the URL that the mock has, where something is in between.
+    /// The URL to use in place of the mock's, for a proxy in between.
     url: Option<String>,
     subject: Option<Subject>,
     seed: u64,
 }
 
-impl std::fmt::Debug for Own {
+impl std::fmt::Debug for InProcess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Own").field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("InProcess").field("method", &self.method).finish_non_exhaustive()
     }
 }
 
@@ -84,18 +84,18 @@ impl mock_aquera::Clock for Shared {
     }
 }
 
-impl Own {
-    /// A provisioner that has done nothing yet, with this update method.
+impl InProcess {
+    /// Returns a provisioner that has done nothing yet, with this update method.
     ///
     /// # Errors
     /// No temporary folder or no HTTP client can be made.
-    pub fn new(method: &str, seed: u64) -> Result<Self, OwnError> {
-        let folder = tempfile::tempdir().map_err(OwnError::Folder)?;
+    pub fn new(method: &str, seed: u64) -> Result<Self, InProcessError> {
+        let folder = tempfile::tempdir().map_err(InProcessError::Folder)?;
         let (wire, time) = (Wire::new()?, Time::new());
         Ok(Self { folder, wire, time, method: method.to_owned(), url: None, subject: None, seed })
     }
 
-    /// The clock for the mock.
+    /// Returns the clock for the mock.
     pub fn clock(&self) -> Arc<dyn mock_aquera::Clock> {
         Arc::new(Shared(self.time.clone()))
     }
@@ -105,7 +105,7 @@ impl Own {
         self.url = Some(url);
     }
 
-    pub(crate) async fn act(&mut self, brief: &Brief) -> Result<(), OwnError> {
+    pub(crate) async fn act(&mut self, brief: &Brief) -> Result<(), InProcessError> {
         let folder = self.folder.path();
         write_source(folder, &brief.users)?;
         if self.subject.is_none() {
@@ -131,12 +131,12 @@ impl Own {
     }
 }
 
-/// One run of the provisioner on a folder that stays, in the time of the clock on the wall: a command for `--drive`.
+/// Runs the provisioner once on a permanent folder, with the system clock: a command for `--drive`.
 ///
 /// # Errors
 /// Nothing could be run. What a run came to is not judged here.
-pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<String, OwnError> {
-    std::fs::create_dir_all(folder).map_err(OwnError::Folder)?;
+pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<String, InProcessError> {
+    std::fs::create_dir_all(folder).map_err(InProcessError::Folder)?;
     write_source(folder, &brief.users)?;
     let text = configuration(&brief.scim_url, &brief.credentials.bearer, method);
     let before = count_run(folder)?;
@@ -147,19 +147,19 @@ pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<Stri
     Ok(report?.summary.to_string())
 }
 
-/// How many runs there were on this folder before; this one is counted.
-fn count_run(folder: &Path) -> Result<u32, OwnError> {
+/// Returns the number of earlier runs on this folder, and counts this one.
+fn count_run(folder: &Path) -> Result<u32, InProcessError> {
     let path = folder.join("runs");
     let before = match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(|_| OwnError::Count { path: path.clone(), text })?,
+        Ok(text) => text.trim().parse().map_err(|_| InProcessError::Count { path: path.clone(), text })?,
         Err(error) if error.kind() == ErrorKind::NotFound => 0,
-        Err(source) => return Err(OwnError::Read { path, source }),
+        Err(source) => return Err(InProcessError::Read { path, source }),
     };
     write(&path, &format!("{}\n", before + 1))?;
     Ok(before)
 }
 
-fn write_source(folder: &Path, users: &[Person]) -> Result<(), OwnError> {
+fn write_source(folder: &Path, users: &[Person]) -> Result<(), InProcessError> {
     let mut lines = String::new();
     for user in users {
         append!(lines, "{}\n", source_user(user));
@@ -167,8 +167,8 @@ fn write_source(folder: &Path, users: &[Person]) -> Result<(), OwnError> {
     write(&folder.join("users.ndjson"), &lines)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), OwnError> {
-    std::fs::write(path, text).map_err(|source| OwnError::Write { path: path.to_owned(), source })
+fn write(path: &Path, text: &str) -> Result<(), InProcessError> {
+    std::fs::write(path, text).map_err(|source| InProcessError::Write { path: path.to_owned(), source })
 }
 
 fn source_user(person: &Person) -> Value {
@@ -204,7 +204,7 @@ fn configuration(url: &str, token: &str, method: &str) -> String {
     )
 }
 
-/// Whatever a scenario does to its people is meant: all of them may go, and others come.
+/// Returns flags that allow all changes: a scenario may remove all its people, and add others.
 fn meant() -> SyncFlags {
     SyncFlags { accept_new_source: true, allow_empty_scope: true, ..SyncFlags::default() }
 }

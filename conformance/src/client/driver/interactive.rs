@@ -1,4 +1,4 @@
-//! Somebody who carries steps out by hand: is told what to do, and the traffic says when it is done.
+//! A driver for a person, who reads the instructions; the traffic shows when the step is over.
 
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::client::driver::{Acted, Brief};
-use crate::client::environment::Stage;
+use crate::client::environment::Environment;
 
-/// How often it is looked whether something has arrived.
+/// The interval at which new requests are looked for.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How somebody is asked.
+/// The prompt for a person.
 #[derive(Debug)]
 pub struct Prompt {
-    /// How long nothing must arrive, after something has, before a step is over.
+    /// The time without requests that ends a step, after the first request.
     pub quiet: Duration,
-    /// How long is waited for the first request of a step.
+    /// The time to wait for the first request of a step.
     pub timeout: Duration,
     lines: mpsc::UnboundedReceiver<String>,
     closed: bool,
@@ -38,7 +38,7 @@ impl Prompt {
         Self { quiet, timeout, lines, closed: false }
     }
 
-    pub(crate) async fn act(&mut self, brief: &Brief, stage: &Stage) -> Acted {
+    pub(crate) async fn act(&mut self, brief: &Brief, environment: &Environment) -> Acted {
         // What was typed before the question is no answer to it.
         while self.lines.try_recv().is_ok() {}
         tell(&format!(
@@ -51,8 +51,8 @@ impl Prompt {
             indented(&brief.say)
         ));
         tell("  (waiting for traffic; Enter: go on now, s Enter: leave this scenario out, q Enter: stop)\n");
-        let (started, first) = (Instant::now(), stage.last_seq());
-        let mut last = (stage.last_seq(), None);
+        let (started, first) = (Instant::now(), environment.last_seq());
+        let mut last = (environment.last_seq(), None);
         loop {
             tokio::select! {
                 line = self.lines.recv(), if !self.closed => match line.as_deref().map(str::trim) {
@@ -63,7 +63,7 @@ impl Prompt {
                 },
                 () = tokio::time::sleep(LOOK.min(self.quiet)) => {}
             }
-            let seq = stage.last_seq();
+            let seq = environment.last_seq();
             if seq != last.0 {
                 last = (seq, Some(Instant::now()));
             }
@@ -82,7 +82,7 @@ impl Prompt {
     }
 }
 
-/// Results go to stdout, what is said to a person to stderr.
+/// Prints instructions to stderr, because results go to stdout.
 fn tell(text: &str) {
     let mut out = std::io::stderr().lock();
     // Nobody may be there to read it; the journal counts.

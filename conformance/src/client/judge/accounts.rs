@@ -1,4 +1,4 @@
-//! What becomes of accounts, and what a replacement keeps of them.
+//! Judges the state of accounts, and the attributes that a replacement keeps.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,26 @@ use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
 use crate::casing::lower_case;
-use crate::client::matcher::{Pattern, at};
+use crate::client::matcher::{Matcher, at};
 use crate::client::trace::{accounts_of, each_resource};
 use crate::json::get;
 use crate::json_text::JsonText;
 
-/// What the account of somebody is.
+/// The state of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// There is one, and it is active.
+    /// The account exists, and it is active.
     Active,
-    /// There is one, and it is not active.
+    /// The account exists, and it is not active.
     Inactive,
-    /// There is one, whatever it is.
+    /// The account exists, active or not.
     There,
-    /// There is none.
+    /// There is no account.
     Gone,
-    /// There is none, or one that is not active.
+    /// There is no account, or one that is not active.
     GoneOrInactive,
-    /// There is no second one.
+    /// There is at most one account.
     AtMostOne,
 }
 
@@ -134,7 +134,7 @@ pub(super) fn strangers(scope: &Scope<'_>) -> Outcome {
         if !same {
             let id = account["id"].as_str().unwrap_or_default();
             let touching = scope.range.clone().filter(|index| {
-                let exchange = &scope.knowledge.evidence.exchanges[*index];
+                let exchange = &scope.knowledge.trace.exchanges[*index];
                 exchange.is_write() && exchange.user_id().as_deref() == Some(id)
             });
             outcome.findings.push(Finding {
@@ -156,9 +156,9 @@ fn without_meta(account: &Value) -> Value {
     account
 }
 
-pub(super) fn keeps(scope: &Scope<'_>, of: &Pattern) -> Outcome {
+pub(super) fn keeps(scope: &Scope<'_>, of: &Matcher) -> Outcome {
     let mut outcome = Outcome::default();
-    let exchanges = &scope.knowledge.evidence.exchanges;
+    let exchanges = &scope.knowledge.trace.exchanges;
     for index in scope.fitting(of) {
         let put = &exchanges[index];
         let (Some(id), Some(body)) = (put.user_id(), &put.body) else { continue };

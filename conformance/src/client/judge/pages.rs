@@ -1,4 +1,4 @@
-//! Whether lists are read to their end (RFC 7644 §3.4.2.4, RFC 9865).
+//! Judges whether lists are read to their end (RFC 7644 §3.4.2.4, RFC 9865).
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::json::get;
 
-/// What of a walk is judged.
+/// The property of a walk that is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Walk {
-    /// It does not stop before the last page.
+    /// The walk does not stop before the last page.
     ToTheEnd,
     /// Each page begins where the one before it ended.
     WithoutGaps,
@@ -29,7 +29,7 @@ impl Walk {
     }
 }
 
-/// One page that was read.
+/// A page that was read.
 struct Page {
     index: usize,
     start: u64,
@@ -37,17 +37,17 @@ struct Page {
     total: Option<u64>,
     asked_cursor: Option<String>,
     next_cursor: Option<String>,
-    /// Whether the request names the place where its page begins, as in a walk from page to page.
+    /// Whether the request names the start of its page, as in a walk from page to page.
     is_of_a_walk: bool,
 }
 
 pub(super) fn pages(scope: &Scope<'_>, walk: Walk) -> Outcome {
     let mut lists: BTreeMap<String, Vec<Page>> = BTreeMap::new();
     for index in scope.range.clone() {
-        let exchange = &scope.knowledge.evidence.exchanges[index];
+        let exchange = &scope.knowledge.trace.exchanges[index];
         if let Some((list, page)) = page(exchange, index) {
             // A list that is read again is another walk, in another step or from the beginning on.
-            let step = scope.knowledge.evidence.plays.iter().position(|play| play.range().contains(&index));
+            let step = scope.knowledge.trace.plays.iter().position(|play| play.range().contains(&index));
             lists.entry(format!("{step:?} {list}")).or_default().push(page);
         }
     }
@@ -78,8 +78,8 @@ pub(super) fn pages(scope: &Scope<'_>, walk: Walk) -> Outcome {
     outcome
 }
 
-/// The list that is read, and the page; none for what is no walk.
-fn page(exchange: &Recorded, index: usize) -> Option<(String, Page)> {
+/// Returns the list and the page of a request, or `None` if it is no part of a walk.
+fn page(exchange: &RecordedExchange, index: usize) -> Option<(String, Page)> {
     let reads = exchange.method == "GET" && exchange.segments().len() == 1 || exchange.is_search();
     let answer = exchange.answer.as_ref().filter(|_| reads && exchange.succeeded())?;
     let resources = get(answer, "Resources").and_then(Value::as_array);
@@ -113,11 +113,11 @@ fn stopped(scope: &Scope<'_>, page: &Page, next: Option<&Page>) -> Option<Findin
     }
     let read = page.start - 1 + page.count;
     let of = page.total.map_or_else(|| "more".to_owned(), |total| total.to_string());
-    let exchange = &scope.knowledge.evidence.exchanges[page.index];
+    let exchange = &scope.knowledge.trace.exchanges[page.index];
     Some(Finding {
         because: format!("the list was read up to {read} of {of}, and no further ({})", exchange.in_short()),
         expected: json!("the next page"),
-        actual: json!(next.map(|next| scope.knowledge.evidence.exchanges[next.index].in_short())),
+        actual: json!(next.map(|next| scope.knowledge.trace.exchanges[next.index].in_short())),
         exchanges: std::iter::once(page.index).chain(next.map(|next| next.index)).collect(),
     })
 }
@@ -131,7 +131,7 @@ fn gap(scope: &Scope<'_>, page: &Page, next: Option<&Page>) -> Option<Finding> {
     if expected == actual {
         return None;
     }
-    let exchange = &scope.knowledge.evidence.exchanges[next.index];
+    let exchange = &scope.knowledge.trace.exchanges[next.index];
     Some(Finding {
         because: format!(
             "after {} from {} on, {} does not begin where that ended",

@@ -1,4 +1,4 @@
-//! What comes before, after and between what, and how often.
+//! Judges the order and the number of requests.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
-use crate::client::matcher::Pattern;
+use crate::client::matcher::Matcher;
 
-/// What two exchanges have in common.
+/// The property that two exchanges share.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Same {
-    /// Nothing need be.
+    /// No property is required.
     #[default]
     Any,
     /// They are about the same user.
@@ -40,9 +40,9 @@ impl Same {
         }
     }
 
-    /// What is the same for all that have it in common.
+    /// Returns the value of the property that exchanges share.
     fn key(self, scope: &Scope<'_>, index: usize) -> String {
-        let exchange = &scope.knowledge.evidence.exchanges[index];
+        let exchange = &scope.knowledge.trace.exchanges[index];
         let step = || scope.step_of(index).unwrap_or_default();
         let user = || scope.knowledge.about[index].clone().unwrap_or_else(|| exchange.target.clone());
         let request = || {
@@ -62,7 +62,7 @@ impl Same {
     /// Whether two exchanges have it in common. Who reads the list of everybody reads it for each user.
     fn holds(self, scope: &Scope<'_>, one: usize, other: usize) -> bool {
         let everybody =
-            || [one, other].iter().any(|index| scope.knowledge.evidence.exchanges[*index].reads_everybody());
+            || [one, other].iter().any(|index| scope.knowledge.trace.exchanges[*index].reads_everybody());
         match self {
             Self::User if everybody() => true,
             Self::UserInStep if everybody() => scope.step_of(one) == scope.step_of(other),
@@ -72,15 +72,15 @@ impl Same {
 }
 
 fn short(scope: &Scope<'_>, index: usize) -> String {
-    scope.knowledge.evidence.exchanges[index].in_short()
+    scope.knowledge.trace.exchanges[index].in_short()
 }
 
-pub(super) fn never(scope: &Scope<'_>, pattern: &Pattern) -> Outcome {
+pub(super) fn never(scope: &Scope<'_>, matcher: &Matcher) -> Outcome {
     let findings = scope
-        .fitting(pattern)
+        .fitting(matcher)
         .map(|index| Finding {
             because: format!("there is {}", short(scope, index)),
-            expected: json!(format!("never {}", scope.in_words(pattern))),
+            expected: json!(format!("never {}", scope.in_words(matcher))),
             actual: json!(short(scope, index)),
             exchanges: vec![index],
         })
@@ -90,7 +90,7 @@ pub(super) fn never(scope: &Scope<'_>, pattern: &Pattern) -> Outcome {
 
 pub(super) fn count(
     scope: &Scope<'_>,
-    of: &Pattern,
+    of: &Matcher,
     at_least: usize,
     at_most: Option<usize>,
     same: Same,
@@ -126,7 +126,7 @@ pub(super) fn count(
     outcome
 }
 
-pub(super) fn before(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: Same) -> Outcome {
+pub(super) fn before(scope: &Scope<'_>, each: &Matcher, needs: &Matcher, same: Same) -> Outcome {
     let fits = |index, other| other < index && same.holds(scope, other, index);
     each_has(scope, each, needs, fits, |index| {
         format!("{} came without {} before it", short(scope, index), scope.in_words(needs))
@@ -135,8 +135,8 @@ pub(super) fn before(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: S
 
 pub(super) fn after(
     scope: &Scope<'_>,
-    each: &Pattern,
-    needs: &Pattern,
+    each: &Matcher,
+    needs: &Matcher,
     same: Same,
     within_step: bool,
 ) -> Outcome {
@@ -147,11 +147,11 @@ pub(super) fn after(
     })
 }
 
-/// For each of some requests there is one of the others that fits it.
+/// Checks that each of some requests has a matching one among the others.
 fn each_has(
     scope: &Scope<'_>,
-    each: &Pattern,
-    needs: &Pattern,
+    each: &Matcher,
+    needs: &Matcher,
     fits: impl Fn(usize, usize) -> bool,
     because: impl Fn(usize) -> String,
 ) -> Outcome {
@@ -174,8 +174,8 @@ fn each_has(
 
 pub(super) fn not_after(
     scope: &Scope<'_>,
-    each: &Pattern,
-    never: &Pattern,
+    each: &Matcher,
+    never: &Matcher,
     grace: usize,
     same: Same,
     within_step: bool,
@@ -210,9 +210,9 @@ pub(super) fn not_after(
 
 pub(super) fn between(
     scope: &Scope<'_>,
-    first: &Pattern,
-    second: &Pattern,
-    needs: &Pattern,
+    first: &Matcher,
+    second: &Matcher,
+    needs: &Matcher,
     same: Same,
 ) -> Outcome {
     let mut outcome = Outcome::default();

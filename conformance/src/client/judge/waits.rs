@@ -1,4 +1,4 @@
-//! Whether a client waits as long as it is asked to (RFC 9110 §10.2.3).
+//! Judges whether a client waits as long as it is asked to (RFC 9110 §10.2.3).
 
 use std::time::SystemTime;
 
@@ -6,18 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{Finding, Outcome, Scope};
-use crate::client::matcher::Pattern;
-use crate::client::recording::Recorded;
+use crate::client::matcher::Matcher;
+use crate::client::recording::RecordedExchange;
 
 /// Clocks and timers are not exact to the millisecond.
 const SLACK: SignedDuration = SignedDuration::from_millis(50);
 
-/// What arrives so soon after the answer was on its way before it.
+/// A request that arrives this soon after the answer was in flight before it.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_millis(250);
 
-pub(super) fn waits(scope: &Scope<'_>, after: &Pattern, altogether: bool) -> Outcome {
+pub(super) fn waits(scope: &Scope<'_>, after: &Matcher, altogether: bool) -> Outcome {
     let mut outcome = Outcome::default();
-    let exchanges = &scope.knowledge.evidence.exchanges;
+    let exchanges = &scope.knowledge.trace.exchanges;
     for index in scope.fitting(after) {
         let refused = &exchanges[index];
         let Some((answered, until)) = until(refused) else { continue };
@@ -51,8 +51,8 @@ pub(super) fn waits(scope: &Scope<'_>, after: &Pattern, altogether: bool) -> Out
     outcome
 }
 
-/// When the answer was there, and when the next request may come. None where the answer does not say.
-fn until(refused: &Recorded) -> Option<(Timestamp, Timestamp)> {
+/// Returns the time of the answer, and the earliest time of the next request, or `None` if the answer does not say.
+fn until(refused: &RecordedExchange) -> Option<(Timestamp, Timestamp)> {
     let answered = refused.answered_at()?;
     let text = refused.answer_header("retry-after")?.trim();
     let until = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

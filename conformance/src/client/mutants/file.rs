@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::client::driver::in_process::METHODS;
-use crate::client::matcher::Pattern;
+use crate::client::matcher::Matcher;
 use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
 use crate::select::{SlugError, check_slug};
-use crate::table::{ChoiceError, Group, Table};
+use crate::table::{ChoiceError, Group, Table, deserialize_from_table};
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -20,13 +20,13 @@ pub struct MutantFile {
     pub mutant: Vec<Mutant>,
 }
 
-/// One client with one defect.
+/// A client with one defect.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mutant {
     /// A stable name: a-z, 0-9 and hyphens.
     pub slug: String,
-    /// What is wrong with it, in a sentence.
+    /// The defect in a sentence.
     pub defect: String,
     /// The ids of the cases that name the defect.
     pub found_by: Vec<String>,
@@ -36,7 +36,7 @@ pub struct Mutant {
     /// Played beside the scenarios of those cases. Where neither has any: create, update and disable.
     #[serde(default)]
     pub scenarios: Vec<String>,
-    /// What is done to its requests.
+    /// The changes of its requests.
     pub change: Vec<Change>,
 }
 
@@ -44,12 +44,12 @@ fn put() -> String {
     "put".to_owned()
 }
 
-/// One change, and when it is made.
+/// A change, and its condition.
 #[derive(Debug, Clone, Default, JsonSchema)]
 #[schemars(with = "ChangeTable")]
 pub struct Change {
-    /// Which requests. What it says of answers counts for `again` and `then` alone.
-    pub(crate) when: Pattern,
+    /// The matching requests. Conditions on answers count for `again` and `then` alone.
+    pub(crate) when: Matcher,
     /// Leaves out this number of matches at the start.
     pub(crate) after: usize,
     /// Applies to at most this number of matches.
@@ -65,12 +65,12 @@ pub struct Change {
 /// A change as it is written.
 type ChangeTable = Table<(Group<Key>, Group<Edit>, Group<Sending>)>;
 
-/// When a change is made, and what else is sent.
+/// The condition of a change, and the further requests.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Key {
-    /// Which requests. What it says of answers counts for `again` and `then` alone.
-    When(Pattern),
+    /// The matching requests. Conditions on answers count for `again` and `then` alone.
+    When(Matcher),
     /// Leaves out this number of matches at the start.
     After(usize),
     /// Applies to at most this number of matches.
@@ -85,21 +85,21 @@ enum Key {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Edit {
-    /// These header fields are left out.
+    /// Removes these header fields.
     DropHeader(Vec<String>),
-    /// These header fields are set.
+    /// Sets these header fields.
     SetHeader(BTreeMap<String, String>),
-    /// Another method.
+    /// Sets the method.
     Method(String),
-    /// Another id in the path.
+    /// Sets the id in the path.
     Id(String),
-    /// Another path below the base URL.
+    /// Sets the path below the base URL.
     Path(String),
     /// Replaced in the query as it stands on the wire.
     InQuery(BTreeMap<String, String>),
     /// Added to the query as it stands here.
     AddQuery(String),
-    /// Another body, as text; an empty one: none.
+    /// Sets the body, as text; an empty one: no body.
     Body(String),
     /// Taken out of the body, by JSON pointer.
     BodyRemove(Vec<String>),
@@ -109,11 +109,11 @@ pub(crate) enum Edit {
     InBody(BTreeMap<String, String>),
 }
 
-/// How a request is sent, if not once and as it is.
+/// A change of the sending of a request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Sending {
-    /// It is not sent, and the client is told this status.
+    /// The request is not sent, and the client gets this status.
     Instead(u16),
     /// A read is not sent, and the client is told what the last write answered.
     Pretend(bool),
@@ -121,7 +121,7 @@ pub(crate) enum Sending {
     Recreate(bool),
     /// The request is sent twice.
     Twice(bool),
-    /// It is sent again at once, so often at most, as long as the answer is as `when` says.
+    /// The request is sent again at once, at most this number of times, as long as the answer matches `when`.
     Again(usize),
 }
 
@@ -152,11 +152,7 @@ impl TryFrom<String> for ExtraRequest {
     }
 }
 
-impl<'de> Deserialize<'de> for Change {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        ChangeTable::read(deserializer)
-    }
-}
+deserialize_from_table!(Change, ChangeTable);
 
 impl TryFrom<ChangeTable> for Change {
     type Error = ChoiceError;
@@ -169,7 +165,7 @@ impl TryFrom<ChangeTable> for Change {
         };
         for key in keys.into_values() {
             match key {
-                Key::When(pattern) => change.when = pattern,
+                Key::When(matcher) => change.when = matcher,
                 Key::After(count) => change.after = count,
                 Key::Times(count) => change.times = Some(count),
                 Key::First(requests) => change.first = requests,

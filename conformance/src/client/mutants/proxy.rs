@@ -1,4 +1,4 @@
-//! The layer between the provisioner and the mock, which carries out what is wrong with a mutant.
+//! The proxy between the provisioner and the mock, which applies the changes of a mutant.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,11 +13,11 @@ use tokio::task::AbortHandle;
 
 use super::file::{Change, Edit, ExtraRequest, Mutant, Sending};
 use super::wire::{Answer, Message};
-use crate::client::recording::Recorded;
+use crate::client::recording::RecordedExchange;
 use crate::mutants::edit;
 
-/// The layer. Dropping it ends it.
-pub(super) struct Layer {
+/// A proxy in front of the mock, which ends when dropped.
+pub(super) struct Proxy {
     address: SocketAddr,
     serving: AbortHandle,
 }
@@ -33,20 +33,20 @@ struct Front {
 
 #[derive(Default)]
 struct Memory {
-    /// How often each change was meant.
+    /// The number of matching requests of each change.
     counts: HashMap<usize, usize>,
-    /// What the last write of a user answered, by the request's path.
+    /// The answer to the last write of a user, by the request's path.
     written: HashMap<String, Answer>,
 }
 
-impl Drop for Layer {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-impl Layer {
-    /// Starts the layer in front of a mock at `url`.
+impl Proxy {
+    /// Starts the proxy in front of a mock at `url`.
     pub(super) async fn start(mutant: &Mutant, url: &str, token: &str) -> io::Result<Self> {
         let bad = || io::Error::other(format!("{url} is no URL of the mock"));
         let rest = url.strip_prefix("http://").ok_or_else(bad)?;
@@ -70,7 +70,7 @@ impl Layer {
         Ok(Self { address, serving: serving.abort_handle() })
     }
 
-    /// Where the provisioner finds it; `url` is the mock's.
+    /// Returns the base URL for the provisioner; `url` is the mock's.
     pub(super) fn url(&self, url: &str) -> String {
         let path = url.strip_prefix("http://").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
         format!("http://{}{}", self.address, path.unwrap_or_default())
@@ -78,7 +78,7 @@ impl Layer {
 }
 
 impl Front {
-    /// One request a connection: the client opens another one for the next.
+    /// Serves one request a connection: the client opens another one for the next.
     async fn serve(&self, mut stream: TcpStream) {
         let Ok(Some(message)) = Message::read(&mut stream).await else { return };
         let answer = self.handle(message).await;
@@ -111,7 +111,7 @@ impl Front {
         answer
     }
 
-    async fn answer(&self, meant: &[&Change], message: &Message, recorded: &Recorded) -> Answer {
+    async fn answer(&self, meant: &[&Change], message: &Message, recorded: &RecordedExchange) -> Answer {
         let sent =
             |pick: fn(&Sending) -> bool| meant.iter().any(|change| change.sending.as_ref().is_some_and(pick));
         if let Some(status) = meant.iter().find_map(|change| match change.sending {
@@ -151,7 +151,7 @@ impl Front {
         answer
     }
 
-    fn meant(&self, recorded: &Recorded) -> Vec<&Change> {
+    fn meant(&self, recorded: &RecordedExchange) -> Vec<&Change> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let mut meant = Vec::new();
         for (index, change) in
@@ -166,7 +166,7 @@ impl Front {
         meant
     }
 
-    fn edit(&self, edit: &Edit, message: &mut Message, recorded: &Recorded) {
+    fn edit(&self, edit: &Edit, message: &mut Message, recorded: &RecordedExchange) {
         match edit {
             Edit::DropHeader(names) => {
                 message.headers.retain(|(name, _)| !names.iter().any(|drop| drop.eq_ignore_ascii_case(name)));
@@ -208,24 +208,24 @@ impl Front {
     }
 
     /// Sends a further request with the credentials of the one that it goes with.
-    async fn extra(&self, extra: &ExtraRequest, message: &Message, recorded: &Recorded) {
+    async fn extra(&self, extra: &ExtraRequest, message: &Message, recorded: &RecordedExchange) {
         let body = extra.body.as_ref().map(|body| self.filled(body, recorded)).unwrap_or_default();
         let target = format!("{}{}", self.base, self.filled(&extra.path, recorded));
         let extra = Message { method: extra.method.clone(), target, headers: message.headers.clone(), body };
         extra.send(self.upstream).await;
     }
 
-    fn filled(&self, text: &str, recorded: &Recorded) -> String {
+    fn filled(&self, text: &str, recorded: &RecordedExchange) -> String {
         let body = recorded.body.as_ref().map(Value::to_string).unwrap_or_default();
         text.replace("{{id}}", &recorded.user_id().unwrap_or_default())
             .replace("{{token}}", &self.token)
             .replace("{{body}}", &body)
     }
 
-    fn recorded(&self, message: &Message, answer: Option<&Answer>) -> Recorded {
+    fn recorded(&self, message: &Message, answer: Option<&Answer>) -> RecordedExchange {
         let target = message.target.strip_prefix(&self.base).unwrap_or(&message.target);
         let text = (!message.body.is_empty()).then_some(&message.body);
-        Recorded {
+        RecordedExchange {
             at: None,
             took: Duration::ZERO,
             method: message.method.clone(),

@@ -8,20 +8,20 @@ use tokio::sync::watch;
 
 use super::file::Mutant;
 use crate::client::driver::Driver;
-use crate::client::driver::in_process::{METHODS, Own, OwnError};
-use crate::client::environment::{Credentials, Stage};
+use crate::client::driver::in_process::{InProcess, InProcessError, METHODS};
+use crate::client::environment::{Credentials, Environment};
 use crate::client::load::Written;
-use crate::client::mutants::proxy::Layer;
+use crate::client::mutants::proxy::Proxy;
 use crate::client::scenario::Scenario;
 use crate::client::{SUITE, judge, run};
 use crate::mutants::defect::side_by_side;
 use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::report::{Report, Verdict};
 
-/// What the provisioner shows.
+/// The token of the provisioner.
 const TOKEN: &str = "a-token-for-broken-clients";
 
-/// Where there is nothing else to play.
+/// The scenarios for mutants that name none.
 const USUAL: [&str; 3] = ["create", "update", "disable"];
 
 /// The reason why nothing could be played.
@@ -29,7 +29,7 @@ const USUAL: [&str; 3] = ["create", "update", "disable"];
 pub enum RunError {
     /// The provisioner cannot be set up.
     #[error(transparent)]
-    Own(#[from] OwnError),
+    InProcess(#[from] InProcessError),
     /// The mock cannot be started.
     #[error("failed to start the mock")]
     Mock(#[from] mock_aquera::StartError),
@@ -56,31 +56,33 @@ pub async fn judged(
     method: &str,
     mutant: Option<&Mutant>,
 ) -> Result<Report, RunError> {
-    let mut own = Own::new(method, 1)?;
+    let mut own = InProcess::new(method, 1)?;
     let credentials = Credentials {
         bearer: TOKEN.to_owned(),
         basic_user: "nobody".to_owned(),
         basic_password: "a-password-for-broken-clients".to_owned(),
     };
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let stage = Stage::open(listen, credentials, Some(own.clock()), 1).await;
-    let mut stage = stage?;
-    let layer = match mutant {
-        Some(mutant) => Some(Layer::start(mutant, &stage.scim_url(), TOKEN).await.map_err(RunError::Proxy)?),
+    let environment = Environment::open(listen, credentials, Some(own.clock()), 1).await;
+    let mut environment = environment?;
+    let proxy = match mutant {
+        Some(mutant) => {
+            Some(Proxy::start(mutant, &environment.scim_url(), TOKEN).await.map_err(RunError::Proxy)?)
+        }
         None => None,
     };
-    if let Some(layer) = &layer {
-        own.point_at(layer.url(&stage.scim_url()));
+    if let Some(proxy) = &proxy {
+        own.point_at(proxy.url(&environment.scim_url()));
     }
-    let mut driver = Driver::Own(Box::new(own));
+    let mut driver = Driver::InProcess(Box::new(own));
     let (_sender, stop) = watch::channel(false);
-    let evidence = run::run(&mut stage, &mut driver, scenarios, stop, |_| {}).await;
-    if let Driver::Own(own) = driver {
+    let trace = run::run(&mut environment, &mut driver, scenarios, stop, |_| {}).await;
+    if let Driver::InProcess(own) = driver {
         own.close().await;
     }
-    drop(layer);
-    stage.close().await;
-    Ok(Report::new(SUITE, "our provisioner", judge::all(&written.cases, &evidence)))
+    drop(proxy);
+    environment.close().await;
+    Ok(Report::new(SUITE, "our provisioner", judge::all(&written.cases, &trace)))
 }
 
 /// Has the mutants judged, `jobs` at a time, each in the scenarios of the cases that name it.
@@ -111,7 +113,8 @@ pub async fn run(
     Ok(KillTable::of_clients(rows, &clean, &cases))
 }
 
-/// The scenarios that an update method can pass: who insists on PATCH has no way where there is none.
+/// Returns the scenarios that an update method can pass: a client that insists on PATCH has no method left if there
+/// is none.
 pub fn fair(scenarios: &[Scenario], method: &str) -> Vec<Scenario> {
     scenarios.iter().filter(|scenario| method != "patch" || scenario.slug != "no-patch").cloned().collect()
 }

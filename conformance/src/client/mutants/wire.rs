@@ -93,7 +93,7 @@ impl Message {
 pub(super) struct Answer(pub(super) Vec<u8>);
 
 impl Answer {
-    /// One without a body.
+    /// Returns an answer without a body.
     pub(super) fn bare(status: u16) -> Self {
         Self(
             format!("HTTP/1.1 {status} Made Up\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")

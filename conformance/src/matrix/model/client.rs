@@ -1,4 +1,4 @@
-//! How one change is written by one method, and what an answer means.
+//! The model of writes: the requests of one change by one method, and the meaning of their answers.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::matrix::model::words::Reason;
 /// Tries of one request.
 const ATTEMPTS: u32 = 5;
 
-/// How a write ended.
+/// The result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     Done,
@@ -46,7 +46,7 @@ impl Failure {
     }
 }
 
-/// How a POST ended.
+/// The result of a POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Created {
     Account(Key),
@@ -69,11 +69,11 @@ pub(crate) enum Unread {
 pub(crate) struct Attributes<'a> {
     /// The attributes that the account is known to lack.
     pub(crate) asked: &'a Desired,
-    /// All that the account should carry: a PUT has all of them.
+    /// All fields that the account should have: a PUT has all of them.
     pub(crate) whole: &'a Desired,
 }
 
-/// One write.
+/// A change to write.
 #[derive(Clone)]
 pub(crate) struct Change {
     pub(crate) key: Key,
@@ -82,31 +82,31 @@ pub(crate) struct Change {
     pub(crate) active: Option<bool>,
 }
 
-/// What the account shows of a write.
+/// The effects of a write that the account shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Effects {
     pub(crate) took: BTreeSet<Path>,
     pub(crate) lost: BTreeSet<Path>,
-    /// Whether `active` is as written; none where it was not.
+    /// Whether `active` is as written; none if it was not written.
     active: Option<bool>,
 }
 
-/// How a write by one method ended.
+/// The result of a write by one method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tried {
     pub(crate) written: Written,
-    /// Some where the other method may do better.
+    /// The failure, if the other method may do better.
     pub(crate) failure: Option<Failure>,
     pub(crate) effects: Effects,
 }
 
 impl Tried {
-    /// An end that teaches nothing of paths.
+    /// Returns a result that teaches nothing about paths.
     fn end(written: Written) -> Self {
         Self { written, failure: Failure::of(written), effects: Effects::default() }
     }
 
-    /// Nothing of the write is in effect, though nothing refused it.
+    /// Returns the result of a write that is answered as done and has no effect.
     pub(crate) fn nothing(effects: Effects) -> Self {
         let written = Written::Failed(Reason::IgnoredByTarget);
         Self { written, failure: Some(Failure::Nothing), effects }
@@ -140,8 +140,8 @@ impl Change {
         }
     }
 
-    /// What of it is news to the account, where `ours` is the e-mail address that was written to it before: one without a type is not
-    /// cleared as long as it is there.
+    /// Returns the changes of the account, where `ours` is the e-mail address that was written to it before: one
+    /// without a type is not cleared as long as it is there.
     fn news(&self, account: &Account, ours: Option<&String>) -> Self {
         let fields = &account.fields;
         let is_there = |path, value: Option<&String>| {
@@ -159,7 +159,7 @@ impl Change {
         self.asked.0.get(&Path::Attribute(Attribute::Email)) == Some(&None)
     }
 
-    /// Whether a failure of the moment may come of what is written beside `active`.
+    /// Whether a transient failure may be caused by the attributes that are written beside `active`.
     fn may_be_of_either(&self, refusal: Reply) -> bool {
         self.active.is_some()
             && !self.asked.is_empty()
@@ -171,12 +171,12 @@ impl Change {
     }
 }
 
-/// Worth another try: 501 and 505 are not, whoever comes back later finds them still there.
+/// Whether another try is worthwhile: 501 and 505 do not go away.
 fn is_transient(reply: Reply) -> bool {
     matches!(reply, Reply::Broken | Reply::Error(408 | 429 | 500 | 502 | 503 | 504))
 }
 
-/// What a refusal means for the user.
+/// Returns the reason that a refusal means for the user.
 fn reason(reply: Reply) -> Reason {
     match reply {
         Reply::Broken => Reason::Unreachable,
@@ -229,7 +229,7 @@ impl World {
             && self.own_email(change.key).is_some()
     }
 
-    /// The e-mail address that was written to the account before, as far as is known.
+    /// Returns the e-mail address that was written to the account before, as far as it is known.
     pub(crate) fn own_email(&self, key: Key) -> Option<String> {
         let link = self.links[self.url].values().find(|link| link.account == key)?;
         link.sent.get(Path::Attribute(Attribute::Email)).cloned()
@@ -261,7 +261,7 @@ impl World {
         }
     }
 
-    /// A PUT of attributes carries all that the account should have, save what it is known not to store.
+    /// Returns a PUT of all fields that the account should have, except those that are known not to be stored.
     fn with_the_rest(&self, change: &Change) -> Change {
         if change.asked.is_empty() {
             return change.clone();
@@ -284,7 +284,7 @@ impl World {
         tried
     }
 
-    /// What an answer means, and whether it speaks of the way or of this moment.
+    /// Returns the meaning of an answer, and whether it is about the method or about this request.
     fn judged(&mut self, reply: Reply, change: &Change, first: bool) -> Tried {
         let of_this_moment = matches!(reply, Reply::Error(408 | 412 | 429 | 500 | 502..=599) | Reply::Broken);
         let mut tried = self.judge(reply, change, first);
@@ -297,7 +297,7 @@ impl World {
         tried
     }
 
-    /// The account as it is before a write; or how the write ends because of what the look showed.
+    /// Returns the account before a write, or the result of the write if the look decides it.
     fn look_first(&mut self, key: Key) -> Result<Account, Written> {
         match self.read(key) {
             Ok(Some(account)) => Ok(account),
@@ -308,8 +308,8 @@ impl World {
         }
     }
 
-    /// What an answer means. It is held against the account where the method has still to prove itself, where the
-    /// answer is a refusal, and for every Disable.
+    /// Returns the meaning of an answer. It is compared with the account if the method has still to prove itself, if
+    /// the answer is a refusal, and for every Disable.
     fn judge(&mut self, reply: Reply, change: &Change, first: bool) -> Tried {
         let renames = |world: &Self| {
             let account = world.account(change.key);
@@ -332,7 +332,7 @@ impl World {
         }
     }
 
-    /// What came of a write that was answered as done: by a read where something has still to prove itself, and
+    /// Returns the result of a write that was answered as done: by a read if something has still to prove itself, and
     /// otherwise by the resource in the answer.
     fn see(&mut self, change: &Change, reads: bool) -> Tried {
         let account = if reads {
@@ -380,7 +380,7 @@ impl World {
         reply
     }
 
-    /// The account, read by id. A 404 counts only if the look-up does not show the account either.
+    /// Reads the account by id. A 404 counts only if the look-up does not show the account either.
     pub(crate) fn read(&mut self, key: Key) -> Result<Option<Account>, Unread> {
         let here = |world: &mut Self| {
             if world.account(key).is_some() { Reply::Success } else { Reply::Error(404) }
@@ -395,7 +395,7 @@ impl World {
         Ok(self.account(key).cloned())
     }
 
-    /// A look-up by name: whether it was answered with a list at all. A 404 is as good as an empty one.
+    /// Looks the user up by name, and returns whether a list was answered. A 404 is as good as an empty one.
     pub(crate) fn ask_by_name(&mut self) -> Result<bool, Unread> {
         match self.with_retries(|world| world.request(Request::List, |_| Reply::Success)) {
             Reply::Success => Ok(true),
@@ -406,12 +406,12 @@ impl World {
         }
     }
 
-    /// After a 403 the connection test is asked: where it is refused too, it is not about one user.
+    /// Runs the connection test after a 403: if it is refused too, the refusal is not about one user.
     fn everything_is_forbidden(&mut self) -> bool {
         matches!(self.request(Request::List, |_| Reply::Success), Reply::Error(401 | 403))
     }
 
-    /// Makes an account. A POST is never repeated blindly: a look-up comes first.
+    /// Creates an account. A POST is never repeated without a look-up first.
     pub(crate) fn create(&mut self, desired: &Desired) -> Created {
         let user_name = desired.user_name().cloned().unwrap_or_default();
         let mut last = Reply::Success;
@@ -453,7 +453,7 @@ impl World {
         failed(lost, reason(last))
     }
 
-    /// The first account with a path is read back; what comes of the read does not touch the create.
+    /// Reads the first account with a path back; the result of the read does not affect the create.
     fn read_created(&mut self, key: Key, desired: &Desired) -> Created {
         let unknown = |path: Path| !self.learned.stored.contains(&(Way::Post, path));
         let has_to_show = self.sendable(Way::Post, desired).filter(|path, _| unknown(path));
@@ -471,7 +471,7 @@ impl World {
         Created::Account(key)
     }
 
-    /// One DELETE.
+    /// Sends a DELETE.
     pub(crate) fn send_delete(&mut self, key: Key) -> Written {
         match self.with_retries(|world| world.delete(key)) {
             Reply::Success | Reply::Cut => {

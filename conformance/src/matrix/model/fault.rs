@@ -24,9 +24,9 @@ pub enum FaultKind {
     Garbage,
     /// The answer comes in small pieces.
     Dribble,
-    /// More bytes are announced than come.
+    /// The announced length is greater than the body.
     LongLength,
-    /// Fewer bytes are announced than the body has: it is no JSON any more.
+    /// The announced length is less than the body, which is no JSON any more.
     ShortLength,
     /// The answer calls itself a web page.
     WrongType,
@@ -42,11 +42,11 @@ pub enum FaultKind {
     Revoke,
 }
 
-/// What the client gets to see in place of the true answer.
+/// The answer that the client gets in place of the true one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Strike {
     Status(u16),
-    /// No answer, or none that can be read to its end.
+    /// No answer, or an incomplete one.
     Broken,
     /// The true answer, with a body that says nothing.
     Cut,
@@ -55,7 +55,7 @@ enum Strike {
 }
 
 impl FaultKind {
-    /// Each kind, and each status that means something of its own.
+    /// All kinds, and each status with a meaning of its own.
     pub const ALL: [Self; 35] = [
         Self::Status(400),
         Self::Status(401),
@@ -94,7 +94,7 @@ impl FaultKind {
         Self::Revoke,
     ];
 
-    /// As the mock's rules spell it.
+    /// Returns the fault as the mock's rules spell it.
     pub fn rule(self) -> String {
         let rule = match self {
             Self::Status(status) => return format!("status={status}"),
@@ -118,7 +118,7 @@ impl FaultKind {
         rule.to_owned()
     }
 
-    /// The word in cell ids.
+    /// Returns the word in cell ids.
     pub fn slug(self) -> String {
         match self {
             Self::Status(status) => format!("status-{status}"),
@@ -190,12 +190,12 @@ impl FaultKind {
     }
 }
 
-/// Which requests a fault is about.
+/// The requests that a fault applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    /// Any.
+    /// All requests.
     Any,
-    /// Those of a method.
+    /// The requests of a method.
     Method(&'static str),
     /// Look-ups, and the second half of the connection test.
     List,
@@ -206,25 +206,25 @@ pub enum On {
 /// A fault at the mock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultRule {
-    /// What happens.
+    /// The kind of fault.
     pub kind: FaultKind,
     /// Whether the request takes effect first, so that only its answer is lost.
     pub after_effect: bool,
-    /// To which requests.
+    /// The requests that it applies to.
     pub on: On,
-    /// So many of them are spared first.
+    /// The number of matching requests that pass first.
     pub skip: u32,
-    /// How often; none: until the faults are cleared.
+    /// The number of times; none: until the faults are cleared.
     pub times: Option<u32>,
 }
 
 impl FaultRule {
-    /// A status, so many times, in place of an effect.
+    /// Returns a rule that answers a status, `times` times, without an effect.
     pub fn status(status: u16, times: u32, on: On) -> Self {
         Self { kind: FaultKind::Status(status), after_effect: false, on, skip: 0, times: Some(times) }
     }
 
-    /// As a rule of the mock.
+    /// Returns the fault as a rule of the mock.
     pub fn rule(self) -> String {
         let mut text = self.kind.rule();
         match self.on {
@@ -247,7 +247,7 @@ impl FaultRule {
     }
 }
 
-/// A rule, and what it has met.
+/// A rule, and the number of requests that it has matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) rule: FaultRule,
@@ -300,7 +300,7 @@ impl Request {
 }
 
 impl World {
-    /// One request: what it does, unless a fault comes before that, and what is answered.
+    /// Sends a request: its effect, unless a fault comes first, and its answer.
     pub(crate) fn request(&mut self, request: Request, effect: impl FnOnce(&mut Self) -> Reply) -> Reply {
         let mut met = self.faults.iter_mut().filter(|fault| request.is_meant(fault.rule.on));
         let rule = met.find_map(|fault| fault.strikes().then_some(fault.rule));

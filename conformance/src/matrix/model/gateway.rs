@@ -1,4 +1,4 @@
-//! The two hops, as symbols: a request, its answer, and what it became downstream.
+//! The model of the two hops: a request, its answer, and its effect downstream.
 
 use crate::casing::same_without_case;
 use crate::matrix::model::fault::Request;
@@ -28,7 +28,7 @@ impl World {
         })
     }
 
-    /// The accounts of this user name, compared without case.
+    /// Returns the accounts of this user name, compared without case.
     pub(crate) fn look_up(&self, user_name: &str) -> Vec<&Account> {
         self.applications[self.url]
             .iter()
@@ -36,8 +36,8 @@ impl World {
             .collect()
     }
 
-    /// What an account carries after a write, or an error where the write is refused. An e-mail address without a type is found
-    /// by what was written to it before, `ours`.
+    /// Returns the fields of an account after a write, or an error if the write is refused. An e-mail address without
+    /// a type is found by the value that was written before, `ours`.
     fn stored(
         &self,
         way: Way,
@@ -135,13 +135,13 @@ impl World {
         if self.profile.patch == PatchWay::AppliedThenNotFound { Reply::Error(404) } else { Reply::Success }
     }
 
-    /// A PATCH that the application refuses.
+    /// Answers a PATCH that the application refuses.
     pub(crate) fn refuse(&mut self, key: Key) -> Reply {
         self.note(Some(key), Downstream::PartialUpdate, false);
         Reply::Error(400)
     }
 
-    /// A PUT of the account as it would be with these changes, if it still is what it was in this version.
+    /// Replaces the account with these changes, if it still has this version.
     pub(crate) fn put(&mut self, key: Key, asked: &Desired, active: Option<bool>, version: u32) -> Reply {
         self.request(Request::Put, |world| world.replace_account(key, asked, active, version))
     }
@@ -227,7 +227,7 @@ impl World {
 
 #[cfg(test)]
 impl World {
-    /// The status of a request.
+    /// Returns the status of a request.
     pub(crate) fn request_for_test(&mut self, key: Key, send: impl FnOnce(&mut Self, Key) -> Reply) -> u16 {
         match send(self, key) {
             Reply::Success => 200,

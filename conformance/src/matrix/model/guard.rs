@@ -1,17 +1,18 @@
-//! What keeps a run from beginning: too many removals and disables, a rule that matches nobody, other people.
+//! The conditions that stop a run before its first write: too many removals and disables, a rule that matches nobody,
+//! other people.
 
 use crate::matrix::model::policy::Holder;
 use crate::matrix::model::removal::Due;
 use crate::matrix::model::types::{Left, World};
 use crate::matrix::model::words::Reason;
 
-/// At most this number of removals and disables a day always passes the guard.
+/// This number of removals and disables a day always passes the guard.
 const ALWAYS: usize = 5;
 /// The share of the managed accounts that passes, in percent.
 const SHARE: usize = 20;
 
 impl World {
-    /// Users with accounts are gone, all of them, and others are there: another file, by the look of it.
+    /// Whether all users with accounts are gone and others are there, as in a wrong file.
     pub(crate) fn is_of_strangers(&self) -> bool {
         let mut held = self.links[self.url]
             .iter()
@@ -22,7 +23,7 @@ impl World {
         several && !self.source.is_empty() && held.all(|id| !self.source.contains_key(id))
     }
 
-    /// An enabled rule matches nobody, and somebody with an account leaves by it.
+    /// Whether an enabled rule matches nobody, and somebody with an account leaves because of it.
     pub(crate) fn has_an_emptied_rule(&self) -> bool {
         let links = &self.links[self.url];
         let empty = |name: &str| {

@@ -1,4 +1,5 @@
-//! What a connection learns of its target: by path and method, and of Disable and Enable by their own writes.
+//! The facts that a connection learns about its target: by path and method, and for Disable and Enable by their own
+//! writes.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +55,7 @@ impl World {
         }
     }
 
-    /// The ways by which a write of this kind is tried: the second where the first does not do.
+    /// Returns the methods to try for a write of this kind: the second if the first fails.
     ///
     /// What has shown itself to be of no use is tried again once in each run.
     pub(crate) fn ways(&self, kind: Kind) -> (Way, Option<Way>) {
@@ -82,7 +83,7 @@ impl World {
         (first, Some(first.other()).filter(|way| !is_out(*way)))
     }
 
-    /// The paths that a write by `way` has: those that are known not to be stored are tried again once in each run.
+    /// Returns the paths of a write by `way`: those that are known not to be stored are tried again once in each run.
     pub(crate) fn sendable(&self, way: Way, asked: &Desired) -> Desired {
         let known = |path| self.learned.not_stored.contains(&(way, path));
         let tried = |path| self.learned.tried_paths.contains(&(way, path));
@@ -95,7 +96,7 @@ impl World {
         self.sendable(way, asked).is_empty() || (self.learned.ignored.contains(&way) && tried)
     }
 
-    /// One way of writing a change.
+    /// Writes a change by one method.
     fn attempt(&mut self, change: &Change, way: Way) -> Tried {
         let kind = change.kind();
         if change.active.is_none() && self.stay_unsent(way, &change.asked) {
@@ -155,7 +156,7 @@ impl World {
             || change.asked.paths().iter().any(|path| !self.learned.stored.contains(&(way, *path)))
     }
 
-    /// These paths were read back as written.
+    /// Notes paths that were read back as written.
     pub(crate) fn learn_stored(&mut self, way: Way, paths: impl IntoIterator<Item = Path>) {
         for path in paths {
             self.learned.not_stored.remove(&(way, path));
@@ -164,7 +165,7 @@ impl World {
         }
     }
 
-    /// These paths were read back as they had been before.
+    /// Notes paths that were read back unchanged.
     pub(crate) fn learn_lost(&mut self, way: Way, paths: &BTreeSet<Path>) {
         for path in paths {
             self.learned.stored.remove(&(way, *path));
@@ -173,14 +174,15 @@ impl World {
         }
     }
 
-    /// No method did: what a write without effect has shown of its paths.
+    /// Notes the paths of a write without effect, after all methods failed.
     fn learn_in_vain(&mut self, way: Way, tried: &Tried) {
         if tried.failure == Some(Failure::Nothing) {
             self.learn_lost(way, &tried.effects.lost);
         }
     }
 
-    /// A fixed method by which three paths, or `userName`, were written without effect, and none ever with one.
+    /// Gives a fixed method up by which three paths, or `userName`, were written without effect, and none ever with
+    /// one.
     fn conclude(&mut self, way: Way) {
         let in_vain: Vec<Path> =
             self.learned.not_stored.iter().filter(|(of, _)| *of == way).map(|(_, path)| *path).collect();

@@ -1,4 +1,4 @@
-//! Who holds a user, what should be written for it, and what a run does for one that is held.
+//! The owner of a user, the fields to write for it, and the operations of a run for an owned user.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::matrix::model::types::{
 };
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 
-/// Who a user belongs to.
+/// The owner of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Holder {
     Rule(Rule),
@@ -21,7 +21,7 @@ pub(crate) enum Holder {
     Leaves(Leave),
 }
 
-/// What the look-up by name found for a user without a link.
+/// The result of the look-up by name for a user without a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
     None,
@@ -32,7 +32,7 @@ pub(crate) enum Match {
     Unknown(Reason),
 }
 
-/// One part of what a run does for a user.
+/// A part of the operations of a run for a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Part {
     operation: Operation,
@@ -87,8 +87,8 @@ impl World {
         Desired(desired)
     }
 
-    /// What the account of a link lacks, as far as is known. A value that was sent in vain counts only where there is a
-    /// reason to try it again.
+    /// Returns the fields that the account of a link lacks, as far as they are known. A value that was sent in vain
+    /// counts only if there is a reason to try it again.
     fn missing(&self, desired: &Desired, link: &Link, again: bool) -> Desired {
         let known = |path| {
             let stored = self.known_stored.iter().filter(move |(_, of)| *of == path);
@@ -126,8 +126,8 @@ impl World {
         }
     }
 
-    /// The look-up of a user without a link. A link whose user is gone from the snapshot does not count as held: it
-    /// moves to the newcomer.
+    /// Returns the result of the look-up for a user without a link. A link whose user is gone from the snapshot does
+    /// not count as owned: it moves to the newcomer.
     pub(crate) fn correlate(&self, user: &User) -> Match {
         match *self.look_up(&user.user_name) {
             [] => Match::None,
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// A user that a rule holds and that has no account of ours.
+    /// Handles a user that a rule owns and that has no account of ours.
     pub(crate) fn enter(&mut self, run: &mut Run, id: &str, rule: &Rule, found: Match) -> Result<(), Stop> {
         let Some(user) = self.source.get(id).cloned() else { return Ok(()) };
         let failed = |reason| Line {
@@ -246,7 +246,7 @@ impl World {
         Ok(())
     }
 
-    /// A user that a rule holds and that has an account of ours. `entered` where the link is new in this run.
+    /// Handles a user that a rule owns and that has an account of ours. `entered` if the link is new in this run.
     pub(crate) fn hold(
         &mut self,
         run: &mut Run,
@@ -385,8 +385,8 @@ impl World {
         Ok(())
     }
 
-    /// A write whose end nobody knew, and under `--full` every account, is read before anything is decided anew; whether
-    /// the account is gone.
+    /// Reads an account after a write with an unknown result, and every account under `--full`, before a new
+    /// decision. Returns whether the account is gone.
     fn look_again(&mut self, id: &str, full: bool) -> Result<bool, Stop> {
         let url = self.url;
         let Some(link) = self.links[url].get(id) else { return Ok(false) };
@@ -415,7 +415,7 @@ impl World {
         Ok(false)
     }
 
-    /// Writes what was decided: `[active, attributes]`, none where nothing was to be written.
+    /// Carries the decision out: `[active, attributes]`, none if nothing was to be written.
     fn carry_out(
         &mut self,
         link: &Link,
@@ -490,7 +490,7 @@ fn part(operation: Operation, written: Option<Written>, off: Reason) -> Part {
     Part { operation, outcome, reason }
 }
 
-/// What changed: what is to be written, or, where nothing is, whether the user was just turned on or off.
+/// Returns the change: a write, or, without one, whether the user was just enabled or disabled.
 fn change_of(attributes: bool, flips: bool, enabled: bool) -> Change {
     match (attributes, flips, enabled) {
         (_, false, _) => Change::Attributes,
@@ -501,7 +501,7 @@ fn change_of(attributes: bool, flips: bool, enabled: bool) -> Change {
     }
 }
 
-/// The line of these parts: the worst outcome, and the reason of the strongest part that has it.
+/// Returns the line of these parts: the worst outcome, and the reason of the strongest part that has it.
 fn line_of(change: Change, operation: Operation, parts: &[Part]) -> Line {
     let outcome = parts.iter().map(|part| part.outcome).max().unwrap_or(Outcome::Success);
     let reason = parts.iter().filter(|part| part.outcome == outcome).max_by_key(|part| part.operation);

@@ -1,30 +1,30 @@
-//! How each built-in profile of the mock behaves, copied by hand from the table of the outer face.
+//! The behaviour of each built-in profile of the mock, copied by hand from the table of the design.
 
 use crate::matrix::model::types::{Attribute, Path, Way};
 
-/// What becomes of a PATCH.
+/// The handling of a PATCH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatchWay {
-    /// It is passed on.
+    /// The PATCH is passed on.
     Works,
     /// The gateway answers this status and passes nothing on.
     Refused(u16),
     /// The gateway answers 2xx and passes nothing on.
     Swallowed,
-    /// It is passed on and carried out, and the answer is a SCIM 404.
+    /// The PATCH is passed on and carried out, and the answer is a SCIM 404.
     AppliedThenNotFound,
 }
 
-/// What becomes of a PUT.
+/// The handling of a PUT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutWay {
-    /// It is passed on.
+    /// The PUT is passed on.
     Works,
     /// The gateway answers a 404 that is not SCIM.
     HtmlNotFound,
 }
 
-/// What becomes of a DELETE.
+/// The handling of a DELETE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeleteWay {
     /// The account is gone.
@@ -35,7 +35,7 @@ pub enum DeleteWay {
     Deactivates,
 }
 
-/// What a profile does with one path, where that is not to store what is written.
+/// The handling of a path that is not simply stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathRule {
     /// A write succeeds and leaves the value as it was.
@@ -62,12 +62,12 @@ impl PathRule {
     }
 }
 
-/// One profile.
+/// The behaviour of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behaviour {
-    /// Its name at the mock.
+    /// The name at the mock.
     pub name: &'static str,
-    /// What ServiceProviderConfig says of PATCH.
+    /// The value of `patch.supported` in ServiceProviderConfig.
     pub advertises_patch: bool,
     /// PATCH.
     pub patch: PatchWay,
@@ -75,7 +75,7 @@ pub struct Behaviour {
     pub put: PutWay,
     /// DELETE.
     pub delete: DeleteWay,
-    /// Whether the application behind the gateway takes partial updates.
+    /// Whether the application behind the gateway accepts partial updates.
     pub partial_update: bool,
     /// Whether a change to `active: false` deletes the account.
     pub disable_deletes: bool,
@@ -86,7 +86,7 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
-    /// What it does with a path, where it does not simply store it.
+    /// Returns the rule for a path that is not simply stored.
     pub(crate) fn rule(&self, path: Path) -> Option<PathRule> {
         self.paths.iter().find(|(of, _)| *of == path).map(|(_, rule)| *rule)
     }
@@ -104,7 +104,7 @@ const AQUERA: Behaviour = Behaviour {
     of_attributes: false,
 };
 
-/// A profile that differs from `aquera` in these paths.
+/// Returns a profile that differs from `aquera` in these paths.
 const fn of_attributes(name: &'static str, paths: &'static [(Path, PathRule)]) -> Behaviour {
     Behaviour { name, paths, of_attributes: true, ..AQUERA }
 }
@@ -140,12 +140,12 @@ const BUILTINS: [Behaviour; 22] = [
     of_attributes("schemas-optional", &[]),
 ];
 
-/// Every built-in profile.
+/// Returns every built-in profile.
 pub fn builtins() -> &'static [Behaviour] {
     &BUILTINS
 }
 
-/// The built-in profile of this name.
+/// Returns the built-in profile of this name.
 pub fn builtin(name: &str) -> Option<Behaviour> {
     BUILTINS.iter().copied().find(|behaviour| behaviour.name == name)
 }

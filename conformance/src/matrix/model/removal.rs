@@ -1,4 +1,4 @@
-//! What a run does for a user that nobody holds any more.
+//! The operations of a run for a user that has left its owner.
 
 use crate::matrix::model::client::{Unread, Written};
 use crate::matrix::model::guard::is_refusal;
@@ -7,7 +7,7 @@ use crate::matrix::model::types::{Kind, Leave, Left, Link, World};
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 use crate::matrix::setting::RemoveAction;
 
-/// What is due for a user who left.
+/// The operation that is due for a user that has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     Nothing,
@@ -46,7 +46,7 @@ impl World {
         }
     }
 
-    /// A linked user that nobody holds.
+    /// Handles a linked user that no rule owns.
     pub(crate) fn leave(&mut self, run: &mut Run, id: &str, leave: Leave) -> Result<(), Stop> {
         let url = self.url;
         let Some(link) = self.links[url].get(id).cloned() else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! One run of the model.
+//! A run of the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stop;
 
-/// How a run is asked for.
+/// The options of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// `--full`.
@@ -30,7 +30,8 @@ pub struct Options {
     pub backwards: bool,
 }
 
-/// What was refused for want of support: it is tried once more where the like of it works for others in the run.
+/// A write that was refused because it is unsupported: it is tried once more if the same kind of write works for
+/// others in the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     Write(Kind),
@@ -46,7 +47,7 @@ pub(crate) struct Run {
     /// The user names for which an account was made in this run, or tried.
     pub(crate) created: BTreeSet<String>,
     last_chance: bool,
-    /// Users of whom something was refused for want of support, with what was told of it.
+    /// Users with a write that was refused as unsupported, with its line.
     refused: Vec<(String, Line, Vec<Refused>)>,
     pub(crate) failed_deprovisions: usize,
 }
@@ -60,14 +61,14 @@ impl Run {
         self.lines.insert(id.to_owned(), line);
     }
 
-    /// Notes what was refused for want of support, unless it was tried a second time already.
+    /// Notes a write that was refused as unsupported, unless it was tried a second time already.
     pub(crate) fn refused(&mut self, id: &str, line: Line, what: Vec<Refused>) {
         if !what.is_empty() && !self.last_chance {
             self.refused.push((id.to_owned(), line, what));
         }
     }
 
-    /// Puts a rename off to the end of the run; false where that was the end.
+    /// Defers a rename to the end of the run. Returns false at the end of the run.
     pub(crate) fn defer(&mut self, id: &str) -> bool {
         if !self.last_chance {
             self.deferred.push(id.to_owned());
@@ -76,7 +77,7 @@ impl Run {
     }
 }
 
-/// What a run must come to.
+/// The expected result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectation {
     /// The exit code.
@@ -105,7 +106,7 @@ impl Expectation {
         }
     }
 
-    /// How many lines have this outcome.
+    /// Returns the number of lines with this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.lines.values().filter(|line| line.outcome == outcome).count()
     }
@@ -179,7 +180,7 @@ impl World {
         }
     }
 
-    /// Nobody knows yet what came of the user's create: nothing is done.
+    /// Leaves a user alone whose create has an unknown result.
     fn leave_unresolved(&mut self, run: &mut Run, id: &str, holder: &Holder, reason: Reason) {
         let change = match holder {
             Holder::Leaves(leave) => change_of(*leave),
@@ -189,7 +190,7 @@ impl World {
         run.say(id, Line { change, operation: Operation::None, outcome: Outcome::Failed, reason });
     }
 
-    /// The connection test meets the faults that any request meets, and outlasts them.
+    /// Runs the connection test, which meets the same faults as any request, and repeats it until they end.
     fn settle_connection_test(&mut self) {
         self.faults.retain(|fault| fault.rule.on != On::Any);
         // The connection test reads one user; no fault of a scenario is meant for it.

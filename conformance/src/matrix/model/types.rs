@@ -24,10 +24,10 @@ pub enum Attribute {
 }
 
 impl Attribute {
-    /// All of them.
+    /// All attributes.
     pub const ALL: [Self; 5] = [Self::Title, Self::Given, Self::Family, Self::Nickname, Self::Email];
 
-    /// The attribute of a PingOne user, dotted.
+    /// Returns the attribute of a PingOne user, dotted.
     pub fn source(self) -> &'static str {
         match self {
             Self::Title => "title",
@@ -38,7 +38,7 @@ impl Attribute {
         }
     }
 
-    /// The SCIM path that the default mapping writes.
+    /// Returns the SCIM path that the default mapping writes.
     pub fn target(self) -> &'static str {
         match self {
             Self::Title => "title",
@@ -70,7 +70,7 @@ pub struct User {
 /// A rule of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Its name, which is its identity.
+    /// The name, which identifies the user.
     pub name: String,
     /// Off: its users are frozen.
     pub enabled: bool,
@@ -93,7 +93,7 @@ impl Rule {
     }
 }
 
-/// What an account carries, `active` apart.
+/// The fields of an account other than `active`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fields {
     /// `userName`.
@@ -107,7 +107,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The value at a path.
+    /// Returns the value at a path.
     pub(crate) fn get(&self, path: Path) -> Option<&String> {
         match path {
             Path::UserName => Some(&self.user_name),
@@ -127,7 +127,7 @@ impl Fields {
         }
     }
 
-    /// Takes this e-mail address for the one that is mapped, where it is there without a type.
+    /// Treats this e-mail address as the mapped one if it is there without a type.
     pub(crate) fn claim(&mut self, email: Option<&String>) {
         let path = Path::Attribute(Attribute::Email);
         if self.get(path).is_none() && self.has_untyped(email) {
@@ -157,17 +157,17 @@ impl Fields {
 pub(crate) struct Desired(pub(crate) BTreeMap<Path, Option<String>>);
 
 impl Desired {
-    /// The `userName`, if it is among the paths.
+    /// Returns the `userName`, if it is among the paths.
     pub(crate) fn user_name(&self) -> Option<&String> {
         self.0.get(&Path::UserName)?.as_ref()
     }
 
-    /// The e-mail address, if it is among the paths.
+    /// Returns the e-mail address, if it is among the paths.
     pub(crate) fn email(&self) -> Option<&String> {
         self.0.get(&Path::Attribute(Attribute::Email))?.as_ref()
     }
 
-    /// The `externalId`, if it is among the paths.
+    /// Returns the `externalId`, if it is among the paths.
     pub(crate) fn external_id(&self) -> Option<&String> {
         self.0.get(&Path::ExternalId)?.as_ref()
     }
@@ -199,9 +199,9 @@ pub struct Key(pub u32);
 /// An account at the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its symbol.
+    /// The symbol.
     pub key: Key,
-    /// What it carries.
+    /// The fields.
     pub fields: Fields,
     /// `active`.
     pub active: bool,
@@ -250,27 +250,27 @@ pub(crate) struct Ignored {
     pub(crate) stored_by: BTreeSet<Way>,
 }
 
-/// A create whose end nobody knows: what was sent, and under which rule.
+/// A create with an unknown result: the fields that were sent, and the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Posted {
     pub(crate) sent: Desired,
     pub(crate) rule: String,
 }
 
-/// What the delete guard counts.
+/// The users that the delete guard counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Withdrawn {
     pub(crate) removals: usize,
     pub(crate) disables: usize,
     /// Users whose removal the target has refused, and why: trying it again is not counted.
     pub(crate) refused_removals: BTreeMap<String, Reason>,
-    /// Those of them who are not tried in this run: a mended target would remove more than the guard lets pass.
+    /// The users that are not tried in this run: a repaired target would remove more than the guard allows.
     pub(crate) held: BTreeSet<String>,
     /// Users whose Disable the target has refused.
     pub(crate) refused_disables: BTreeSet<String>,
 }
 
-/// Where a user stood after the last run that looked at it.
+/// The state of a user after the last run that processed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
     Settled,
@@ -315,18 +315,18 @@ pub enum Path {
     Attribute(Attribute),
 }
 
-/// What a connection has found out about its target.
+/// The facts that a connection has learned about its target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Learned {
-    /// What has taken effect.
+    /// The kinds of write that have taken effect.
     pub(crate) works: BTreeSet<(Kind, Way)>,
-    /// Under `auto`: what is of no use, where the other way is not.
+    /// The kinds of write without effect under `auto`, if the other method has one.
     pub(crate) unusable: BTreeSet<(Kind, Way)>,
-    /// Of that, what was tried again in this run.
+    /// The kinds among these that were tried again in this run.
     pub(crate) tried: BTreeSet<(Kind, Way)>,
-    /// Which paths were read back as written.
+    /// The paths that were read back as written.
     pub(crate) stored: BTreeSet<(Way, Path)>,
-    /// Which paths were read back as they had been before.
+    /// The paths that were read back unchanged.
     pub(crate) not_stored: BTreeSet<(Way, Path)>,
     /// The paths that were read back in this run.
     pub(crate) tried_paths: BTreeSet<(Way, Path)>,
@@ -352,10 +352,10 @@ pub enum Method {
 }
 
 impl Method {
-    /// All three, in the order of tables.
+    /// All methods, in the order of tables.
     pub const ALL: [Self; 3] = [Self::Put, Self::Patch, Self::Auto];
 
-    /// The word in `aquera.toml`.
+    /// Returns the word in `aquera.toml`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Put => "put",
@@ -368,11 +368,11 @@ impl Method {
 /// A write that reached the application, or that it refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Write {
-    /// Whose account; none where a Create made none.
+    /// The account; none if a Create made none.
     pub account: Option<Key>,
-    /// What.
+    /// The operation.
     pub operation: Downstream,
-    /// Whether the application took it.
+    /// Whether the application accepted it.
     pub accepted: bool,
 }
 
@@ -397,22 +397,22 @@ pub struct World {
     pub max_removals: usize,
     /// The rules, in file order.
     pub rules: Vec<Rule>,
-    /// Who is at the source.
+    /// The users at the source.
     pub source: BTreeMap<String, User>,
-    /// Which source file is configured.
+    /// The source file of the configuration.
     pub source_file: u8,
     /// Whether that file can be read.
     pub source_readable: bool,
-    /// Whether the application takes our credentials.
+    /// Whether the application accepts our credentials.
     pub credentials_accepted: bool,
-    /// Which application the SCIM URL names.
+    /// The application that the SCIM URL names.
     pub url: usize,
     /// The accounts of each application.
     pub applications: [Vec<Account>; 2],
     /// The groups of each application, by name. Nothing of ours writes them.
     pub groups: [BTreeMap<String, BTreeSet<Key>>; 2],
     pub(crate) known_source: Option<u8>,
-    /// What was sent of creates whose end nobody knows, by source id.
+    /// The fields of creates with an unknown result, by source id.
     pub(crate) posted: [BTreeMap<String, Posted>; 2],
     /// Removals and disables that were carried out: all within a day.
     pub(crate) withdrawn: [Withdrawn; 2],
@@ -420,7 +420,7 @@ pub struct World {
     pub(crate) standing: [BTreeMap<String, Standing>; 2],
     pub(crate) was_enabled: [BTreeMap<String, bool>; 2],
     pub(crate) learned: Learned,
-    /// Which paths were known to be stored when the run began: all users are decided before the first write.
+    /// The paths that were known to be stored when the run began: all users are decided before the first write.
     pub(crate) known_stored: BTreeSet<(Way, Path)>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) writes: Vec<Write>,
@@ -428,7 +428,7 @@ pub struct World {
 }
 
 impl World {
-    /// An empty world: nobody at the source, one rule `everyone`, no accounts, the connection on.
+    /// Returns an empty world: nobody at the source, one rule `everyone`, no accounts, the connection on.
     pub fn new(profile: Behaviour, method: Method, setting: Setting) -> Self {
         Self {
             profile,
@@ -461,7 +461,7 @@ impl World {
         }
     }
 
-    /// An account that is there without our doing.
+    /// Adds an account that our provisioner did not create. Returns its key.
     pub fn seed(&mut self, application: usize, fields: Fields, active: bool) -> Key {
         let key = Key(self.next_key);
         self.next_key += 1;
@@ -469,7 +469,7 @@ impl World {
         key
     }
 
-    /// The connection points elsewhere: what was learned of the old target does not hold for the new one.
+    /// Points the connection at another application: facts about the old target do not hold for it.
     pub fn point_at(&mut self, application: usize) {
         if application != self.url {
             self.url = application;
@@ -477,7 +477,7 @@ impl World {
         }
     }
 
-    /// Another `update-method`: what was learned does not hold for it.
+    /// Changes `update-method`: learned facts do not hold for it.
     pub fn change_method(&mut self, method: Method) {
         if method != self.method {
             self.method = method;
@@ -485,43 +485,43 @@ impl World {
         }
     }
 
-    /// Another authentication, which the application takes: somebody else may find other things.
+    /// Changes the authentication to another one that the application accepts: it may have other permissions.
     pub fn change_authentication(&mut self) {
         self.credentials_accepted = true;
         self.learned = Learned::default();
     }
 
-    /// The target is another one from now on, at the same place.
+    /// Replaces the target at the same address.
     pub fn change_profile(&mut self, profile: Behaviour) {
         self.profile = profile;
     }
 
-    /// A person tests the connection: what was learned is forgotten.
+    /// Tests the connection by hand, which clears the learned facts.
     pub fn test_connection(&mut self) {
         self.learned = Learned::default();
     }
 
-    /// A fault from now on.
+    /// Adds a fault.
     pub fn fault(&mut self, rule: FaultRule) {
         self.faults.push(Fault::new(rule));
     }
 
-    /// The accounts of the application that the connection points at.
+    /// Returns the accounts of the application that the connection points at.
     pub fn accounts(&mut self) -> &mut Vec<Account> {
         &mut self.applications[self.url]
     }
 
-    /// The symbol of the account that was seeded last.
+    /// Returns the symbol of the account that was seeded last.
     pub(crate) fn newest_key(&self) -> Key {
         Key(self.next_key.saturating_sub(1))
     }
 
-    /// The account linked to a user.
+    /// Returns the account linked to a user.
     pub(crate) fn account_of(&self, id: &str) -> Option<Key> {
         self.links[self.url].get(id).map(|link| link.account)
     }
 
-    /// The user name that was last written for a user.
+    /// Returns the user name that was last written for a user.
     pub(crate) fn last_known_name(&self, id: &str) -> Option<String> {
         let linked = self.links[self.url].get(id).map(|link| &link.sent.user_name);
         let posted = || self.posted[self.url].get(id).and_then(|posted| posted.sent.user_name());
@@ -532,7 +532,7 @@ impl World {
         self.applications[self.url].iter().find(|account| account.key == key)
     }
 
-    /// The account is gone, and so are its memberships.
+    /// Removes an account and its memberships.
     pub(crate) fn forget_account(&mut self, key: Key) {
         let url = self.url;
         self.applications[url].retain(|account| account.key != key);

@@ -1,4 +1,4 @@
-//! Creates whose end nobody knows: what came of them is found out by what was sent, before anything is decided.
+//! Creates with an unknown result: each is resolved by the fields that were sent, before anything is decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,17 @@ use crate::matrix::model::sync::Stop;
 use crate::matrix::model::types::{Ignored, Key, Left, Link, Path, Posted, Way, World};
 use crate::matrix::model::words::Reason;
 
-/// What is known at last of the unresolved creates of a run.
+/// The results of the unresolved creates at the end of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Resolved {
-    /// These users have an account now.
+    /// The users that have an account now.
     pub(crate) made: BTreeSet<String>,
-    /// Of these nothing is known yet, for this reason.
+    /// The creates whose result is still unknown, with the reason.
     pub(crate) unknown: BTreeMap<String, Reason>,
 }
 
 impl World {
-    /// Resolves what can be resolved; links are made, and what came to nothing is forgotten.
+    /// Resolves creates as far as possible: new accounts are linked, and failed creates are forgotten.
     pub(crate) fn resolve(&mut self, order: &[(String, Holder)]) -> Result<Resolved, Stop> {
         let url = self.url;
         let mut resolved = Resolved::default();
@@ -69,7 +69,7 @@ impl World {
         self.links[self.url].insert(id.to_owned(), link);
     }
 
-    /// The account that the POST made, if it made one: by `externalId`, then by the name that was sent.
+    /// Returns the account that the POST created, if any: by `externalId`, then by the name that was sent.
     fn what_came_of(&mut self, id: &str, posted: &Posted) -> Result<Option<Key>, Unread> {
         let origin = posted.sent.external_id();
         let name = posted.sent.user_name().map(|name| lower_case(name)).unwrap_or_default();
@@ -115,7 +115,7 @@ impl World {
         }
     }
 
-    /// The accounts that are like this and linked to nobody else.
+    /// Returns the matching accounts that are linked to nobody else.
     fn free(&self, id: &str, like: &dyn Fn(&Self, Key) -> bool) -> Vec<Key> {
         let links = &self.links[self.url];
         self.applications[self.url]

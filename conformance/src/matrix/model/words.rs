@@ -10,7 +10,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// The word on the wire and in reports.
+            /// Returns the word on the wire and in reports.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
@@ -25,7 +25,7 @@ macro_rules! words {
 }
 
 words! {
-    /// What happened to a user at the source.
+    /// The change of a user at the source.
     Change {
         Enters = "enters",
         Attributes = "attributes",
@@ -42,7 +42,7 @@ words! {
 }
 
 words! {
-    /// What was decided for a user, weakest first: the order is that of the outer face.
+    /// The operation for a user, weakest first, in the order of the design.
     Operation {
         None = "none",
         Link = "link",
@@ -55,7 +55,7 @@ words! {
 }
 
 words! {
-    /// How it went, best first.
+    /// The outcome, best first.
     Outcome {
         Success = "success",
         Unsynced = "unsynced",
@@ -105,16 +105,16 @@ words! {
     }
 }
 
-/// One user's line of a run.
+/// The line of a run about one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
-    /// What happened at the source.
+    /// The change at the source.
     pub change: Change,
     /// The strongest operation decided.
     pub operation: Operation,
     /// The worst outcome of its parts.
     pub outcome: Outcome,
-    /// Of the strongest part with that outcome.
+    /// The reason of the strongest part with that outcome.
     pub reason: Reason,
 }
 

@@ -12,11 +12,11 @@ use crate::report::{CaseResult, Report};
 use crate::requirement::{Level, Spec};
 use crate::transcript::{Exchange, REDACTED, Received, Sent};
 
-/// Where the requirements stand that the model is written from.
+/// The document that the model is written from.
 const DOCUMENT: &str = "PingOne, Creating an Aquera connection";
 const SECTION: &str = "Configure Preferences";
 
-/// One cell as a case.
+/// Returns a cell as a case.
 pub fn case(cell: &Cell, played: &Played) -> CaseResult {
     let (verdict, because) = match &played.verdict {
         Verdict::Pass => (report::Verdict::Pass, None),
@@ -32,24 +32,15 @@ pub fn case(cell: &Cell, played: &Played) -> CaseResult {
             Value::Object(sides.collect::<Map<_, _>>())
         }
     };
+    let spec = Spec { document: DOCUMENT.to_owned(), section: SECTION.to_owned(), also: Vec::new() };
     CaseResult {
-        id: cell.id(),
-        title: cell.title(),
-        level: Level::Must,
         verdict,
-        requirement: cell.title(),
-        spec: Spec { document: DOCUMENT.to_owned(), section: SECTION.to_owned(), also: Vec::new() },
         because,
-        mend: None,
         expected: side(|difference| &difference.expected),
         actual: side(|difference| &difference.actual),
-        known: None,
-        example: None,
-        cause: None,
-        concerns: None,
         tags: vec![format!("{ABOUT}{}", cell.title())],
-        milliseconds: 0,
         exchanges: played.exchanges.iter().filter_map(exchange).collect(),
+        ..CaseResult::new(cell.id(), cell.title(), Level::Must, cell.title(), spec)
     }
 }
 
@@ -66,7 +57,7 @@ fn because(first: &Difference, count: usize) -> String {
     format!("{}: expected {}, got {}{more}", place(first), first.expected, first.actual)
 }
 
-/// What the mock's journal has, in the form that all reports have.
+/// Converts an exchange of the mock's journal.
 fn exchange(journalled: &Value) -> Option<Exchange> {
     let journalled: mock_aquera::Exchange = serde_json::from_value(journalled.clone()).ok()?;
     let downstream = journalled.downstream.iter().map(|write| {
@@ -94,14 +85,14 @@ fn exchange(journalled: &Value) -> Option<Exchange> {
     })
 }
 
-/// The journal keeps the scheme alone; here, what followed it is said to have been taken out.
+/// Marks the credentials as redacted: the journal keeps the scheme alone.
 fn credentials((name, value): (String, String)) -> (String, String) {
     let alone = name.eq_ignore_ascii_case("authorization") && !value.is_empty() && !value.contains(' ');
     let value = if alone { format!("{value} {REDACTED}") } else { value };
     (name, value)
 }
 
-/// The report of a run, as yet without what was chosen.
+/// Returns the report of a run, without its selection.
 pub fn report(cells: &[Cell], results: &[Played], took: Duration) -> Report {
     let cases = cells.iter().zip(results).map(|(cell, played)| case(cell, played)).collect();
     let mut report = Report::new("matrix", "provisioner", cases);
@@ -126,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_fails_says_what_differs_and_shows_the_journal() {
+    fn failed_cell_shows_the_difference_and_the_journal() {
         let journalled = json!({
             "seq": 3, "application": "default", "at": "2026-11-27T19:00:00Z", "took": 2_500,
             "method": "PATCH", "path": "/scim/Users/1",
@@ -154,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_breaks_says_so_and_one_that_passes_says_nothing() {
+    fn broken_cell_has_a_reason_and_passed_cell_has_none() {
         let cell = Cell::all(Extent::Every).into_iter().next().expect("a cell");
         let broken = case(&cell, &played(Verdict::Error("no socket".into()), Vec::new()));
         assert_eq!((broken.verdict, broken.because.as_deref()), (report::Verdict::Error, Some("no socket")));

@@ -8,7 +8,7 @@ use crate::matrix::run::{LastWord, Played, Verdict};
 pub const SELECTION: &str = "scenario=deleted & auth=bearer & (profile=aquera | profile=no-partial-update) & \
      setting=create+update+disable+deprovision-by-*&!setting=*rules";
 
-/// The table, in Markdown.
+/// Returns the table, in Markdown.
 pub fn table(cells: &[Cell], results: &[Played]) -> String {
     let mut rows = Vec::new();
     for action in ["delete", "disable"] {

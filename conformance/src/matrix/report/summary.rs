@@ -3,7 +3,7 @@
 use crate::matrix::cell::{Cell, Kind};
 use crate::matrix::run::{Played, Verdict};
 
-/// How many cells ended how.
+/// The number of cells by result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Cells that passed.
@@ -15,7 +15,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Of the cells of these kinds.
+    /// Counts the cells of these kinds.
     pub fn of<'a>(results: impl Iterator<Item = (&'a Cell, &'a Played)>, kinds: &[Kind]) -> Self {
         let mut counts = Self::default();
         for (_, played) in results.filter(|(cell, _)| kinds.contains(&cell.kind())) {
@@ -28,13 +28,13 @@ impl Counts {
         counts
     }
 
-    /// All of them.
+    /// Returns the number of all cells.
     pub fn total(self) -> usize {
         self.pass + self.fail + self.error
     }
 }
 
-/// The counts; refusals and wrong credentials apart.
+/// Returns the counts in words; refusals and wrong credentials by themselves.
 pub fn summary(cells: &[Cell], results: &[Played]) -> String {
     let count = |kinds: &[Kind]| Counts::of(cells.iter().zip(results), kinds);
     let row = |name: &str, counts: Counts| {
@@ -62,7 +62,7 @@ mod tests {
     use crate::matrix::cell::Extent;
 
     #[test]
-    fn kinds_are_counted_apart() {
+    fn kinds_are_counted_separately() {
         let cells: Vec<Cell> = Cell::all(Extent::Every).into_iter().take(3).collect();
         let played = |verdict| Played { verdict, last: None, exchanges: Vec::new() };
         let results = [

@@ -8,7 +8,7 @@ use crate::matrix::run::{LastWord, Played, Verdict};
 use crate::matrix::scenario::{self, Scenario};
 use crate::matrix::setting::Setting;
 
-/// What the letters mean.
+/// The meaning of the letters.
 pub const LEGEND: &str = "\
 What a run did for the user, in one letter:
   C created   L linked   U updated   D disabled   E enabled   X deleted   = nothing to write   . nothing to say
@@ -19,7 +19,7 @@ One letter stands for update-method put, patch and auto alike; three stand for p
 Settings: C creation, U updation, D disable, Remove Action where deprovision is on, R deprovision on rule deletion.
 ";
 
-/// The letter of one cell.
+/// Returns the letter of one cell.
 pub(crate) fn letter(played: &Played) -> char {
     match &played.verdict {
         Verdict::Fail(_) => '!',
@@ -48,8 +48,8 @@ fn last_letter(last: &LastWord) -> char {
     }
 }
 
-/// The letters of the cells of one square, by method; one letter where they agree. Where cells of one method differ,
-/// the worst is shown.
+/// Returns the letters of the cells of one square, by method, or one letter if they agree. If cells of one method
+/// differ, the worst is shown.
 fn square(letters: &BTreeMap<Method, Vec<char>>) -> String {
     let worst = |letters: &Vec<char>| {
         let trouble = letters.iter().find(|letter| "!?".contains(**letter));
@@ -76,7 +76,7 @@ fn label(setting: Setting) -> String {
     )
 }
 
-/// Every table for which there are results.
+/// Returns every table for which there are results.
 pub fn tables(cells: &[Cell], results: &[Played]) -> String {
     let mut text = String::new();
     let basics = scenario::basics();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_square_is_short_where_its_cells_agree() {
+    fn square_of_equal_cells_is_one_letter() {
         check([&['D', 'D'], &['D', 'D'], &['D', 'D']], "D");
         check([&['D', 'D'], &['f', 'f'], &['D', 'D']], "DfD");
         check([&['D', '!'], &['D', 'D'], &['D', 'D']], "!DD");

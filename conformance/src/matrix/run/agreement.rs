@@ -16,7 +16,7 @@ use crate::matrix::setting::Setting;
 /// Paths with new values.
 type Values = &'static [(Path, &'static str)];
 
-/// What is asked.
+/// A request.
 #[derive(Debug, Clone, Copy)]
 enum Request {
     Post(&'static str, Values),
@@ -25,7 +25,7 @@ enum Request {
     Delete,
 }
 
-/// Status, writes (operation, accepted), and what is left: attributes and `active`.
+/// The status, the writes (operation, accepted), and the remaining state: attributes and `active`.
 type Result3 = (u16, Vec<(Downstream, bool)>, Vec<(Fields, bool)>);
 
 const TITLE: Path = Path::Attribute(Attribute::Title);
@@ -47,7 +47,7 @@ fn fields(name: &str, title: &str) -> Fields {
     }
 }
 
-/// The name of a path in a body and in PATCH.
+/// Returns the name of a path in a body and in PATCH.
 fn target(path: Path) -> &'static str {
     match path {
         Path::UserName => "userName",
@@ -173,7 +173,7 @@ fn by_model(profile: Behaviour, request: Request, gone: bool) -> Result3 {
 }
 
 #[tokio::test]
-async fn the_model_of_the_two_hops_is_the_mock() {
+async fn model_of_two_hops_agrees_with_the_mock() {
     let mock = MockAquera::builder().auth(Auth::bearer("t")).start().await.expect("a mock");
     let values: [Values; 9] = [
         &[],

@@ -1,4 +1,4 @@
-//! What was expected against what was seen.
+//! Comparison of the model's expectations with the result of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -10,20 +10,20 @@ use crate::matrix::model::{Account, Downstream, Expectation, Fields, Key, Outcom
 use crate::matrix::run::configuration::fields_of;
 use crate::subject::provisioner::Report;
 
-/// One thing that is not as it should be.
+/// A difference between the model and the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// After which run, counted from 1; the last one is the run that should find nothing new.
+    /// The number of the run, from 1; the last one is the run that should find nothing new.
     pub run: usize,
-    /// What is compared.
+    /// The compared value.
     pub what: String,
-    /// By the model.
+    /// The value of the model.
     pub expected: String,
-    /// By the subject and the mock.
+    /// The value of the subject or the mock.
     pub actual: String,
 }
 
-/// What one run came to, and what it left behind.
+/// The result of one run, and the state after it.
 pub(crate) struct Seen {
     pub(crate) report: Report,
     pub(crate) exchanges: [Vec<Exchange>; 2],
@@ -31,7 +31,7 @@ pub(crate) struct Seen {
     pub(crate) groups: [Vec<Value>; 2],
 }
 
-/// Which id stands for which symbol.
+/// The id for each symbol.
 pub(crate) type Bindings = BTreeMap<Key, String>;
 
 /// Collects the differences of one run.
@@ -41,7 +41,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    /// `what` is written out only where it is needed: nearly everything is as it should be.
+    /// Compares two values. `what` is formatted only for a difference, because nearly all values agree.
     fn of(&mut self, what: impl Display, expected: impl Into<String>, actual: impl Into<String>) {
         let (expected, actual) = (expected.into(), actual.into());
         if expected != actual {
@@ -84,7 +84,7 @@ pub(crate) fn compare(
     comparison.differences
 }
 
-/// New symbols get the ids of new accounts of the same name.
+/// Binds new symbols to the ids of new accounts of the same name.
 fn bind(expected: &[Account], seen: &[Value], bindings: &mut Bindings) {
     for account in expected {
         if bindings.contains_key(&account.key) {
@@ -135,7 +135,7 @@ fn accounts(comparison: &mut Comparison, expected: &[Account], seen: &[Value], b
     }
 }
 
-/// Who is in which group.
+/// Compares the members of groups.
 fn groups(
     comparison: &mut Comparison,
     expected: &BTreeMap<String, BTreeSet<Key>>,

@@ -6,14 +6,14 @@ use crate::matrix::cell::Auth;
 use crate::matrix::model::{Attribute, Fields, User, World};
 use crate::matrix::setting::Setting;
 
-/// Who the provisioner says that it is.
+/// The provisioner's user for basic authentication.
 pub const BASIC_USER: &str = "aquera-user";
-/// Its password; a colon in it must survive.
+/// The provisioner's password; a colon in it must survive.
 pub const BASIC_PASSWORD: &str = "pass:word";
-/// Its token.
+/// The provisioner's token.
 pub const TOKEN: &str = "matrix-token";
 
-/// The preferences as they are written. Under basic authentication `remove-action` is left out where it may be.
+/// Returns the preferences as TOML. Under basic authentication `remove-action` is left out if that is allowed.
 fn preferences(setting: Setting, auth: Auth) -> String {
     let mut text = format!(
         "[connection.preferences]\n\
@@ -30,7 +30,7 @@ fn preferences(setting: Setting, auth: Auth) -> String {
     text
 }
 
-/// `aquera.toml` for the world as it is.
+/// Returns `aquera.toml` for the state of the world.
 pub fn aquera_toml(world: &World, auth: Auth, scim_url: &str) -> String {
     let authentication = match auth {
         Auth::Basic => format!(
@@ -71,7 +71,7 @@ pub fn aquera_toml(world: &World, auth: Auth, scim_url: &str) -> String {
     text
 }
 
-/// A configuration that holds nothing but this setting.
+/// Returns a configuration that holds nothing but this setting.
 pub fn bare_toml(setting: Setting) -> String {
     format!(
         "[connection]\nname = \"A setting\"\n\n\
@@ -82,12 +82,12 @@ pub fn bare_toml(setting: Setting) -> String {
     )
 }
 
-/// The name of the source file that is configured.
+/// Returns the name of the source file that is configured.
 pub fn source_name(world: &World) -> String {
     format!("users-{}.ndjson", world.source_file)
 }
 
-/// The source file.
+/// Returns the source file.
 pub fn source_ndjson(world: &World) -> String {
     let mut lines = String::new();
     for user in world.source.values() {
@@ -118,7 +118,7 @@ fn source_user(user: &User) -> Value {
     Value::Object(object)
 }
 
-/// An account that is there without our doing.
+/// Returns an account that our provisioner did not create.
 pub fn resource(fields: &Fields, active: bool) -> Value {
     let mut resource = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
@@ -140,7 +140,7 @@ pub fn resource(fields: &Fields, active: bool) -> Value {
     resource
 }
 
-/// What an account carries, of what the model knows.
+/// Returns the fields of a resource that the model knows.
 pub fn fields_of(resource: &Value) -> Fields {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let work = |entry: &&Value| entry["type"] == "work";
@@ -176,7 +176,7 @@ mod tests {
     use crate::matrix::model::{Method, builtins};
 
     #[test]
-    fn an_account_reads_back_as_it_was_written() {
+    fn written_account_reads_back_unchanged() {
         let fields = Fields {
             user_name: "a@example.com".to_owned(),
             external_id: Some("u".to_owned()),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn remove_action_is_left_out_only_where_it_may_be() {
+    fn remove_action_is_left_out_only_if_optional() {
         for setting in Setting::valid() {
             let mut world = World::new(builtins()[0], Method::Auto, setting);
             world.rules.clear();

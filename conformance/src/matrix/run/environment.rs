@@ -15,12 +15,12 @@ use crate::matrix::scenario::{DECORATION, Edit};
 use crate::matrix::setting::Setting;
 use crate::subject::provisioner::{STATE, Subject, Wire};
 
-/// What all cells share: one server, one pool of connections, one folder.
+/// The server, connection pool and folder that all cells share.
 pub struct SharedEnvironment {
     mock: MockAquera,
     /// The pool of connections.
     pub wire: Wire,
-    /// For ids and jitter.
+    /// The seed of ids and jitter.
     pub seed: u64,
     folder: TempDir,
     bystanders: [Application; 2],
@@ -36,14 +36,14 @@ fn accepted(auth: Auth) -> mock_aquera::Auth {
     }
 }
 
-fn profile(name: &str) -> Result<Profile, StageError> {
+fn profile(name: &str) -> Result<Profile, EnvironmentError> {
     let known = Profile::builtins().iter().find(|profile| profile.name == name);
-    known.cloned().ok_or_else(|| StageError::Profile(name.to_owned()))
+    known.cloned().ok_or_else(|| EnvironmentError::Profile(name.to_owned()))
 }
 
 /// The reason why a cell cannot be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum StageError {
+pub enum EnvironmentError {
     /// The mock has no such profile.
     #[error("unknown profile `{0}` of the mock")]
     Profile(String),
@@ -71,7 +71,7 @@ pub enum StageError {
     },
 }
 
-/// Makes an account a member of a group, and the group where there is none.
+/// Adds an account to a group, and creates the group if it does not exist.
 fn join(application: &Application, group: &str, id: &str) -> bool {
     let member = json!({ "value": id });
     let known = application.groups().into_iter().find(|known| known["displayName"] == group);
@@ -86,7 +86,7 @@ fn join(application: &Application, group: &str, id: &str) -> bool {
     true
 }
 
-/// Where the cells' files go: memory where the system offers it, because no cell is about the disk.
+/// Returns the folder for the cells' files: in memory if the system offers that, because no cell is about the disk.
 fn room() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() { memory } else { std::env::temp_dir() }
@@ -96,7 +96,7 @@ impl SharedEnvironment {
     /// Starts the server.
     ///
     /// # Errors
-    /// Where the server, a client or the folder cannot be had.
+    /// The server, a client or the folder cannot be created.
     pub async fn open(seed: u64) -> Result<Self, RunError> {
         let mock = MockAquera::builder()
             .auth(accepted(Auth::Bearer))
@@ -109,7 +109,7 @@ impl SharedEnvironment {
             auth: vec![accepted(Auth::Bearer), accepted(Auth::Basic)],
             seed,
         };
-        let other = mock.create_application("bystander", other).map_err(StageError::from)?;
+        let other = mock.create_application("bystander", other).map_err(EnvironmentError::from)?;
         let bystanders = [mock.default_application(), other];
         for application in &bystanders {
             for name in ["mona@example.com", "nils@example.com", "bystander@example.com"] {
@@ -136,43 +136,43 @@ impl SharedEnvironment {
 }
 
 /// An application of one cell, with somebody else's account in it.
-struct House {
+struct CellApplication {
     name: String,
     application: Application,
     stranger: (String, Option<Value>),
 }
 
 /// The applications and the folder of one cell; gone when dropped.
-pub struct Stage {
-    theatre: Arc<SharedEnvironment>,
-    /// One, or two where the connection is pointed at another.
-    houses: Vec<House>,
+pub struct Environment {
+    shared: Arc<SharedEnvironment>,
+    /// One application, or two if the connection is pointed at another.
+    cell_applications: Vec<CellApplication>,
     auth: Auth,
-    /// Where the configuration, the source and the state lie.
+    /// The folder of the configuration, the source and the state.
     pub folder: PathBuf,
 }
 
-impl Stage {
-    /// New applications under the target's profile and authentication, a stranger's account in each.
+impl Environment {
+    /// Creates applications under the target's profile and authentication, each with a stranger's account.
     ///
     /// # Errors
     /// The mock or the file system refuses.
     pub fn set(
-        theatre: &Arc<SharedEnvironment>,
+        shared: &Arc<SharedEnvironment>,
         index: usize,
         target: Target,
         applications: usize,
-    ) -> Result<Self, StageError> {
+    ) -> Result<Self, EnvironmentError> {
         let name = format!("cell-{index}");
-        let mut houses = Vec::with_capacity(applications);
+        let mut cell_applications = Vec::with_capacity(applications);
         for number in 0..applications {
             let config = ApplicationConfig {
                 profile: profile(target.profile.name)?,
                 auth: vec![accepted(target.auth)],
-                seed: theatre.seed ^ index as u64,
+                seed: shared.seed ^ index as u64,
             };
             let name = if number == 0 { name.clone() } else { format!("{name}-other") };
-            let application = theatre.mock.create_application(&name, config)?;
+            let application = shared.mock.create_application(&name, config)?;
             let id = application.seed_user(json!({
                 "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
                 "userName": "stranger@example.com",
@@ -181,29 +181,29 @@ impl Stage {
                 "title": "Engineer",
             }));
             let user = application.user(&id);
-            houses.push(House { name, application, stranger: (id, user) });
+            cell_applications.push(CellApplication { name, application, stranger: (id, user) });
         }
-        let folder = theatre.folder.path().join(&name);
+        let folder = shared.folder.path().join(&name);
         std::fs::create_dir_all(&folder)
-            .map_err(|source| StageError::Folder { folder: folder.clone(), source })?;
+            .map_err(|source| EnvironmentError::Folder { folder: folder.clone(), source })?;
         // Tables are not made anew for each cell; that a new file gets them is the provisioner's own test.
-        std::fs::copy(&theatre.empty_state, folder.join(STATE)).map_err(StageError::State)?;
-        Ok(Self { theatre: theatre.clone(), houses, auth: target.auth, folder })
+        std::fs::copy(&shared.empty_state, folder.join(STATE)).map_err(EnvironmentError::State)?;
+        Ok(Self { shared: shared.clone(), cell_applications, auth: target.auth, folder })
     }
 
-    /// Where an application is.
+    /// Returns the SCIM base URL of an application.
     pub fn scim_url(&self, application: usize) -> String {
-        self.houses[application].application.scim_url()
+        self.cell_applications[application].application.scim_url()
     }
 
-    /// An account that is there without our doing; its id.
+    /// Creates an account as another client would. Returns its id.
     pub fn seed(&self, application: usize, fields: &Fields, active: bool) -> String {
-        self.houses[application].application.seed_user(resource(fields, active))
+        self.cell_applications[application].application.seed_user(resource(fields, active))
     }
 
-    /// Somebody else's change to the accounts of this name.
+    /// Changes the accounts of this name as another client would.
     pub fn edit(&self, application: usize, user_name: &str, edit: Edit) {
-        let application = &self.houses[application].application;
+        let application = &self.cell_applications[application].application;
         for user in application.users().iter().filter(|user| user["userName"] == user_name) {
             let Some(id) = user["id"].as_str() else { continue };
             match edit {
@@ -219,41 +219,45 @@ impl Stage {
         }
     }
 
-    /// The applications behave like another profile of the mock from now on.
+    /// Gives the applications another profile.
     ///
     /// # Errors
     /// The mock has no such profile.
-    pub fn change_profile(&self, name: &str) -> Result<(), StageError> {
+    pub fn change_profile(&self, name: &str) -> Result<(), EnvironmentError> {
         let changed = profile(name)?;
-        for house in &self.houses {
-            house.application.set_profile(changed.clone());
+        for cell_application in &self.cell_applications {
+            cell_application.application.set_profile(changed.clone());
         }
         Ok(())
     }
 
-    /// A fault from now on.
+    /// Adds a fault.
     ///
     /// # Errors
     /// The mock knows no such rule.
-    pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), StageError> {
+    pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), EnvironmentError> {
         let fault = rule.rule();
-        let fault: Fault = fault.parse().map_err(|source| StageError::Fault { fault, source })?;
-        self.houses[application].application.add_fault(fault);
+        let fault: Fault = fault.parse().map_err(|source| EnvironmentError::Fault { fault, source })?;
+        self.cell_applications[application].application.add_fault(fault);
         Ok(())
     }
 
-    /// The applications take our credentials, or others only.
+    /// Lets the applications accept our credentials, or others only.
     pub fn accept_credentials(&self, ours: bool) {
         let wrong = match self.auth {
             Auth::Basic => mock_aquera::Auth::basic(BASIC_USER, "another password"),
             Auth::Bearer => mock_aquera::Auth::bearer("another-token"),
         };
-        for house in &self.houses {
-            house.application.set_auth(vec![if ours { accepted(self.auth) } else { wrong.clone() }]);
+        for cell_application in &self.cell_applications {
+            cell_application.application.set_auth(vec![if ours {
+                accepted(self.auth)
+            } else {
+                wrong.clone()
+            }]);
         }
     }
 
-    /// The applications take the other authentication from now on, and only that; which one it is.
+    /// Lets the applications accept the other authentication alone. Returns it.
     pub fn change_authentication(&mut self) -> Auth {
         self.auth = match self.auth {
             Auth::Basic => Auth::Bearer,
@@ -263,50 +267,55 @@ impl Stage {
         self.auth
     }
 
-    /// Holds the nth request from now, before or after its effect.
+    /// Stops the nth request from now at a breakpoint, before or after its effect.
     pub fn hold(&self, application: usize, nth: usize, after_effect: bool) -> Hold {
         let phase = if after_effect { Phase::AfterEffect } else { Phase::BeforeEffect };
-        self.houses[application].application.hold(nth, phase)
+        self.cell_applications[application].application.hold(nth, phase)
     }
 
-    /// No fault any more.
+    /// Removes all faults.
     pub fn clear_faults(&self, application: usize) {
-        self.houses[application].application.clear_faults();
+        self.cell_applications[application].application.clear_faults();
     }
 
-    /// The accounts of an application, the stranger's apart; none where there is no such application.
+    /// Returns the accounts of an application without the stranger's. Returns none if there is no such application.
     pub fn accounts(&self, application: usize) -> Vec<Value> {
-        let Some(house) = self.houses.get(application) else { return Vec::new() };
-        let mut users = house.application.users();
-        users.retain(|user| user["id"] != house.stranger.0.as_str());
+        let Some(cell_application) = self.cell_applications.get(application) else { return Vec::new() };
+        let mut users = cell_application.application.users();
+        users.retain(|user| user["id"] != cell_application.stranger.0.as_str());
         users
     }
 
-    /// The groups of an application.
+    /// Returns the groups of an application.
     pub fn groups(&self, application: usize) -> Vec<Value> {
-        self.houses.get(application).map(|house| house.application.groups()).unwrap_or_default()
+        self.cell_applications
+            .get(application)
+            .map(|cell_application| cell_application.application.groups())
+            .unwrap_or_default()
     }
 
     /// Whether the strangers' accounts are just as they were.
     pub fn strangers_untouched(&self) -> bool {
-        self.houses
+        self.cell_applications
             .iter()
-            .all(|House { application, stranger: (id, user), .. }| application.user(id) == *user)
+            .all(|CellApplication { application, stranger: (id, user), .. }| application.user(id) == *user)
     }
 
-    /// What was asked of an application since the last call.
+    /// Returns the exchanges of an application since the last call.
     pub fn take_journal(&self, application: usize) -> Vec<Exchange> {
-        let Some(House { application, .. }) = self.houses.get(application) else { return Vec::new() };
+        let Some(CellApplication { application, .. }) = self.cell_applications.get(application) else {
+            return Vec::new();
+        };
         let journal = application.journal();
         application.clear_journal();
         journal
     }
 }
 
-impl Drop for Stage {
+impl Drop for Environment {
     fn drop(&mut self) {
-        for house in &self.houses {
-            self.theatre.mock.remove_application(&house.name);
+        for cell_application in &self.cell_applications {
+            self.shared.mock.remove_application(&cell_application.name);
         }
         // The folder of all cells goes at the end; that this one goes now only saves space.
         drop(std::fs::remove_dir_all(&self.folder));

@@ -1,4 +1,4 @@
-//! One cell: the same steps for the model and for the real thing, compared after each run.
+//! Runs a cell: the same steps for the model and for the provisioner, compared after each run.
 
 use mock_aquera::Exchange;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use crate::matrix::cell::{Auth, Cell, Target, Trial};
 use crate::matrix::model::{Expectation, FaultKind, Options, World};
 use crate::matrix::run::compare::{Bindings, Difference, Seen, compare};
 use crate::matrix::run::configuration::{aquera_toml, bare_toml, source_name, source_ndjson};
-use crate::matrix::run::environment::{SharedEnvironment, Stage, StageError};
+use crate::matrix::run::environment::{Environment, EnvironmentError, SharedEnvironment};
 use crate::matrix::run::{Played, RunError, Verdict};
 use crate::matrix::scenario::Step;
 use crate::subject::provisioner::{Configuration, Subject, SubjectError, SyncFlags, Time, contradictions};
 
-/// So many runs in a row must find nothing new, where a cell is about that.
+/// The number of consecutive runs that must find nothing new, in a cell about that.
 const REST: usize = 10;
 
-/// What the last run of a cell said of its user, and what is left of the account.
+/// The last line of a cell about its user, and the remaining state of the account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LastWord {
-    /// Whether some run could not use the connection.
+    /// Whether a run could not use the connection.
     pub unusable: bool,
     /// `operation`, `outcome` and `reason` of the strongest line; none where nothing was said.
     pub line: Option<[String; 3]>,
@@ -29,13 +29,13 @@ pub struct LastWord {
     pub account: Option<bool>,
 }
 
-/// One way in which the world may have come about: the model leaves the order of users within a run open.
+/// A possible state of the world: the model leaves the order of users within a run open.
 struct Candidate {
     world: World,
     bindings: Bindings,
 }
 
-pub(crate) async fn play(theatre: &Arc<SharedEnvironment>, index: usize, cell: Cell) -> Played {
+pub(crate) async fn play(shared: &Arc<SharedEnvironment>, index: usize, cell: Cell) -> Played {
     let played = match cell.trial {
         Trial::Refusal => Ok(refusal(cell)),
         Trial::Credentials(target) => {
@@ -51,30 +51,30 @@ pub(crate) async fn play(theatre: &Arc<SharedEnvironment>, index: usize, cell: C
                 Step::Credentials(false),
                 Step::Sync(Options::default()),
             ];
-            scenario(theatre, index, cell, target, &steps, 1).await
+            scenario(shared, index, cell, target, &steps, 1).await
         }
         Trial::Fault(target, struck) => {
             let mut steps = struck.steps(target.method);
             steps.push(Step::Sync(Options::default()));
             if struck.kind == FaultKind::Refuse {
                 // It is the door that is shut, to everybody: a server of its own.
-                match SharedEnvironment::open(theatre.seed).await {
+                match SharedEnvironment::open(shared.seed).await {
                     Ok(own) => scenario(&Arc::new(own), index, cell, target, &steps, 1).await,
                     Err(error) => Err(PlayError::Run(Box::new(error))),
                 }
             } else {
-                scenario(theatre, index, cell, target, &steps, 1).await
+                scenario(shared, index, cell, target, &steps, 1).await
             }
         }
         Trial::Rest(target, played) => {
             let mut steps = (played.steps)(cell.setting);
             steps.extend(std::iter::repeat_n(Step::Sync(Options::default()), REST));
-            scenario(theatre, index, cell, target, &steps, REST).await
+            scenario(shared, index, cell, target, &steps, REST).await
         }
         Trial::Scenario(target, played) => {
             let mut steps = (played.steps)(cell.setting);
             steps.push(Step::Sync(Options::default()));
-            scenario(theatre, index, cell, target, &steps, 1).await
+            scenario(shared, index, cell, target, &steps, 1).await
         }
     };
     played.unwrap_or_else(|error| Played::error(with_causes(&error)))
@@ -88,7 +88,7 @@ pub enum PlayError {
     Run(#[from] Box<RunError>),
     /// The mock cannot be set up.
     #[error(transparent)]
-    Stage(#[from] StageError),
+    Environment(#[from] EnvironmentError),
     /// The provisioner cannot be driven.
     #[error(transparent)]
     Subject(#[from] SubjectError),
@@ -111,12 +111,12 @@ pub enum PlayError {
     },
 }
 
-/// What is on the wire in the last run of a cell's scenario: the journal of the application that is connected.
+/// Returns the exchanges of the last run of a cell's scenario: the journal of the application that is connected.
 ///
 /// # Errors
 /// The cell has no scenario, does not pass, or cannot be played.
 pub async fn transcript(
-    theatre: &Arc<SharedEnvironment>,
+    shared: &Arc<SharedEnvironment>,
     index: usize,
     cell: Cell,
 ) -> Result<Vec<Exchange>, PlayError> {
@@ -124,7 +124,7 @@ pub async fn transcript(
     let mut steps = (played.steps)(cell.setting);
     steps.push(Step::Sync(Options::default()));
     let mut exchanges = Vec::new();
-    let played = watched(theatre, index, cell, target, &steps, 1, |seen, run, runs| {
+    let played = watched(shared, index, cell, target, &steps, 1, |seen, run, runs| {
         if run + 1 == runs {
             exchanges = seen.exchanges.concat();
         }
@@ -156,8 +156,8 @@ fn refusal(cell: Cell) -> Played {
 
 /// The real thing, between steps.
 struct Real {
-    stage: Stage,
-    theatre: Arc<SharedEnvironment>,
+    environment: Environment,
+    shared: Arc<SharedEnvironment>,
     auth: Auth,
     time: Time,
     subject: Option<Subject>,
@@ -168,19 +168,19 @@ struct Real {
 }
 
 async fn scenario(
-    theatre: &Arc<SharedEnvironment>,
+    shared: &Arc<SharedEnvironment>,
     index: usize,
     cell: Cell,
     target: Target,
     steps: &[Step],
     resting: usize,
 ) -> Result<Played, PlayError> {
-    watched(theatre, index, cell, target, steps, resting, |_, _, _| {}).await
+    watched(shared, index, cell, target, steps, resting, |_, _, _| {}).await
 }
 
 /// Plays the steps, of which the last `resting` are runs that should find nothing new; `watch` sees each run, its number and how many there are.
 async fn watched(
-    theatre: &Arc<SharedEnvironment>,
+    shared: &Arc<SharedEnvironment>,
     index: usize,
     cell: Cell,
     target: Target,
@@ -189,11 +189,11 @@ async fn watched(
     mut watch: impl FnMut(&Seen, usize, usize) + Send,
 ) -> Result<Played, PlayError> {
     let elsewhere = steps.iter().any(|step| matches!(step, Step::PointAt(1..) | Step::Seed(1.., _, _)));
-    let stage = Stage::set(theatre, index, target, if elsewhere { 2 } else { 1 })?;
-    let seed = theatre.seed ^ index as u64;
+    let environment = Environment::set(shared, index, target, if elsewhere { 2 } else { 1 })?;
+    let seed = shared.seed ^ index as u64;
     let mut real = Real {
-        stage,
-        theatre: theatre.clone(),
+        environment,
+        shared: shared.clone(),
         auth: target.auth,
         time: Time::new(),
         subject: None,
@@ -235,11 +235,10 @@ async fn watched(
                 actual: format!("{:?}", seen.accounts),
             });
         }
-        let strangers_touched = !real.stage.strangers_untouched();
+        let strangers_touched = !real.environment.strangers_untouched();
         // Whoever was never asked cannot have changed; that is looked at now and then all the same.
         let thoroughly = run == runs && index.is_multiple_of(32);
-        let bystanders =
-            if thoroughly { theatre.bystanders_untouched() } else { theatre.bystanders_unasked() };
+        let bystanders = if thoroughly { shared.bystanders_untouched() } else { shared.bystanders_unasked() };
         if strangers_touched || !bystanders {
             differences.push(Difference {
                 run,
@@ -307,19 +306,19 @@ impl Real {
         let url = candidates.first().map_or(0, |candidate| candidate.world.url);
         match step {
             Step::Seed(application, fields, active) => {
-                seeded = Some(self.stage.seed(*application, fields, *active));
+                seeded = Some(self.environment.seed(*application, fields, *active));
             }
-            Step::Edit(user_name, edit) => self.stage.edit(url, user_name, *edit),
-            Step::Fault(rule) => self.stage.fault(url, *rule)?,
-            Step::ClearFaults => self.stage.clear_faults(url),
-            Step::Profile(name) => self.stage.change_profile(name)?,
-            Step::OtherAuthentication => self.auth = self.stage.change_authentication(),
-            Step::Credentials(accepted) => self.stage.accept_credentials(*accepted),
+            Step::Edit(user_name, edit) => self.environment.edit(url, user_name, *edit),
+            Step::Fault(rule) => self.environment.fault(url, *rule)?,
+            Step::ClearFaults => self.environment.clear_faults(url),
+            Step::Profile(name) => self.environment.change_profile(name)?,
+            Step::OtherAuthentication => self.auth = self.environment.change_authentication(),
+            Step::Credentials(accepted) => self.environment.accept_credentials(*accepted),
             Step::TestConnection => {
                 if let Some(candidate) = candidates.first() {
                     self.subject(&candidate.world).await?.test_connection().await?;
                 }
-                drop(self.stage.take_journal(url));
+                drop(self.environment.take_journal(url));
             }
             // The files are written from the world before each run.
             Step::Put(_)
@@ -347,7 +346,7 @@ impl Real {
     }
 
     fn write_source(&mut self, world: &World) -> Result<(), PlayError> {
-        let path = self.stage.folder.join(source_name(world));
+        let path = self.environment.folder.join(source_name(world));
         if !world.source_readable {
             self.source_written = None;
             return if path.exists() { Ok(std::fs::remove_file(path)?) } else { Ok(()) };
@@ -360,10 +359,10 @@ impl Real {
         Ok(())
     }
 
-    /// The provisioner under the present configuration; opened anew where that has changed.
+    /// Returns the provisioner under the present configuration, reopened if that has changed.
     async fn subject(&mut self, world: &World) -> Result<&Subject, PlayError> {
-        let text = aquera_toml(world, self.auth, &self.stage.scim_url(world.url));
-        let folder = &self.stage.folder;
+        let text = aquera_toml(world, self.auth, &self.environment.scim_url(world.url));
+        let folder = &self.environment.folder;
         let configuration = match &self.configuration {
             Some(configuration) if text == self.configured => configuration.clone(),
             Some(_) | None => {
@@ -378,7 +377,7 @@ impl Real {
         };
         let subject = match self.subject.take() {
             Some(subject) => subject,
-            None => Subject::open(configuration, folder, &self.theatre.wire, &self.time, self.seed).await?,
+            None => Subject::open(configuration, folder, &self.shared.wire, &self.time, self.seed).await?,
         };
         Ok(self.subject.insert(subject))
     }
@@ -392,9 +391,9 @@ impl Real {
         self.time.pass();
         Ok(Seen {
             report,
-            exchanges: [self.stage.take_journal(0), self.stage.take_journal(1)],
-            accounts: [self.stage.accounts(0), self.stage.accounts(1)],
-            groups: [self.stage.groups(0), self.stage.groups(1)],
+            exchanges: [self.environment.take_journal(0), self.environment.take_journal(1)],
+            accounts: [self.environment.accounts(0), self.environment.accounts(1)],
+            groups: [self.environment.groups(0), self.environment.groups(1)],
         })
     }
 
@@ -421,7 +420,7 @@ impl LastWord {
     }
 }
 
-/// What the model's options are on the command line.
+/// Returns the command-line flags for the model's options.
 fn flags(options: Options) -> SyncFlags {
     let Options { full, accept_new_source, allow_empty_source, allow_empty_scope, backwards: _ } = options;
     SyncFlags { full, accept_new_source, allow_empty_source, allow_empty_scope }

@@ -24,19 +24,19 @@ fn title(user: User, title: &str) -> User {
     user.with(Attribute::Title, title)
 }
 
-/// With a family name.
+/// Adds a family name.
 fn family(user: User) -> User {
     user.with(Attribute::Family, "Lund")
 }
 
-/// Mona and Nils, both with family names, are linked; then these steps.
+/// Returns steps that link Mona and Nils, both with family names, and then these steps.
 fn after_families(setting: Setting, then: impl IntoIterator<Item = Step>) -> Vec<Step> {
     let mut steps = linked(setting, &[family(mona()), family(nils())]);
     steps.extend(then);
     steps
 }
 
-/// One attribute becomes `value`, for one user after the other.
+/// Returns steps in which one attribute becomes `value`, for one user after the other.
 fn in_turn(setting: Setting, attribute: Attribute, value: &str) -> Vec<Step> {
     let put = |user: User| Step::Put(user.with(attribute, value));
     after_both(setting, [put(mona()), sync(), put(nils()), sync()])

@@ -18,7 +18,7 @@ fn everyone() -> Rule {
     Rule { population: None, ..rule("everyone", "") }
 }
 
-/// A rule that maps the title only.
+/// Returns a rule that maps the title only.
 fn short() -> Rule {
     Rule { mapped: Some([Attribute::Title].into()), ..rule(EMPLOYEES, EMPLOYEES) }
 }
@@ -199,7 +199,7 @@ fn changed_between_runs() -> Vec<Scenario> {
     ]
 }
 
-/// From the second request of a method on, the credentials are refused, until somebody renews them.
+/// Refuses the credentials from the second request of a method on, until they are renewed.
 fn revoked(method: &'static str) -> Step {
     Step::Fault(FaultRule {
         kind: FaultKind::Status(401),

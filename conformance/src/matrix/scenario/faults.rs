@@ -1,12 +1,11 @@
-//! Every kind of fault against every operation: what meets the request, once or until somebody mends it, and what the
-//! next run makes of it.
+//! Faults: each kind against each operation, once or until it is cleared, and the run after it.
 
 use crate::matrix::model::{FaultKind, FaultRule, Method, On};
 use crate::matrix::scenario::Step;
 use crate::matrix::scenario::people::{MONA, after_both, after_mona, mona, sync, two_rules};
 use crate::matrix::setting::{RemoveAction, Setting};
 
-/// What the provisioner is doing when the fault strikes.
+/// The provisioner's operation that meets the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// The look-up of a newcomer.
@@ -30,7 +29,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// All of them.
+    /// All operations.
     pub const ALL: [Self; 9] = [
         Self::LookUp,
         Self::Read,
@@ -43,7 +42,7 @@ impl Operation {
         Self::ReadBack,
     ];
 
-    /// The word in cell ids.
+    /// Returns the word in cell ids.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::LookUp => "look-up",
@@ -58,7 +57,7 @@ impl Operation {
         }
     }
 
-    /// The setting it is tried under: everything is on.
+    /// Returns the setting for the fault: all preferences are on.
     pub fn setting(self) -> Setting {
         Setting {
             creation: true,
@@ -80,7 +79,7 @@ impl Operation {
         }
     }
 
-    /// The requests that are struck, and how many of them are spared first.
+    /// Returns the requests that meet the fault, and the number of them that pass first.
     fn requests(self, method: Method) -> (On, u32) {
         match self {
             // The connection test lists users, too; and whoever disables reads first.
@@ -97,21 +96,21 @@ impl Operation {
     }
 }
 
-/// A fault and what it strikes.
+/// A fault, and the operation that meets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Struck {
-    /// What happens.
+    /// The kind of fault.
     pub kind: FaultKind,
     /// Whether the request takes effect first.
     pub after_effect: bool,
-    /// What it strikes.
+    /// The operation that meets it.
     pub operation: Operation,
-    /// Each request of the run, or the first alone.
+    /// Whether each request of the run meets the fault, or the first alone.
     pub always: bool,
 }
 
 impl Struck {
-    /// Every combination, in a stable order.
+    /// Returns every combination, in a stable order.
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for kind in FaultKind::ALL {
@@ -128,17 +127,17 @@ impl Struck {
         all
     }
 
-    /// The word for the fault in cell ids.
+    /// Returns the word for the fault in cell ids.
     pub fn fault(self) -> String {
         format!("{}{}", self.kind.slug(), if self.after_effect { "-after-effect" } else { "" })
     }
 
-    /// The word for how often it strikes.
+    /// Returns the word for the number of times.
     pub fn times(self) -> &'static str {
         if self.always { "always" } else { "once" }
     }
 
-    /// What happens: the operation meets the fault, then one run without it.
+    /// Returns the steps: the operation meets the fault, then one run without it.
     pub fn steps(self, method: Method) -> Vec<Step> {
         let setting = self.operation.setting();
         let (on, skip) = self.operation.requests(method);

@@ -38,7 +38,7 @@ impl User {
     }
 }
 
-/// Mona is in the group of staff and linked, Nils too; rules hold staff and operators, in this order.
+/// Returns steps that link Mona in the group of staff, and Nils; rules own staff and operators, in this order.
 fn staff(setting: Setting, then: impl IntoIterator<Item = Step>) -> Vec<Step> {
     let mut steps = vec![Step::Rules(vec![members_of(STAFF), members_of(OPERATORS)])];
     for user in [mona().in_groups(&[STAFF]), nils().in_groups(&[STAFF])] {

@@ -11,7 +11,7 @@ pub(super) const MONA: &str = "u-1";
 pub(super) const MONA_NAME: &str = "mona@example.com";
 pub(super) const NILS: &str = "u-2";
 pub(super) const NILS_NAME: &str = "nils@example.com";
-/// Another source id, for a re-hire or a namesake.
+/// The source id of a re-hire or a namesake.
 pub(super) const NEWCOMER: &str = "u-9";
 pub(super) const EMPLOYEES: &str = "employees";
 pub(super) const CONTRACTORS: &str = "contractors";
@@ -41,7 +41,7 @@ pub(super) fn nils() -> User {
     person(NILS, NILS_NAME, "Nils")
 }
 
-/// Somebody new with Mona's user name.
+/// Returns a new user with Mona's user name.
 pub(super) fn newcomer() -> User {
     User { id: NEWCOMER.to_owned(), ..mona() }
 }
@@ -51,7 +51,7 @@ impl User {
         Self { enabled: false, ..self }
     }
 
-    /// Another title and another e-mail address.
+    /// Returns the user with another title and another e-mail address.
     pub(super) fn changed(self) -> Self {
         self.with(Attribute::Title, "Director").with(Attribute::Email, "second@mail.example.com")
     }
@@ -74,7 +74,7 @@ impl User {
         Self { population: population.to_owned(), ..self }
     }
 
-    /// The account that this user should have.
+    /// Returns the fields of the account that this user should have.
     pub(super) fn fields(&self) -> Fields {
         Fields {
             user_name: self.user_name.clone(),
@@ -84,7 +84,7 @@ impl User {
         }
     }
 
-    /// An account that somebody else made for this user: no `externalId`, another title.
+    /// Returns the fields of an account that somebody else created for this user: no `externalId`, another title.
     pub(super) fn foreign_fields(&self) -> Fields {
         Fields { external_id: None, ..self.clone().with(Attribute::Title, "Old title").fields() }
     }
@@ -104,12 +104,12 @@ pub(super) fn two_rules() -> Vec<Rule> {
     vec![rule(EMPLOYEES, EMPLOYEES), rule(CONTRACTORS, CONTRACTORS)]
 }
 
-/// A run. With so few people at the source, a rule that loses its only one is meant to.
+/// Returns a run that may empty a rule, because a rule with one user loses its only one.
 pub(super) fn sync() -> Step {
     Step::Sync(Options { allow_empty_scope: true, ..Options::default() })
 }
 
-/// A run that may not empty a rule.
+/// Returns a run that may not empty a rule.
 pub(super) fn careful_sync() -> Step {
     Step::Sync(Options::default())
 }
@@ -118,7 +118,7 @@ pub(super) fn full_sync() -> Step {
     Step::Sync(Options { full: true, allow_empty_scope: true, ..Options::default() })
 }
 
-/// One of several people without a part of their own.
+/// Returns one of several users without a role of their own.
 pub(super) fn extra(number: u8) -> User {
     person(&format!("u-1{number}"), &format!("extra{number}@example.com"), "Extra")
 }
@@ -141,26 +141,26 @@ pub(super) fn linked(setting: Setting, users: &[User]) -> Vec<Step> {
     steps
 }
 
-/// Mona is linked; then these steps.
+/// Returns steps that link Mona, and then these steps.
 pub(super) fn after_mona(setting: Setting, then: impl IntoIterator<Item = Step>) -> Vec<Step> {
     let mut steps = linked(setting, &[mona()]);
     steps.extend(then);
     steps
 }
 
-/// Mona and Nils are linked; then these steps.
+/// Returns steps that link Mona and Nils, and then these steps.
 pub(super) fn after_both(setting: Setting, then: impl IntoIterator<Item = Step>) -> Vec<Step> {
     let mut steps = linked(setting, &[mona(), nils()]);
     steps.extend(then);
     steps
 }
 
-/// A scenario of the basic table.
+/// Returns a scenario of the basic table.
 pub(super) fn basic(slug: &'static str, title: &'static str, steps: fn(Setting) -> Vec<Step>) -> Scenario {
     Scenario { slug, title, basic: true, of_attributes: false, fits: |_| true, steps }
 }
 
-/// One of the other sequences.
+/// Returns a scenario of the other sequences.
 pub(super) fn sequence(
     slug: &'static str,
     title: &'static str,
@@ -170,38 +170,39 @@ pub(super) fn sequence(
     Scenario { slug, title, basic: false, of_attributes: false, fits, steps }
 }
 
-/// Everything on.
+/// Whether all preferences are on.
 pub(crate) fn everything(setting: Setting) -> bool {
     setting.creation && setting.disables() && setting.deprovision && setting.on_rule_deletion
 }
 
-/// Everything on, and Remove Action *Disable*.
+/// Whether all preferences are on, with Remove Action *Disable*.
 pub(super) fn by_disable(setting: Setting) -> bool {
     everything(setting) && setting.remove_action == RemoveAction::Disable
 }
 
-/// Creation on, nobody removed on rule deletion: one setting of each way to update and to remove.
+/// Whether creation is on, and nobody is removed on rule deletion: one setting for each method to update and to
+/// remove.
 pub(super) fn each_way(setting: Setting) -> bool {
     setting.creation && !setting.on_rule_deletion
 }
 
-/// Everything on in both ways to remove; creation with and without updation alone.
+/// Whether all preferences are on, with either Remove Action; or creation alone, with or without updates.
 pub(super) fn typical(setting: Setting) -> bool {
     let plain = setting.creation && !setting.disable && !setting.deprovision;
     everything(setting) || plain
 }
 
-/// Deprovision is on.
+/// Whether deprovision is on.
 pub(super) fn removes(setting: Setting) -> bool {
     setting.creation && setting.deprovision && setting.on_rule_deletion
 }
 
-/// The setting with deprovision and what hangs on it off.
+/// Returns the setting without deprovision and its dependent preferences.
 pub(super) fn without_deprovision(setting: Setting) -> Setting {
     Setting { deprovision: false, remove_action: RemoveAction::Delete, on_rule_deletion: false, ..setting }
 }
 
-/// The setting with the other Remove Action.
+/// Returns the setting with the other Remove Action.
 pub(super) fn other_action(setting: Setting) -> Setting {
     let remove_action = match setting.remove_action {
         RemoveAction::Delete => RemoveAction::Disable,

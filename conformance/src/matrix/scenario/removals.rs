@@ -1,4 +1,4 @@
-//! Sequences about removals: what they find, what fails, what waits, what is withheld.
+//! Sequences about removals that find no account, fail, wait, or are withheld.
 
 use crate::matrix::model::{Options, User};
 use crate::matrix::scenario::people::{

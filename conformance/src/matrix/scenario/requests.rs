@@ -12,14 +12,15 @@ fn fault(status: u16, times: u32, method: &'static str) -> Step {
     Step::Fault(FaultRule::status(status, times, On::Method(method)))
 }
 
-/// Mona is new, and this meets her.
+/// Returns steps that add Mona under these conditions.
 fn new_with(then: impl IntoIterator<Item = Step>) -> Vec<Step> {
     let mut steps = vec![Step::Rules(two_rules()), Step::Put(mona())];
     steps.extend(then);
     steps
 }
 
-/// The answer to Mona's create is lost and the look-ups behind it fail; then this happens at the source.
+/// Returns steps in which the answer to Mona's create is lost and the look-ups after it fail, followed by these
+/// changes at the source.
 fn cut_off(setting: Setting, kind: FaultKind, then: impl IntoIterator<Item = Step>) -> Vec<Step> {
     let lost = FaultRule { kind, after_effect: true, on: On::Method("POST"), skip: 0, times: None };
     // The connection test lists users, and so does the look-up before the POST.
@@ -78,7 +79,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     scenarios
 }
 
-/// The first request of a kind is refused as not supported, and the second user's works.
+/// Returns scenarios in which the first request of a kind is refused as unsupported, and the second user's works.
 fn refused_once() -> Vec<Scenario> {
     vec![
         sequence(

@@ -106,7 +106,7 @@ fn nothing(setting: Setting) -> Setting {
     Setting { creation: false, updation: false, disable: false, deprovision: false, ..setting }
 }
 
-/// Everything that is off in `setting` is off, and so is all that a linked user would need.
+/// Returns scenarios in which a linked user needs all operations that are off in `setting`.
 fn preferences() -> Vec<Scenario> {
     vec![
         sequence("creation-turned-on", "unsynced, then creation is turned on", each_way, |setting| {

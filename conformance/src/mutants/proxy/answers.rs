@@ -1,4 +1,4 @@
-//! What is done to requests and answers that needs neither network nor memory.
+//! Edits of requests and answers that need neither network nor memory.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::mutants::edit;
 use crate::mutants::file::{AnswerEdit, Change, Instead};
 use crate::subject::server::client::Answer;
 
-/// A line of `then-send`: `{id}`, `{path}`, and `{body:/pointer}` from the request.
+/// Fills in a line of `then-send`: `{id}`, `{path}`, and `{body:/pointer}` from the request.
 pub(super) fn filled(line: &str, resource: &str, came: &Came) -> String {
     let id = resource.rsplit('/').next().unwrap_or_default();
     let mut line = line.replace("{id}", id).replace("{path}", resource);
@@ -48,7 +48,7 @@ pub(super) fn made_up(instead: &Instead) -> Answer {
     Answer { status: instead.status, headers, json, text, ..Answer::default() }
 }
 
-/// The resource that a request is about: its path, or of a creation the one that was made.
+/// Returns the path of the resource that a request is about; of a creation the new one.
 pub(super) fn resource_path(came: &Came, answer: &Answer) -> Option<String> {
     let segments: Vec<_> = came.path.trim_matches('/').split('/').collect();
     match (came.method.as_str(), segments.as_slice()) {
@@ -61,7 +61,7 @@ pub(super) fn resource_path(came: &Came, answer: &Answer) -> Option<String> {
     }
 }
 
-/// Every resource that a body shows, with its path.
+/// Calls `act` for every resource that a body shows, with its path.
 pub(super) fn each_resource(came: &Came, body: &mut Value, act: &mut dyn FnMut(&str, &mut Value)) {
     let endpoint = came.path.trim_matches('/').split('/').next().unwrap_or_default().to_owned();
     let path = |resource: &Value| {

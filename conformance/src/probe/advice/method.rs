@@ -1,19 +1,19 @@
-//! What to expect of an update method: told from every attribute that was tried with it.
+//! Advice about an update method, from the outcomes of every attribute that was tried with it.
 
 use crate::probe::Findings;
-use crate::probe::advice::{Advice, Fares, advice, because, labels, untried};
+use crate::probe::advice::{Advice, Rating, advice, because, labels, untried};
 use crate::probe::outcome::Outcome;
 
-/// A method, and the forms that tell how it does.
+/// An update method, and the variants that show its behaviour.
 pub(super) struct Method {
     setting: &'static str,
-    /// With its article.
+    /// The request with its article.
     request: &'static str,
-    /// The forms about attributes: name, attribute, and the request in words.
+    /// The variants about attributes: name, attribute, and the request in words.
     attributes: &'static [(&'static str, &'static str, &'static str)],
     disable: &'static str,
     enable: &'static str,
-    /// The form that changes an attribute and disables at once.
+    /// The variant that changes an attribute and disables at once.
     at_once: &'static str,
 }
 
@@ -44,7 +44,7 @@ pub(super) const PATCH: Method = Method {
     at_once: "patch-inactive-and-title",
 };
 
-/// What became of one form.
+/// The outcome of one variant.
 struct Try {
     attribute: &'static str,
     request: &'static str,
@@ -53,20 +53,20 @@ struct Try {
 
 impl Method {
     fn tries(&self, findings: &Findings) -> Vec<Try> {
-        let tries = self.attributes.iter().map(|&(form, attribute, request)| Try {
+        let tries = self.attributes.iter().map(|&(variant, attribute, request)| Try {
             attribute,
             request,
-            outcome: outcome(findings, form),
+            outcome: outcome(findings, variant),
         });
         tries.collect()
     }
 }
 
-fn outcome(findings: &Findings, form: &str) -> Outcome {
-    findings.outcome(form).cloned().unwrap_or_else(|| Outcome::Untried("no such form".to_owned()))
+fn outcome(findings: &Findings, variant: &str) -> Outcome {
+    findings.outcome(variant).cloned().unwrap_or_else(|| Outcome::Untried("no such form".to_owned()))
 }
 
-/// The attributes of some tries, each once.
+/// Returns the attributes of some attempts, each once.
 fn names(tries: &[&Try]) -> Vec<&'static str> {
     let mut names = Vec::new();
     for one in tries {
@@ -77,7 +77,7 @@ fn names(tries: &[&Try]) -> Vec<&'static str> {
     names
 }
 
-/// Why some tries failed: in one clause about the method where `as_one` and all of them did alike.
+/// Returns the reason for failed attempts: in one clause about the method if `as_one` and all of them failed alike.
 fn why(method: &Method, failed: &[&Try], as_one: bool) -> String {
     let mut alike: Vec<_> = failed.iter().map(|one| because(method.request, &one.outcome)).collect();
     alike.dedup();
@@ -88,11 +88,11 @@ fn why(method: &Method, failed: &[&Try], as_one: bool) -> String {
     each.join("; ")
 }
 
-/// What to expect of `method`, where `other` is the other one.
+/// Returns the advice about `method`, compared with `other`.
 pub(super) fn method(findings: &Findings, method: &Method, other: &Method) -> Advice {
     let tries = method.tries(findings);
     let tried: Vec<_> = tries.iter().filter(|one| !one.outcome.is_untried()).collect();
-    let [disable, enable] = [method.disable, method.enable].map(|form| outcome(findings, form));
+    let [disable, enable] = [method.disable, method.enable].map(|variant| outcome(findings, variant));
     if tried.is_empty() {
         let all: Vec<_> = tries.iter().map(|one| (one.request, &one.outcome)).collect();
         return untried(method.setting, &all);
@@ -102,11 +102,11 @@ pub(super) fn method(findings: &Findings, method: &Method, other: &Method) -> Ad
         return none_updated(findings, method, other, &failed, [&disable, &enable]);
     }
     let mut clauses = Vec::new();
-    let mut fares = Fares::Well;
+    let mut rating = Rating::Well;
     let lead = if failed.is_empty() {
         "Attributes are updated".to_owned()
     } else {
-        fares = Fares::Limited;
+        rating = Rating::Limited;
         let names = names(&done).join(", ");
         format!("Some attributes are updated ({names}), others are not: {}", why(method, &failed, false))
     };
@@ -116,7 +116,7 @@ pub(super) fn method(findings: &Findings, method: &Method, other: &Method) -> Ad
         if outcome.is_untried() || outcome.works() {
             continue;
         }
-        fares = Fares::Limited;
+        rating = Rating::Limited;
         let clause = because(&changes, outcome);
         clauses.push(if outcome.hides_account() {
             format!("whether users are {word} with it cannot be read: {clause}")
@@ -131,42 +131,42 @@ pub(super) fn method(findings: &Findings, method: &Method, other: &Method) -> Ad
         && !at_once.works()
         && !at_once.is_untried()
     {
-        fares = Fares::Limited;
+        rating = Rating::Limited;
         clauses.push(because(&format!("{} that changes title and active at once", method.request), &at_once));
     }
     for (word, _) in switches.into_iter().filter(|(_, outcome)| outcome.is_untried()) {
-        if fares == Fares::Well {
-            fares = Fares::Unknown;
+        if rating == Rating::Well {
+            rating = Rating::Unknown;
         }
         clauses.push(format!("whether users are {word} with it could not be tried"));
     }
     let known = names(&failed);
     for one in tries.iter().filter(|one| one.outcome.is_untried() && !known.contains(&one.attribute)) {
-        if fares == Fares::Well {
-            fares = Fares::Limited;
+        if rating == Rating::Well {
+            rating = Rating::Limited;
         }
         clauses.push(because(one.request, &one.outcome));
     }
     if let Some(labels) = done.iter().find_map(|one| labels(&one.outcome)) {
-        if fares == Fares::Well {
-            fares = Fares::Limited;
+        if rating == Rating::Well {
+            rating = Rating::Limited;
         }
         clauses.push(labels);
     }
-    if fares == Fares::Well {
+    if rating == Rating::Well {
         return advice(
             method.setting,
-            fares,
+            rating,
             "Attributes are updated, and users disabled and enabled with it.",
         );
     }
     if clauses.is_empty() {
         clauses.push("users are disabled and enabled with it".to_owned());
     }
-    advice(method.setting, fares, format!("{lead}; {}.", clauses.join("; ")))
+    advice(method.setting, rating, format!("{lead}; {}.", clauses.join("; ")))
 }
 
-/// What to expect of a method that updates no attribute that was tried.
+/// Returns the advice about a method that updates none of the attributes that were tried.
 fn none_updated(
     findings: &Findings,
     method: &Method,
@@ -190,7 +190,7 @@ fn none_updated(
                 (false, false) => "",
             };
             let text = format!("Attributes are not updated this way: {why}.{instead}");
-            return advice(method.setting, Fares::Badly, text);
+            return advice(method.setting, Rating::Badly, text);
         }
     };
     let names = names(failed);
@@ -198,5 +198,5 @@ fn none_updated(
     let rest = if names.len() == 1 { " Whether other attributes are was not tried." } else { "" };
     let text =
         format!("Users are {switches} with it, but {} {is} not updated: {why}.{rest}", names.join(", "));
-    advice(method.setting, Fares::Limited, text)
+    advice(method.setting, Rating::Limited, text)
 }

@@ -1,4 +1,4 @@
-//! A first guess at a profile, read off the plainest forms.
+//! A first guess at a profile, from the outcomes of the plainest variants.
 
 use mock_aquera::Profile;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::probe::Findings;
 use crate::probe::outcome::{Class, Outcome, Shows};
 
-/// A first guess from what the plainest forms say, so that few profiles have to be tried.
+/// Returns a first guess from the plainest variants, so that few profiles have to be tried.
 pub(super) fn guess(found: &Findings) -> Value {
     let mut profile = Profile::new("probed", "").to_json();
     let mut put = |section: &str, name: &str, word: &str| profile[section][name] = json!(word);
@@ -77,9 +77,10 @@ pub(super) fn guess(found: &Findings) -> Value {
         Some((Class::Ignored, _)) => put("gateway", "create-disabled", "creates-enabled"),
         _ => {}
     }
-    for (form, flip) in [("put-without-active", "deactivates"), ("put-without-active-inactive", "activates")]
+    for (variant, flip) in
+        [("put-without-active", "deactivates"), ("put-without-active-inactive", "activates")]
     {
-        let damages = of(form).map(Outcome::damages).unwrap_or_default();
+        let damages = of(variant).map(Outcome::damages).unwrap_or_default();
         if let Some(damage) = damages.iter().find(|damage| damage.pointer == "/active") {
             put("gateway", "put-without-active", if damage.now.is_none() { "clears" } else { flip });
         }
@@ -90,7 +91,7 @@ pub(super) fn guess(found: &Findings) -> Value {
         put("gateway", "put-missing-attributes", "keeps");
     }
     if patch.is_some_and(Outcome::is_clean) {
-        for (form, name) in [
+        for (variant, name) in [
             ("patch-inactive-capitalised", "capitalised-op"),
             ("patch-inactive-text", "string-booleans"),
             ("patch-dotted-keys", "dotted-keys"),
@@ -99,16 +100,16 @@ pub(super) fn guess(found: &Findings) -> Value {
             ("patch-add-without-path", "pathless-add"),
             ("patch-single-operation", "single-operation"),
         ] {
-            if refused(of(form), 400) {
+            if refused(of(variant), 400) {
                 profile["requests"]["dialects"][name] = json!("refused");
             }
         }
     }
     let mut put = |section: &str, name: &str, word: &str| profile[section][name] = json!(word);
-    for (form, name) in
+    for (variant, name) in
         [("group-replace-members", "replace-all-members"), ("patch-work-email", "patch-value-filters")]
     {
-        if refused(of(form), 400) && !refused(patch, 400) {
+        if refused(of(variant), 400) && !refused(patch, 400) {
             put("gateway", name, "answers-400");
         }
     }
@@ -144,7 +145,7 @@ fn patch_word(outcome: &Outcome) -> Option<&'static str> {
         (Class::Refused, 405) => "answers-405",
         (Class::Refused, _) => "answers-501",
         (Class::Ignored, 204) => "ignored-204",
-        (Class::Ignored, _) if tried.reply.shows == Shows::Fiction => "lies-200",
+        (Class::Ignored, _) if tried.reply.shows == Shows::WrongState => "lies-200",
         (Class::Ignored, _) => "ignored-200",
         (Class::DoneWithError, 404) => "applied-then-404",
         (Class::DoneWithError, _) => "applied-then-500",

@@ -1,4 +1,5 @@
-//! Whether the findings show all that a switch reaches. A profile that claims more than was seen misleads the tests that use it.
+//! Checks that the findings show the whole effect of a switch: a profile that claims more than was seen misleads the
+//! tests that use it.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::json::{get, is_absent};
 use crate::probe::inference::switch::Switch;
 use crate::probe::outcome::{Class, Damage, Effect, Outcome, Reply, Shows, attribute};
-use crate::probe::variant::{Form, Sent, Topic};
+use crate::probe::variant::{Sent, Topic, Variant};
 use crate::probe::{Finding, Findings};
 use crate::transcript::Exchange;
 
@@ -26,22 +27,26 @@ pub(super) fn is_seen(switch: &Switch, word: &str, found: &Findings) -> bool {
         ("gateway", "group-put", _) => is_whole_method(found, word, true, &is_put),
         ("gateway", "group-patch", _) => is_whole_method(found, word, true, &is_patch),
         ("application", "replace", _) => {
-            !is_done(found, &|form| is_put(form) && is_user(form) && !changes_active(form))
+            !is_done(found, &|variant| is_put(variant) && is_user(variant) && !changes_active(variant))
         }
         ("application", "partial-update", _) => {
-            !is_done(found, &|form| is_patch(form) && is_user(form) && !changes_active(form))
+            !is_done(found, &|variant| is_patch(variant) && is_user(variant) && !changes_active(variant))
         }
-        ("gateway", "disable", _) => !is_done(found, &|form| is_write(form) && sets_active(form, "false")),
-        ("gateway", "enable", _) => !is_done(found, &|form| is_write(form) && sets_active(form, "true")),
+        ("gateway", "disable", _) => {
+            !is_done(found, &|variant| is_write(variant) && sets_active(variant, "false"))
+        }
+        ("gateway", "enable", _) => {
+            !is_done(found, &|variant| is_write(variant) && sets_active(variant, "true"))
+        }
         ("gateway", "patch-paths", _) => are_paths_refused(found, ""),
         ("gateway", "patch-value-filters", _) => are_paths_refused(found, "["),
         ("gateway", "patch-reply", _) => !answers(found, &is_patch, &|reply| reply.status == 200),
         ("replies", "put-body", _) => !answers(found, &is_put, &|reply| reply.shows != Shows::Nothing),
         ("replies", "create-body", _) => !answers(found, &is_post, &|reply| reply.shows != Shows::Nothing),
         // What a PUT cannot change, a PUT that leaves it out cannot clear.
-        ("gateway", "put-missing-attributes", _) => {
-            is_done(found, &|form| is_put(form) && form.goal.iter().any(|goal| is_value(goal, "/title")))
-        }
+        ("gateway", "put-missing-attributes", _) => is_done(found, &|variant| {
+            is_put(variant) && variant.goal.iter().any(|goal| goal.is_value_of("/title"))
+        }),
         ("gateway", "put-without-active", "activates" | "deactivates" | "clears") => is_told_apart(&[
             ("put-without-active", "put-title"),
             ("put-without-active-inactive", "put-title-inactive"),
@@ -76,71 +81,67 @@ pub(super) fn is_seen(switch: &Switch, word: &str, found: &Findings) -> bool {
     }
 }
 
-/// Whether one of the forms is answered otherwise than its control: the same change, asked for plainly. Where both are
-/// answered alike, the attribute may be the cause and not the form.
+/// Whether one of the variants is answered otherwise than its control: the same change, asked for plainly. Where both are
+/// answered alike, the attribute may be the cause and not the variant.
 fn is_told_apart(found: &Findings, pairs: &[(&str, &str)]) -> bool {
     let tried = |name: &str| found.outcome(name).filter(|outcome| !outcome.is_untried());
-    pairs.iter().any(|(form, control)| {
-        matches!((tried(form), tried(control)), (Some(form), Some(control)) if form != control)
+    pairs.iter().any(|(variant, control)| {
+        matches!((tried(variant), tried(control)), (Some(variant), Some(control)) if variant != control)
     })
 }
 
-fn is_put(form: &Form) -> bool {
-    matches!(form.sent, Sent::Put(_))
+fn is_put(variant: &Variant) -> bool {
+    matches!(variant.sent, Sent::Put(_))
 }
 
-fn is_patch(form: &Form) -> bool {
-    matches!(form.sent, Sent::Patch(_))
+fn is_patch(variant: &Variant) -> bool {
+    matches!(variant.sent, Sent::Patch(_))
 }
 
-fn is_post(form: &Form) -> bool {
-    matches!(form.sent, Sent::Post(_))
+fn is_post(variant: &Variant) -> bool {
+    matches!(variant.sent, Sent::Post(_))
 }
 
-fn is_write(form: &Form) -> bool {
-    is_put(form) || is_patch(form)
+fn is_write(variant: &Variant) -> bool {
+    is_put(variant) || is_patch(variant)
 }
 
-fn is_user(form: &Form) -> bool {
-    form.topic != Topic::Group
+fn is_user(variant: &Variant) -> bool {
+    variant.topic != Topic::Group
 }
 
 /// Whether every PATCH whose path holds `part` is refused, whatever its attribute.
 fn are_paths_refused(found: &Findings, part: &str) -> bool {
-    fails_everything(found, Class::Refused, 2, &|form| has_path(form, part))
+    fails_everything(found, Class::Refused, 2, &|variant| has_path(variant, part))
 }
 
-/// Whether a form is a PATCH whose path holds `part`.
-fn has_path(form: &Form, part: &str) -> bool {
-    let Sent::Patch(json) = form.sent else { return false };
-    let operations: Value = serde_json::from_str(json).unwrap_or_default();
+/// Whether a variant is a PATCH whose path holds `part`.
+fn has_path(variant: &Variant, part: &str) -> bool {
+    let Sent::Patch(json) = &variant.sent else { return false };
+    let operations: Value = serde_json::from_str(json.as_str()).unwrap_or_default();
     let operations = operations.as_array().map(Vec::as_slice).unwrap_or_default();
     let path = |operation| get(operation, "path").and_then(Value::as_str);
     operations.iter().filter_map(path).any(|path| path.contains(part))
 }
 
-fn changes_active(form: &Form) -> bool {
-    form.goal.iter().any(|(pointer, _)| *pointer == "/active")
+fn changes_active(variant: &Variant) -> bool {
+    variant.goal.iter().any(|goal| goal.at == "/active")
 }
 
-fn sets_active(form: &Form, value: &str) -> bool {
-    form.goal.contains(&("/active", value))
+fn sets_active(variant: &Variant, value: &str) -> bool {
+    variant.goal.iter().any(|goal| goal.is("/active", value))
 }
 
-fn is_value((pointer, json): &(&str, &str), wanted: &str) -> bool {
-    *pointer == wanted && *json != "null"
+/// Whether a variant of a kind took effect as a whole.
+fn is_done(found: &Findings, kind: &dyn Fn(&Variant) -> bool) -> bool {
+    found.findings.iter().any(|finding| kind(finding.variant) && finding.outcome.class() == Class::Done)
 }
 
-/// Whether a form of a kind took effect as a whole.
-fn is_done(found: &Findings, kind: &dyn Fn(&Form) -> bool) -> bool {
-    found.findings.iter().any(|finding| kind(finding.form) && finding.outcome.class() == Class::Done)
-}
-
-/// Whether a form of a kind took effect and was answered in some way.
-fn answers(found: &Findings, kind: &dyn Fn(&Form) -> bool, how: &dyn Fn(&Reply) -> bool) -> bool {
+/// Whether a variant of a kind took effect and was answered in some way.
+fn answers(found: &Findings, kind: &dyn Fn(&Variant) -> bool, how: &dyn Fn(&Reply) -> bool) -> bool {
     found.findings.iter().any(|finding| match &finding.outcome {
         Outcome::Tried(tried) => {
-            kind(finding.form) && finding.outcome.class() == Class::Done && how(&tried.reply)
+            kind(finding.variant) && finding.outcome.class() == Class::Done && how(&tried.reply)
         }
         Outcome::Untried(_) => false,
     })
@@ -160,22 +161,22 @@ fn is_kept(found: &Findings, path: &str) -> bool {
         if tried.effect != Effect::Done || tried.damages.iter().any(lost) {
             return false;
         }
-        let goal = finding.form.goal;
-        match finding.form.sent {
+        let goals = &finding.variant.goal;
+        match finding.variant.sent {
             Sent::Patch(_) | Sent::Put(_) => {
-                goal.iter().any(|(pointer, json)| is_path(pointer) && *json != "null")
+                goals.iter().any(|goal| is_path(&goal.at) && goal.is_value_of(&goal.at))
             }
             // An account that can no longer be read because it is not active shows nothing.
-            Sent::Post(_) => !goal.contains(&("/active", "false")) && sent(finding, path),
+            Sent::Post(_) => !sets_active(finding.variant, "false") && sent(finding, path),
             Sent::Delete => false,
         }
     })
 }
 
-/// Whether the request that a form is about carried an attribute.
+/// Whether the request of a variant carried an attribute.
 fn sent(finding: &Finding, path: &str) -> bool {
     let is_form = |exchange: &&Exchange| {
-        exchange.step == finding.form.title
+        exchange.step == finding.variant.title
             && exchange.response.as_ref().is_some_and(|answer| answer.status / 100 == 2)
     };
     let body = finding.exchanges.iter().find(is_form).map(|exchange| &exchange.request.body);
@@ -202,7 +203,7 @@ fn errors_are_alike(found: &Findings, what: &dyn Fn(&Reply) -> bool) -> bool {
 }
 
 const fn method(finding: &Finding) -> &'static str {
-    match finding.form.sent {
+    match finding.variant.sent {
         Sent::Patch(_) => "PATCH",
         Sent::Put(_) => "PUT",
         Sent::Delete => "DELETE",
@@ -212,7 +213,7 @@ const fn method(finding: &Finding) -> &'static str {
 
 /// Whether a word about a whole method is seen. What is answered 200 or 400 may be so because of one attribute; other
 /// statuses are about the method.
-fn is_whole_method(found: &Findings, word: &str, of_groups: bool, kind: &dyn Fn(&Form) -> bool) -> bool {
+fn is_whole_method(found: &Findings, word: &str, of_groups: bool, kind: &dyn Fn(&Variant) -> bool) -> bool {
     let class = match word.split('-').next() {
         Some("ignored" | "lies") => Class::Ignored,
         Some("applied") => Class::DoneWithError,
@@ -220,16 +221,16 @@ fn is_whole_method(found: &Findings, word: &str, of_groups: bool, kind: &dyn Fn(
     };
     let may_be_an_attribute = class == Class::Ignored || word == "answers-400";
     let enough = if may_be_an_attribute && !of_groups { 2 } else { 1 };
-    fails_everything(found, class, enough, &|form| kind(form) && is_user(form) != of_groups)
+    fails_everything(found, class, enough, &|variant| kind(variant) && is_user(variant) != of_groups)
 }
 
-/// Whether no form of a kind took effect, and forms about `enough` attributes at least ended as `class`: one attribute that
+/// Whether no variant of a kind took effect, and variants about `enough` attributes at least ended as `class`: one attribute that
 /// is not stored is no method that is ignored.
-fn fails_everything(found: &Findings, class: Class, enough: usize, kind: &dyn Fn(&Form) -> bool) -> bool {
-    let tried = || found.findings.iter().filter(|finding| kind(finding.form));
+fn fails_everything(found: &Findings, class: Class, enough: usize, kind: &dyn Fn(&Variant) -> bool) -> bool {
+    let tried = || found.findings.iter().filter(|finding| kind(finding.variant));
     let failed = tried().filter(|finding| finding.outcome.class() == class);
     let attributes: BTreeSet<_> =
-        failed.flat_map(|finding| finding.form.goal.iter().map(|(pointer, _)| *pointer)).collect();
+        failed.flat_map(|finding| finding.variant.goal.iter().map(|goal| goal.at.as_str())).collect();
     attributes.len() >= enough
         && !tried().any(|finding| matches!(finding.outcome.class(), Class::Done | Class::Partly))
 }
@@ -241,18 +242,18 @@ mod tests {
     use crate::probe::inference::reach::*;
     use crate::probe::inference::switch::switches;
     use crate::probe::outcome::Tried;
-    use crate::probe::variant::Form;
+    use crate::probe::variant::Variant;
     use crate::transcript::{Received, Sent as Request};
 
-    /// What a server does that has a place for the title, and drops it out of requests of some methods.
+    /// Returns the findings of a server that stores the title, but drops it from requests of some methods.
     fn without_title_by(methods: &[&str]) -> Findings {
-        let outcome = |form: &Form, method: &str| {
+        let outcome = |variant: &Variant, method: &str| {
             let drops = methods.contains(&method);
-            let titles = form.goal.iter().filter(|(pointer, _)| *pointer == "/title").count();
+            let titles = variant.goal.iter().filter(|goal| goal.at == "/title").count();
             let effect = match titles {
                 0 => Effect::Done,
                 _ if !drops => Effect::Done,
-                count if count < form.goal.len() => Effect::Partly,
+                count if count < variant.goal.len() => Effect::Partly,
                 _ => Effect::Nothing,
             };
             let lost = drops && method == "POST";
@@ -265,12 +266,12 @@ mod tests {
                 without: Vec::new(),
             })
         };
-        let mut found = Findings::made_up(|form| outcome(form, "PATCH"));
+        let mut found = Findings::made_up(|variant| outcome(variant, "PATCH"));
         for finding in &mut found.findings {
             let method = method(finding);
-            finding.outcome = outcome(finding.form, method);
+            finding.outcome = outcome(finding.variant, method);
             finding.exchanges = vec![Exchange {
-                step: finding.form.title.to_owned(),
+                step: finding.variant.title.clone(),
                 request: Request {
                     method: method.to_owned(),
                     url: String::new(),
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_that_one_method_stores_has_a_place() {
+    fn attribute_stored_by_one_method_is_not_unstored() {
         let switches = switches();
         let not_stored = switches.iter().find(|switch| switch.name == "not-stored").expect("the switch");
         let may_be_written =
@@ -299,19 +300,20 @@ mod tests {
         assert!(may_be_written(&[], "externalId"), "nobody sent it");
     }
 
-    /// What is found where the forms with some names end as `failed`, and all others are done.
-    fn failing(failed: (u16, Effect), is_failing: &dyn Fn(&Form) -> bool) -> Findings {
-        Findings::made_up(|form| {
-            let (status, effect) = if is_failing(form) { failed } else { (200, Effect::Done) };
+    /// Returns findings in which the matching variants end as `failed`, and all others are done.
+    fn failing(failed: (u16, Effect), is_failing: &dyn Fn(&Variant) -> bool) -> Findings {
+        Findings::made_up(|variant| {
+            let (status, effect) = if is_failing(variant) { failed } else { (200, Effect::Done) };
             let reply = Reply { status, scim_type: None, shows: Shows::Truth };
             Outcome::Tried(Tried { effect, reply, damages: Vec::new(), without: Vec::new() })
         })
     }
 
     #[test]
-    fn a_form_that_fails_as_its_control_does_shows_no_switch() {
-        let titles = |form: &Form| is_put(form) && form.goal.iter().any(|(pointer, _)| *pointer == "/title");
-        for (name, word, forms, controls) in [
+    fn variant_failing_like_its_control_shows_no_switch() {
+        let titles =
+            |variant: &Variant| is_put(variant) && variant.goal.iter().any(|goal| goal.at == "/title");
+        for (name, word, variants, controls) in [
             ("capitalised-op", "refused", &["patch-inactive-capitalised"][..], &["patch-inactive"][..]),
             ("string-booleans", "refused", &["patch-inactive-text"], &["patch-inactive"]),
             ("dotted-keys", "refused", &["patch-dotted-keys"], &["patch-given-name"]),
@@ -331,38 +333,39 @@ mod tests {
             let switches = switches();
             let switch = switches.iter().find(|switch| switch.name == name).expect(name);
             let refused = (400, Effect::Nothing);
-            let alone = failing(refused, &|form| forms.contains(&form.name));
+            let alone = failing(refused, &|variant| variants.contains(&variant.slug.as_str()));
             assert!(is_seen(switch, word, &alone), "{name}");
-            let with_controls =
-                failing(refused, &|form| forms.contains(&form.name) || controls.contains(&form.name));
+            let with_controls = failing(refused, &|variant| {
+                variants.contains(&variant.slug.as_str()) || controls.contains(&variant.slug.as_str())
+            });
             assert!(!is_seen(switch, word, &with_controls), "{name}");
         }
         let switches = switches();
         let keeps =
             switches.iter().find(|switch| switch.name == "put-missing-attributes").expect("the switch");
         let ignored = (200, Effect::Nothing);
-        assert!(is_seen(keeps, "keeps", &failing(ignored, &|form| form.name == "put-clears")));
+        assert!(is_seen(keeps, "keeps", &failing(ignored, &|variant| variant.slug == "put-clears")));
         assert!(!is_seen(keeps, "keeps", &failing(ignored, &titles)), "no PUT changes the title");
     }
 
     #[test]
-    fn one_attribute_that_fails_is_no_method_that_fails() {
+    fn one_failing_attribute_is_no_failing_method() {
         let refused = (400, Effect::Nothing);
-        let has = |form: &Form, wanted: &str| form.goal.iter().any(|(pointer, _)| *pointer == wanted);
+        let has = |variant: &Variant, wanted: &str| variant.goal.iter().any(|goal| goal.at == wanted);
         for (name, word, all, one) in [
-            ("put", "answers-400", is_put as fn(&Form) -> bool, "/title"),
+            ("put", "answers-400", is_put as fn(&Variant) -> bool, "/title"),
             ("patch", "answers-400", is_patch, "/title"),
-            ("patch-paths", "answers-400", |form| has_path(form, ""), "/title"),
-            ("patch-value-filters", "answers-400", |form| has_path(form, "["), "/emails/0/value"),
+            ("patch-paths", "answers-400", |variant| has_path(variant, ""), "/title"),
+            ("patch-value-filters", "answers-400", |variant| has_path(variant, "["), "/emails/0/value"),
             ("replace", "refused-501", is_put, "/name/givenName"),
             ("partial-update", "refused-501", is_patch, "/title"),
-            ("disable", "answers-400", |form| sets_active(form, "false"), "/title"),
-            ("enable", "answers-400", |form| sets_active(form, "true"), "/title"),
+            ("disable", "answers-400", |variant| sets_active(variant, "false"), "/title"),
+            ("enable", "answers-400", |variant| sets_active(variant, "true"), "/title"),
         ] {
             let switches = switches();
             let switch = switches.iter().find(|switch| switch.name == name).expect(name);
-            assert!(is_seen(switch, word, &failing(refused, &|form| all(form))), "{name}");
-            assert!(!is_seen(switch, word, &failing(refused, &|form| has(form, one))), "{name}");
+            assert!(is_seen(switch, word, &failing(refused, &|variant| all(variant))), "{name}");
+            assert!(!is_seen(switch, word, &failing(refused, &|variant| has(variant, one))), "{name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The search for a profile: every profile is tried, on a mock, and told by how far it is from what was found.
+//! The search for a profile: each candidate is tried on a mock, and rated by its distance from the findings.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -9,41 +9,40 @@ use tokio::sync::watch;
 
 use crate::probe::Findings;
 use crate::probe::experiment::{Options, at_once, probe};
-use crate::probe::inference::FitError;
+use crate::probe::inference::InferenceError;
 use crate::probe::inference::reach::is_seen;
 use crate::probe::inference::switch::{Switch, has, reset, set, switches, word};
 use crate::probe::outcome::Outcome;
-use crate::probe::variant::FORMS;
 use crate::server::cleanup::Leftovers;
 use crate::server::discovery::{Blank, Facts};
 use crate::subject::server::client::{Client, Credentials, Manners};
 
-/// So many profiles are tried at most.
+/// At most this number of profiles is tried.
 const MOST_TRIES: usize = 12_000;
 
-/// So many forms at once.
+/// The number of variants to try in parallel.
 const JOBS: usize = 8;
 
 /// A profile that was tried.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) profile: Value,
-    /// How far it is from what was found, by form.
+    /// The distance from the findings, by variant.
     apart: Vec<u32>,
-    /// How far it is in all.
+    /// The distance in all.
     pub(super) distance: u32,
 }
 
 impl Candidate {
-    /// A profile of which nothing is known.
-    fn unknown(profile: Value) -> Self {
-        Self { profile, apart: vec![0; FORMS.len()], distance: u32::MAX }
+    /// Returns a profile with an unknown distance.
+    fn unknown(profile: Value, variants: usize) -> Self {
+        Self { profile, apart: vec![0; variants], distance: u32::MAX }
     }
 
-    /// The forms, those first that it answers otherwise than the endpoint does: a profile that does no better there is
-    /// no nearer, whatever it does with the rest.
+    /// Returns the variants, those first that the profile answers unlike the endpoint: a profile that is no better
+    /// there is no nearer.
     fn order(&self) -> Vec<usize> {
-        let mut order: Vec<_> = (0..FORMS.len()).collect();
+        let mut order: Vec<_> = (0..self.apart.len()).collect();
         order.sort_by_key(|&at| Reverse(self.apart[at]));
         order
     }
@@ -52,20 +51,23 @@ impl Candidate {
 /// Tries profiles on applications of one mock.
 pub(super) struct Bench<'a> {
     mock: MockAquera,
-    /// Of the mock's default application; the others share its connections.
+    /// The client of the mock's default application; the others share its connections.
     client: Client,
     found: &'a Findings,
-    /// What the mock's schemas have. No switch of ours changes it.
+    /// The discovery documents of the mock, which no switch of a profile changes.
     facts: Facts,
     options: Options,
     switches: Vec<Switch>,
-    /// How far at least profiles are that were tried, by their JSON.
+    /// The least distance of profiles that were tried, by their JSON.
     known: HashMap<String, u32>,
     pub(super) tries: usize,
 }
 
 impl<'a> Bench<'a> {
-    pub(super) async fn start(found: &'a Findings, stop: watch::Receiver<bool>) -> Result<Self, FitError> {
+    pub(super) async fn start(
+        found: &'a Findings,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, InferenceError> {
         let mock = MockAquera::builder().auth(Auth::none()).start().await;
         let mock = mock?;
         let client = Client::new(&mock.scim_url(), Credentials::None, at_once_or_never());
@@ -88,11 +90,11 @@ impl<'a> Bench<'a> {
         self.mock.stop().await;
     }
 
-    /// The nearest profile that can be found from a guess.
+    /// Returns the nearest profile that can be found from a guess.
     pub(super) async fn search(&mut self, guess: Value) -> Candidate {
         let plain = Profile::new("probed", "").to_json();
         let guess = self.without_unseen(guess, &plain);
-        let unknown = Candidate::unknown(plain.clone());
+        let unknown = Candidate::unknown(plain.clone(), self.found.findings.len());
         let mut best = unknown.clone();
         // A guess can be wrong in several ways at once, and the plain profile is right where little is unusual.
         for start in [&guess, &plain] {
@@ -112,7 +114,7 @@ impl<'a> Bench<'a> {
         best
     }
 
-    /// One switch at a time, the one that helps most, until none does.
+    /// Changes one switch at a time, the one that helps most, until none does.
     async fn climb(&mut self, mut best: Candidate) -> Candidate {
         while best.distance > 0 {
             let mut nearest: Option<Candidate> = None;
@@ -135,7 +137,7 @@ impl<'a> Bench<'a> {
         best
     }
 
-    /// Two switches at once, where no single one helps: one hides the other.
+    /// Changes two switches at once if no single one helps, because one hides the other.
     async fn leap(&mut self, best: &Candidate, plain: &Value) -> Option<Candidate> {
         let words = self.words();
         let mut pairs = Vec::new();
@@ -167,7 +169,7 @@ impl<'a> Bench<'a> {
         None
     }
 
-    /// A guess without the words whose whole reach was not seen.
+    /// Returns a guess without the words whose whole effect was not seen.
     fn without_unseen(&self, mut guess: Value, plain: &Value) -> Value {
         for switch in &self.switches {
             let unseen = word(&guess, switch).is_some_and(|word| !is_seen(switch, word, self.found));
@@ -178,7 +180,7 @@ impl<'a> Bench<'a> {
         guess
     }
 
-    /// Every word of every switch whose whole reach was seen.
+    /// Returns every word of every switch whose whole effect was seen.
     fn words(&self) -> Vec<(usize, &'static str)> {
         let switches = self.switches.iter().enumerate();
         switches
@@ -187,7 +189,7 @@ impl<'a> Bench<'a> {
             .collect()
     }
 
-    /// A profile, where it is nearer than a limit. Forms are tried no longer than it can be.
+    /// Returns a profile if it is nearer than a limit. Variants are tried only as long as it can be.
     async fn nearer(&mut self, profile: &Value, than: &Candidate, limit: u32) -> Option<Candidate> {
         let key = profile.to_string();
         if self.known.get(&key).is_some_and(|least| *least >= limit) {
@@ -199,12 +201,13 @@ impl<'a> Bench<'a> {
             Some(said) if said != parsed.advertises_patch() => 12,
             _ => 0,
         };
-        let mut apart = vec![0; FORMS.len()];
+        let mut apart = vec![0; self.found.findings.len()];
         for batch in than.order().chunks(JOBS) {
             if distance >= limit {
                 break;
             }
-            let findings = at_once(&client, &self.facts, &self.options, batch, &leftovers, &|| ()).await;
+            let variants: Vec<_> = batch.iter().map(|&at| (at, self.found.findings[at].variant)).collect();
+            let findings = at_once(&client, &self.facts, &self.options, &variants, &leftovers, &|| ()).await;
             for (&at, finding) in batch.iter().zip(findings) {
                 apart[at] = self::apart(&self.found.findings[at].outcome, &finding.outcome);
                 distance += apart[at];
@@ -215,11 +218,11 @@ impl<'a> Bench<'a> {
         (distance < limit).then(|| Candidate { profile: profile.clone(), apart, distance })
     }
 
-    /// What the mock does with a profile; none where no profile is like that.
+    /// Returns the findings of the mock with a profile, or `None` if the profile is invalid.
     pub(super) async fn findings(&mut self, profile: &Value) -> Option<Findings> {
         let (_, name, client) = self.application(profile)?;
         let facts = Facts::ask(&client).await;
-        let findings = probe(&client, &facts, &self.options, &|| ()).await;
+        let findings = probe(self.found.variants(), &client, &facts, &self.options, &|| ()).await;
         self.mock.remove_application(&name);
         Some(findings)
     }
@@ -247,12 +250,12 @@ fn is_near_enough(found: &Findings, best: &Candidate) -> bool {
     best.distance <= untried
 }
 
-/// A mock is not away for a while: what it answers once it answers again.
+/// Returns options without retries, because a mock is never away for a while.
 fn at_once_or_never() -> Manners {
     Manners { retries: 0, ..Manners::default() }
 }
 
-/// How far an outcome is from another: by degrees, so that half of a cause is nearer than nothing of it.
+/// Returns the distance between two outcomes, in degrees, so that half of a cause is nearer than nothing of it.
 fn apart(found: &Outcome, other: &Outcome) -> u32 {
     match (found, other) {
         (a, b) if a == b => 0,
@@ -276,17 +279,16 @@ mod tests {
     use crate::probe::outcome::{Effect, Reply, Shows, Tried};
 
     #[test]
-    fn what_could_not_be_tried_is_no_reason_to_search_on() {
-        let found = Findings::made_up(|form| {
-            if form.name == "put-title" {
+    fn untried_variants_do_not_prolong_the_search() {
+        let found = Findings::made_up(|variant| {
+            if variant.slug == "put-title" {
                 return Outcome::Untried("there is no title".to_owned());
             }
             let reply = Reply { status: 200, scim_type: None, shows: Shows::Truth };
             Outcome::Tried(Tried { effect: Effect::Done, reply, damages: Vec::new(), without: Vec::new() })
         });
-        let apart = |form: &str, more: u32| {
-            let of = |known: &crate::probe::variant::Form| u32::from(known.name == form);
-            let apart: Vec<_> = FORMS.iter().map(of).collect();
+        let apart = |variant: &str, more: u32| {
+            let apart: Vec<_> = found.variants().map(|known| u32::from(known.slug == variant)).collect();
             Candidate { profile: Value::Null, apart, distance: 1 + more }
         };
         assert!(is_near_enough(&found, &apart("put-title", 0)));

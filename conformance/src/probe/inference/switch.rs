@@ -7,14 +7,14 @@ use mock_aquera::{
 };
 use serde_json::{Value, json};
 
-/// One switch of a profile: section, name, and its words.
+/// A switch of a profile: section, name, and its words.
 pub(super) struct Switch {
     pub(super) section: &'static str,
     pub(super) name: &'static str,
     pub(super) words: Vec<&'static str>,
     /// Whether the switch is a list that holds words, instead of one word.
     pub(super) list: bool,
-    /// Whether it reaches further than the forms that show it, so that a single sight of it proves little.
+    /// Whether it affects more than the variants that show it, so that a single sight of it proves little.
     pub(super) wide: bool,
     /// Hidden behind others, so that it is tried together with another one too.
     pub(super) core: bool,
@@ -106,7 +106,7 @@ pub(super) fn set(profile: &Value, switch: &Switch, word: &str) -> Value {
     changed
 }
 
-/// Gives a switch the word that it has in another profile.
+/// Resets a switch to its word in another profile.
 pub(super) fn reset(profile: &mut Value, switch: &Switch, as_in: &Value) {
     let usual = place(as_in, switch).cloned();
     let section = switch.section.split('.').try_fold(profile, |place, part| place.get_mut(part));
@@ -123,7 +123,7 @@ fn place<'a>(profile: &'a Value, switch: &Switch) -> Option<&'a Value> {
     section?.get(switch.name)
 }
 
-/// The word that a switch has; `None` for a list.
+/// Returns the word that a switch has; `None` for a list.
 pub(super) fn word<'a>(profile: &'a Value, switch: &Switch) -> Option<&'a str> {
     place(profile, switch)?.as_str()
 }

@@ -1,15 +1,15 @@
-//! What a request changed beside what was asked for.
+//! Side effects of a request.
 
 use serde_json::Value;
 
 use crate::format;
 
-/// Something that changed and was not asked for.
+/// A side effect: a change that was not asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Damage {
-    /// Which attribute; empty: the resource as a whole.
+    /// The attribute; empty: the resource as a whole.
     pub pointer: String,
-    /// What is there now; none: nothing.
+    /// The value after the request; none: there is no value.
     pub now: Option<Value>,
 }
 
@@ -24,12 +24,12 @@ impl Damage {
         label && parts.next().is_some_and(is_index)
     }
 
-    /// The attribute as people write it: `emails.type`. Empty: the resource as a whole.
+    /// Returns the attribute as people write it: `emails.type`. Empty: the resource as a whole.
     pub fn attribute(&self) -> String {
         format::one_line(&format::cut(&attribute(&self.pointer), TOLD)).into_owned()
     }
 
-    /// What became of it, in words.
+    /// Describes the side effect in words.
     pub(super) fn describe(&self) -> String {
         match (&self.now, self.attribute().as_str()) {
             (None, "") => "the account is gone".to_owned(),
@@ -43,7 +43,7 @@ impl Damage {
 /// Characters of what the endpoint sent that are told.
 pub(super) const TOLD: usize = 200;
 
-/// A value as it is told: without the names that stand for what differs from run to run.
+/// Returns a value for reports, with descriptions in place of names that differ from run to run.
 fn shown(value: &Value) -> String {
     let stand_ins = [
         ("\"@id\"", "the id of the account"),
@@ -55,7 +55,7 @@ fn shown(value: &Value) -> String {
     format::one_line(&format::cut(&text, TOLD)).into_owned()
 }
 
-/// A pointer as people write it: `/emails/0/type` is `emails.type`.
+/// Returns a pointer as people write it: `/emails/0/type` is `emails.type`.
 pub(crate) fn attribute(pointer: &str) -> String {
     let parts: Vec<_> = pointer.split('/').filter(|part| !part.is_empty() && !is_index(part)).collect();
     match parts.as_slice() {

@@ -1,4 +1,4 @@
-//! One case: why it failed, what to mend, what was expected and what came, and the way to try it again.
+//! A case on the page: the reason, the remedy, the expected and the actual value, and the command to try it again.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ const VALUE: usize = 4_000;
 /// Characters of a body.
 const BODY: usize = 12_000;
 
-/// The word, the sign and the class of a case's verdict.
+/// Returns the word, the sign and the class of a case's verdict.
 pub(super) fn look(case: &CaseResult) -> (&'static str, &'static str, &'static str) {
     match (case.verdict, &case.known) {
         (Verdict::Fail | Verdict::Warn, Some(_)) => ("known", "◇", "known"),
@@ -95,7 +95,7 @@ fn failed(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What is required, and where that stands.
+/// Writes the requirement and its section.
 pub(super) fn requirement(page: &mut String, case: &CaseResult) {
     let how = match case.level {
         Level::Must => "always",

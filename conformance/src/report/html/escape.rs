@@ -3,22 +3,22 @@
 use crate::format;
 use crate::report::labels;
 
-/// Text within a line.
+/// Escapes text within a line.
 pub(super) fn inline(text: &str) -> String {
     entities(&format::one_line(text))
 }
 
-/// Text within a line; what is quoted as code is code.
+/// Escapes text within a line; text in backticks becomes code.
 pub(super) fn prose(text: &str) -> String {
     labels::with_code(text, inline, |code| format!("<code>{}</code>", inline(code)))
 }
 
-/// Text with its line breaks, within `<pre>`.
+/// Escapes text with its line breaks, within `<pre>`.
 pub(super) fn block(text: &str) -> String {
     entities(&format::lines(text))
 }
 
-/// The value of an attribute in double quotes.
+/// Escapes the value of an attribute in double quotes.
 pub(super) fn attribute(text: &str) -> String {
     entities(&format::one_line(text))
 }
@@ -38,19 +38,19 @@ fn entities(text: &str) -> String {
     safe
 }
 
-/// An id as it stands behind `#` in a link.
+/// Escapes an id for a link, after `#`.
 pub(super) fn fragment(id: &str) -> String {
     const SPELLED_OUT: &percent_encoding::AsciiSet =
         &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'%').add(b'#');
     percent_encoding::utf8_percent_encode(id, SPELLED_OUT).to_string()
 }
 
-/// An id as an element has it: without blanks.
+/// Escapes an id for an element: without blanks.
 pub(super) fn id(id: &str) -> String {
     attribute(&id.replace(char::is_whitespace, "_"))
 }
 
-/// JSON within a `<script>` that holds data: nothing in it can end the element.
+/// Escapes JSON for a `<script>` that holds data: nothing in it can end the element.
 pub(super) fn data(json: &str) -> String {
     json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }

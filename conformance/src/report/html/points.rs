@@ -1,4 +1,4 @@
-//! What to mend, in the order of all reports: by level, in each the causes first, then what clients need first.
+//! The findings, in the order of all reports: by level, in each the causes first, then the needs of clients.
 
 use super::escape::{self, attribute, inline};
 use crate::format;
@@ -14,7 +14,7 @@ const MOST: usize = 300;
 /// Cases of a point that are named.
 const NAMED: usize = 5;
 
-/// One thing to do, and the cases that it mends.
+/// A finding, and its cases.
 struct Point<'a> {
     mend: &'a str,
     cases: Vec<&'a CaseResult>,
@@ -44,7 +44,7 @@ fn heading_of(entry: &Entry<'_>) -> Option<&'static str> {
     entry.cases().first().map(|case| heading(case))
 }
 
-/// What the section of a case is called.
+/// Returns the heading of the section of a case.
 fn heading(case: &CaseResult) -> &'static str {
     match case.level {
         _ if labels::is_apart(case) => labels::APART,
@@ -54,7 +54,7 @@ fn heading(case: &CaseResult) -> &'static str {
     }
 }
 
-/// What to mend of one level.
+/// Writes the findings of one level.
 fn level(page: &mut String, report: &Report, name: &str, entries: &[Entry<'_>], number: &mut usize) {
     let count: usize = entries.iter().map(|entry| entry.cases().len()).sum();
     let judged = report.cases.iter().filter(|case| {
@@ -100,7 +100,7 @@ fn level(page: &mut String, report: &Report, name: &str, entries: &[Entry<'_>], 
     page.push_str("</section>\n");
 }
 
-/// What is behind several cases.
+/// Writes the causes of several cases.
 fn several(page: &mut String, report: &Report, causes: &[&Cause<'_>], number: &mut usize) {
     if causes.is_empty() {
         return;
@@ -123,7 +123,7 @@ fn several(page: &mut String, report: &Report, causes: &[&Cause<'_>], number: &m
     page.push_str("</ol>\n");
 }
 
-/// The things to do, in the order of the first case of each.
+/// Returns the points, in the order of the first case of each.
 fn of_cases<'a>(cases: impl Iterator<Item = &'a CaseResult>) -> Vec<Point<'a>> {
     let mut points: Vec<Point<'a>> = Vec::new();
     for case in cases {
@@ -158,7 +158,7 @@ fn point(page: &mut String, Point { mend, cases }: &Point<'_>, number: usize) {
     page.push_str("</li>\n");
 }
 
-/// The cases behind a point: the first ones by name.
+/// Writes the cases of a point: the first ones by name.
 fn about(page: &mut String, cases: &[&CaseResult]) {
     let class = if cases.iter().any(|case| case.verdict == Verdict::Fail) { "fail" } else { "warn" };
     page.push_str("<p class=\"about\">");

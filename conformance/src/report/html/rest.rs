@@ -1,4 +1,4 @@
-//! What passed, was not offered, or was not tried; and what was too much to be told in full.
+//! The cases that passed, were not advertised, or were not tried, and the data that is too large for the page.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use super::{case, is_told};
 use crate::format;
 use crate::report::{CaseResult, Report, labels};
 
-/// So many are elements of the page. More are data, and become elements when somebody looks for them.
+/// The page has at most this number of elements for cases. Further cases are data, which become elements when a
+/// reader searches for them.
 const ELEMENTS: usize = 1_500;
 
 pub(super) fn write(page: &mut String, report: &Report, cases: &[&CaseResult]) {
@@ -57,7 +58,7 @@ pub(super) fn write(page: &mut String, report: &Report, cases: &[&CaseResult]) {
     page.push_str("</section>\n");
 }
 
-/// By subject, as subjects build upon each other.
+/// Returns the cases by subject, in the order in which subjects depend on each other.
 fn in_order<'a>(cases: &[&'a CaseResult]) -> Vec<(String, Vec<&'a CaseResult>)> {
     let mut groups: BTreeMap<(usize, String), Vec<&CaseResult>> = BTreeMap::new();
     for case in cases {
@@ -88,7 +89,7 @@ fn element(page: &mut String, it: &CaseResult) {
     page.push_str("</div></details>\n");
 }
 
-/// The cases as data. Ids come in order, so that of each only the part is written in which it differs from the last.
+/// Returns the cases as data. Ids are sorted, so of each only the part is written that differs from the one before.
 fn island(cases: &[&CaseResult]) -> Value {
     let mut cases = cases.to_vec();
     cases.sort_by(|a, b| a.id.cmp(&b.id));

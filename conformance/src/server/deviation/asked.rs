@@ -1,4 +1,4 @@
-//! What a request asks for, so that its answer can be taken for what it means.
+//! The answer that a request is entitled to, which tells how a deviating answer is meant.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::json::get;
 use crate::server::discovery::{Facts, ResourceType};
 use crate::subject::server::client::{Client, Request};
 
-/// What an answer is about, by its request.
+/// The subject of an answer, by its request.
 pub(crate) struct Asked<'a> {
     pub(crate) due: Due<'a>,
     /// Resource types, for resources in a list of several.
@@ -15,21 +15,21 @@ pub(crate) struct Asked<'a> {
     /// `attributes` or `excludedAttributes` is given.
     pub(crate) is_narrowed: bool,
     pub(crate) page: Page,
-    /// A text was sent for `active`, so a text that comes back may be what was stored.
+    /// A text was sent for `active`, so a text that comes back may be the stored value.
     pub(crate) sent_texts: bool,
     /// The id of a resource by its names.
     pub(crate) known: &'a dyn Fn(&Value) -> Option<String>,
 }
 
-/// What a success shows.
+/// The content of a successful answer.
 pub(crate) enum Due<'a> {
-    /// One resource of a type, with its id where the address has it.
+    /// A resource of a type, with its id if the address has it.
     Resource(&'a ResourceType, Option<String>),
     /// Resources of a type, or of several.
     List(Option<&'a ResourceType>),
     /// /ResourceTypes or /Schemas.
     Discovery,
-    /// Something else.
+    /// Any other content.
     Other,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Page {
 }
 
 impl<'a> Asked<'a> {
-    /// What a request asks for. `known` tells the id of a resource by its names.
+    /// Derives the expected answer from a request. `known` returns the id of a resource by its names.
     pub(crate) fn new(
         client: &Client,
         facts: &'a Facts,
@@ -117,7 +117,7 @@ impl Page {
         }
     }
 
-    /// The index of the first resource.
+    /// Returns the index of the first resource.
     pub(crate) fn first(self) -> u64 {
         self.start.unwrap_or(1)
     }
@@ -127,7 +127,7 @@ impl Page {
         self.count == Some(0) || self.first() > total
     }
 
-    /// How many there are in all, by the length of this page; `None` where more may follow.
+    /// Returns the total number of resources from the length of this page, or `None` if more may follow.
     pub(crate) fn total(self, length: usize) -> Option<u64> {
         let length = length as u64;
         let is_last = self.count.is_none_or(|count| length < count);
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_tell_how_many_there_are_only_where_nothing_follows() {
+    fn page_has_a_total_only_if_no_page_follows() {
         let page = |start, count| Page { start, count };
         assert_eq!(page(None, None).total(3), Some(3));
         assert_eq!(page(Some(4), Some(5)).total(2), Some(5));

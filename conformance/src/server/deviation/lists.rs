@@ -18,7 +18,7 @@ const OF_ERRORS: [&str; 4] = ["schemas", "status", "scimType", "detail"];
 /// Other names of `totalResults`.
 const TOTALS: [&str; 5] = ["total", "totalCount", "total_count", "totalItems", "totalElements"];
 
-/// The elements of a list, whatever its form.
+/// Returns the elements of a list in any form.
 pub(crate) fn elements(document: &Value) -> Option<&Vec<Value>> {
     match document {
         Value::Array(elements) => Some(elements),
@@ -33,18 +33,18 @@ pub(crate) fn elements(document: &Value) -> Option<&Vec<Value>> {
     }
 }
 
-/// How many there are of a list, whatever its form.
+/// Returns the total number of resources of a list in any form.
 pub(crate) fn total(document: &Value) -> Option<u64> {
     let said = get(document, "totalResults").and_then(number);
     said.or_else(|| TOTALS.iter().find_map(|name| number(get(document, name)?)))
 }
 
-/// A number, or a text that is one.
+/// Returns a number, or the number that a text is.
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-/// The body of a list of another form, where one is due.
+/// Returns the body of a list in another form, if a list is due.
 fn body<'a>(answer: &'a mut Answer, asked: &Asked<'_>) -> Option<&'a mut Value> {
     answer.json.as_mut().filter(|_| answer.status == 200 && asked.due.is_list())
 }
@@ -53,7 +53,7 @@ fn found(at: &str, expected: impl Into<Value>, actual: Value) -> Found {
     Found { at: at.to_owned(), expected: expected.into(), actual }
 }
 
-/// `[…]`.
+/// Detects a list that is an array alone: `[…]`.
 pub(super) fn bare(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let body = body(answer, asked)?;
     let elements = body.as_array_mut().filter(|elements| elements.iter().all(Value::is_object))?;
@@ -63,7 +63,7 @@ pub(super) fn bare(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     Some(found("body", "a ListResponse", json!(format!("an array of {length}"))))
 }
 
-/// `{"data": […], "total": 3}`.
+/// Detects a list with other names: `{"data": […], "total": 3}`.
 pub(super) fn other_envelope(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let body = body(answer, asked)?;
     if get(body, "Resources").is_some_and(|all| !all.is_null()) {
@@ -84,7 +84,7 @@ pub(super) fn other_envelope(answer: &mut Answer, asked: &Asked<'_>) -> Option<F
     Some(found("/Resources", "an array", json!(format!("under `{name}`"))))
 }
 
-/// A ListResponse of what is on a page, beside members that are there.
+/// Returns a ListResponse of the elements of a page, with the other members that are there.
 fn list(mut members: Map<String, Value>, elements: Vec<Value>, page: Page, said: Option<u64>) -> Value {
     let length = elements.len();
     let mut set = |name: &str, value: Value| {
@@ -107,8 +107,8 @@ fn list(mut members: Map<String, Value>, elements: Vec<Value>, page: Page, said:
     Value::Object(members)
 }
 
-/// The only member that is an array of objects, in the body of a list or in its `_embedded` (HAL): its holder, and its
-/// name.
+/// Returns the only member that is an array of objects, in the body of a list or in its `_embedded` (HAL): its
+/// holder, and its name.
 fn envelope(members: &Map<String, Value>) -> Option<(Option<&str>, &str)> {
     // One resource has arrays too.
     if ["id", "userName", "displayName", "name", "detail"].iter().any(|name| members.contains_key(*name)) {
@@ -134,7 +134,7 @@ fn envelope(members: &Map<String, Value>) -> Option<(Option<&str>, &str)> {
     Some((Some(holder), name))
 }
 
-/// `"totalResults": "3"`.
+/// Detects numbers that are texts: `"totalResults": "3"`.
 pub(super) fn numbers_as_texts(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let members = body(answer, asked)?.as_object_mut()?;
     let mut first = None;
@@ -150,7 +150,7 @@ pub(super) fn numbers_as_texts(answer: &mut Answer, asked: &Asked<'_>) -> Option
     first
 }
 
-/// A list without `totalResults`: it is counted where the page shows that nothing follows.
+/// Detects a list without `totalResults`, which is counted if the page shows that nothing follows.
 pub(super) fn no_total(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let body = body(answer, asked)?;
     if get(body, "totalResults").is_some_and(|total| !total.is_null()) {
@@ -165,7 +165,7 @@ pub(super) fn no_total(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> 
     Some(found("/totalResults", "a whole number", Value::Null))
 }
 
-/// A list that counts resources, on a page where some belong, and has no `Resources`.
+/// Detects a list that counts resources, on a page with some of them, and has no `Resources`.
 pub(super) fn without_resources(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let body = body(answer, asked)?;
     let total = get(body, "totalResults").filter(|_| body.is_object())?.as_u64()?;

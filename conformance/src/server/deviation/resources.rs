@@ -10,7 +10,7 @@ use crate::server::deviation::asked::{Asked, Due};
 use crate::server::discovery::{ResourceType, id_text};
 use crate::subject::server::client::Answer;
 
-/// The resources of an answer, with their type where it is known.
+/// Returns the resources of an answer, with their type if it is known.
 fn each<'a>(answer: &'a mut Answer, asked: &'a Asked<'_>) -> Vec<(&'a mut Value, Option<&'a ResourceType>)> {
     if !answer.is_success() {
         return Vec::new();
@@ -42,13 +42,13 @@ pub(super) fn is_message(body: &Value) -> bool {
     urns.map(str::to_ascii_lowercase).any(|urn| urn.starts_with("urn:ietf:params:scim:api:messages:"))
 }
 
-/// The id of a resource: its own, else that of its address.
+/// Returns the id of a resource: its own, else that of its address.
 pub(crate) fn id_of(resource: &Value) -> Option<String> {
     let own = get(resource, "id").and_then(id_text);
     own.or_else(|| id_in(get(get(resource, "meta")?, "location")?.as_str()?))
 }
 
-/// The id in an address.
+/// Returns the id in an address.
 fn id_in(address: &str) -> Option<String> {
     let path = address.split(['?', '#']).next()?.trim_end_matches('/');
     let (before, id) = path.rsplit_once('/')?;
@@ -56,7 +56,7 @@ fn id_in(address: &str) -> Option<String> {
     (!before.is_empty() && !id.is_empty()).then(|| id.into_owned())
 }
 
-/// The body of a success is no JSON.
+/// Detects a successful answer whose body is no JSON.
 pub(super) fn no_json(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let is_due = match asked.due {
         Due::Resource(..) | Due::List(_) | Due::Discovery => true,
@@ -71,7 +71,7 @@ pub(super) fn no_json(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     })
 }
 
-/// Resources without `id`.
+/// Detects resources without `id`.
 pub(super) fn no_ids(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let told = answer.header("location").and_then(id_in);
     let asked_for = match &asked.due {
@@ -97,7 +97,7 @@ pub(super) fn no_ids(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     first
 }
 
-/// Resources without `schemas`. Where attributes are chosen, they may be left out.
+/// Detects resources without `schemas`. If attributes are selected, they may be left out.
 pub(super) fn no_schemas(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     if asked.is_narrowed {
         return None;
@@ -115,7 +115,7 @@ pub(super) fn no_schemas(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found
     first
 }
 
-/// `"active": "true"`.
+/// Detects texts in place of Booleans: `"active": "true"`.
 pub(super) fn active_as_text(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     if asked.sent_texts {
         return None;
@@ -165,7 +165,7 @@ pub(super) fn numeric_ids(answer: &mut Answer, _: &Asked<'_>) -> Option<Found> {
     Some(Found { at: "/id".to_owned(), expected: json!(id_text(&number)), actual: number })
 }
 
-/// The first id that [`texts_for_ids`] writes otherwise.
+/// Returns the first id that [`texts_for_ids`] rewrites.
 fn first_number(value: &Value) -> Option<&Value> {
     fn in_list<'a>(list: &'a Value, of: impl Fn(&'a Value) -> Option<&'a Value>) -> Option<&'a Value> {
         list.as_array()?.iter().find_map(of)
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_for_active_are_seen_in_requests() {
+    fn text_for_active_is_found_in_requests() {
         let operation = |operation: Value| json!({ "Operations": [operation] });
         for body in [
             json!({ "active": "False" }),

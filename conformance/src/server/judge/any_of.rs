@@ -11,7 +11,7 @@ impl Judge<'_> {
         let ask = Ask { level: self.level, about: self.about, stand_in: self.stand_in };
         let mut all = Vec::new();
         for list in lists {
-            let misses = judge(list, ask, self.answer, self.memory)?;
+            let misses = judge(list, ask, self.answer, self.bindings)?;
             if misses.is_empty() {
                 return Ok(Vec::new());
             }

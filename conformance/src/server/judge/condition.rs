@@ -1,4 +1,4 @@
-//! Whether a condition holds of a value, and in words what is there instead.
+//! Judges whether a condition holds of a value, and describes the value if it does not.
 
 use serde_json::{Value, json};
 
@@ -11,11 +11,11 @@ use crate::server::judge::{Judge, Miss, Seen, in_words, statuses};
 
 /// A condition that does not hold.
 pub(super) struct Unmet {
-    /// What should be there.
+    /// The expected value.
     pub(super) expected: Value,
-    /// In plain words.
+    /// The reason in plain words.
     pub(super) why: String,
-    /// What was seen.
+    /// The kind of actual value.
     pub(super) seen: Seen,
 }
 
@@ -24,7 +24,7 @@ impl Unmet {
         Self { expected, why, seen: Seen::Other }
     }
 
-    /// Nothing is there, or something else is.
+    /// Returns the failure for a missing value, or for another one.
     fn of(value: Option<&Value>, expected: Value, why: String) -> Self {
         let seen = if is_absent(value) { Seen::Nothing } else { Seen::Other };
         Self { expected, why, seen }
@@ -32,14 +32,14 @@ impl Unmet {
 }
 
 impl Judge<'_> {
-    /// What should be there instead; none where it holds.
+    /// Returns the failure of a condition, or `None` if it holds.
     pub(super) fn condition(
         &self,
         path: &str,
         condition: &Condition,
         value: Option<&Value>,
     ) -> Result<Option<Unmet>, Unfilled> {
-        let memory = self.memory;
+        let bindings = self.bindings;
         let null = Value::Null;
         let there = value.unwrap_or(&null);
         let size = there
@@ -48,7 +48,7 @@ impl Judge<'_> {
             .or_else(|| there.as_f64());
         Ok(match condition {
             Condition::Equals(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = wanted.fill(bindings)?;
                 let holds = if is_absent(Some(&wanted)) { is_absent(value) } else { same(there, &wanted) };
                 (!holds).then(|| {
                     let why = format!("{path} is {}, and should be {}", brief(value), brief(Some(&wanted)));
@@ -56,15 +56,15 @@ impl Judge<'_> {
                 })
             }
             Condition::EqualsIgnoringCase(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = wanted.fill(bindings)?;
                 let holds = there.as_str().is_some_and(|text| same_without_case(text, &wanted));
                 let why = || format!("{path} is {}, and should be {wanted}", brief(value));
                 (!holds).then(|| Unmet::of(value, json!(wanted), why()))
             }
             Condition::SameAddress(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = wanted.fill(bindings)?;
                 let holds =
-                    there.as_str().is_some_and(|found| memory.address(found) == memory.address(&wanted));
+                    there.as_str().is_some_and(|found| bindings.address(found) == bindings.address(&wanted));
                 let why = || format!("{path} is {}, and should be {wanted}", brief(value));
                 (!holds).then(|| Unmet::of(value, json!(wanted), why()))
             }
@@ -78,12 +78,12 @@ impl Judge<'_> {
                 (!holds).then(|| Unmet::of(value, statuses(wanted), why()))
             }
             Condition::Differs(other) => {
-                let other = other.fill(memory)?;
+                let other = other.fill(bindings)?;
                 let why = format!("{path} is still {}", brief(value));
                 same(there, &other).then(|| Unmet::new(json!({ "not": other }), why))
             }
             Condition::OneOf(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = wanted.fill(bindings)?;
                 let holds = wanted.as_array().is_some_and(|all| {
                     all.iter().any(|one| same(there, one) || (is_absent(Some(one)) && is_absent(value)))
                 });
@@ -94,7 +94,7 @@ impl Judge<'_> {
                 })
             }
             Condition::Includes(wanted) => {
-                let wanted = memory.pruned(path, wanted.fill(memory)?);
+                let wanted = bindings.pruned(path, wanted.fill(bindings)?);
                 let holds = match (there, &wanted) {
                     (Value::Array(elements), wanted) if !wanted.is_array() => {
                         elements.iter().any(|element| includes(element, wanted))
@@ -117,7 +117,7 @@ impl Judge<'_> {
                 })
             }
             Condition::Lacks(unwanted) => {
-                let unwanted = unwanted.fill(memory)?;
+                let unwanted = unwanted.fill(bindings)?;
                 let has = match there {
                     Value::Array(elements) => elements.iter().any(|element| includes(element, &unwanted)),
                     Value::Null => false,
@@ -129,7 +129,7 @@ impl Judge<'_> {
                 })
             }
             Condition::LaterThan(earlier) => {
-                let earlier = earlier.fill(memory)?;
+                let earlier = earlier.fill(bindings)?;
                 let holds = match (
                     there.as_str().map(str::parse::<jiff::Timestamp>),
                     earlier.parse::<jiff::Timestamp>(),
@@ -210,7 +210,7 @@ impl Judge<'_> {
     }
 }
 
-/// The element that is meant and is not as it should be: one with the same `value`.
+/// Returns the element with the same `value` that deviates from the expected one.
 fn nearest<'a>(there: &'a Value, wanted: &Value) -> Option<&'a Value> {
     let value = get(wanted, "value")?;
     there.as_array()?.iter().find(|element| get(element, "value").is_some_and(|known| same(known, value)))

@@ -17,7 +17,7 @@ pub(crate) enum Belongs {
 impl Belongs {
     const ALL: [Self; 3] = [Self::NotFound, Self::Unauthorized, Self::Conflict];
 
-    /// The expectation that does not hold of such a server.
+    /// Returns the expectation that such a server does not fulfil.
     pub(crate) fn shared(self) -> Shared {
         match self {
             Self::NotFound => Shared::UnknownResource,
@@ -34,7 +34,7 @@ impl Belongs {
         }
     }
 
-    /// What may mean the same.
+    /// Returns the statuses that may mean the same.
     fn instead(self) -> &'static [u16] {
         match self {
             Self::NotFound => &[400, 403, 410, 422],
@@ -53,7 +53,7 @@ pub(crate) struct StandIn {
 }
 
 impl StandIn {
-    /// What a status may stand in for, where other ones are expected.
+    /// Returns the meaning of a status that came in place of an expected one.
     pub(crate) fn suspected(expectations: &[Expectation], came: u16) -> Option<Self> {
         let foreseen = || {
             let foreseen = expectations.iter().flat_map(Expectation::foreseen);
@@ -81,7 +81,7 @@ mod tests {
     use crate::case::expect::Check;
 
     #[test]
-    fn a_status_is_suspected_only_where_nothing_foresees_it() {
+    fn expected_status_is_never_suspected() {
         let expects = |statuses: &[u16]| {
             let sets = statuses.iter().copied().map(StatusSet::Exactly).collect();
             vec![Expectation { level: None, why: None, gone: None, check: Check::Status(sets) }]

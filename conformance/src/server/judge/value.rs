@@ -1,4 +1,4 @@
-//! What values are, and how they are told.
+//! The types of values, and their descriptions in reports.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub(super) fn shown(value: Option<&Value>) -> Value {
     value.cloned().unwrap_or(Value::Null)
 }
 
-/// A value in a sentence.
+/// Describes a value in a sentence.
 pub(super) fn brief(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "missing".to_owned(),
@@ -37,7 +37,7 @@ pub(super) fn has_schema(body: &Value, urn: &str) -> bool {
     })
 }
 
-/// The members in which two objects differ.
+/// Returns the members in which two objects differ.
 pub(super) fn differing(before: &Value, now: &Value) -> (Value, Value) {
     let (Some(a), Some(b)) = (before.as_object(), now.as_object()) else {
         return (before.clone(), now.clone());
@@ -80,7 +80,7 @@ pub(super) fn is(kind: Kind, value: Option<&Value>) -> bool {
     }
 }
 
-/// `xsd:dateTime` with a zone: `2026-05-04T10:00:00.5Z`, `…+02:00`.
+/// Whether a text is an `xsd:dateTime` with a zone: `2026-05-04T10:00:00.5Z`, `…+02:00`.
 pub(super) fn is_date_time(text: &str) -> bool {
     text.contains(['T', 't']) && text.parse::<jiff::Timestamp>().is_ok()
 }

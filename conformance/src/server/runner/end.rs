@@ -4,13 +4,13 @@ use crate::case::template::{Place, Property, Unfilled};
 
 /// Why a case went no further.
 pub(super) enum End {
-    /// What does not hold; the case's verdict follows from the levels.
+    /// An expectation does not hold; the case's verdict follows from the levels.
     Missed,
     /// The subject does not have this.
     NotAdvertised(String),
-    /// It cannot be tried.
+    /// The case cannot be tried.
     Skipped(String),
-    /// It cannot be tried, because of a filter that is refused.
+    /// The case cannot be tried, because of a filter that is refused.
     FilterRefused(String),
     /// The network broke.
     Broken(String),

@@ -1,4 +1,4 @@
-//! Filters that a subject refuses, ignores, or answers with nothing where something is to be found.
+//! Filters that a subject refuses, ignores, or answers with nothing although resources match.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ pub(super) fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &
         && !step.expect.iter().flat_map(Expectation::foreseen).any(is_expected)
 }
 
-/// The filter of the last request, in its address or its body.
+/// Returns the filter of the last request, in its address or its body.
 pub(super) fn filter_of(exchanges: &[Exchange]) -> Option<String> {
     let sent = &exchanges.last()?.request;
     let query = sent.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
@@ -50,7 +50,7 @@ struct Missed {
 }
 
 impl Player<'_> {
-    /// Returns what is wrong with all filters, or with all look-ups by name, if that is behind all most binding misses.
+    /// Returns the defect of all filters, or of all look-ups by name, if it causes all most binding misses.
     pub(super) async fn broken_filter(&mut self) -> Option<Fault> {
         let worst = self.misses.iter().map(|(_, miss)| miss.level).min()?;
         let mut missed: BTreeMap<usize, Vec<&(String, Miss)>> = BTreeMap::new();
@@ -102,7 +102,7 @@ impl Player<'_> {
         (is_answered && selects && are_own).then_some(())?;
         Some(Missed {
             step: step.clone(),
-            path: self.stage.client.below(&sent.request.url)?,
+            path: self.context.client.below(&sent.request.url)?,
             filter: filter_of(played)?,
             wants_refusal,
         })
@@ -111,20 +111,20 @@ impl Player<'_> {
     /// Returns the resource type that is listed at a path, and users for what lists none or several.
     fn endpoint_of(&self, path: &str) -> Option<ResourceType> {
         let listed = path.strip_suffix("/.search").unwrap_or(path);
-        let mut types = self.stage.facts.resource_types.iter();
+        let mut types = self.context.facts.resource_types.iter();
         types
             .find(|known| known.endpoint == listed)
-            .or_else(|| self.stage.facts.resource_type("User"))
+            .or_else(|| self.context.facts.resource_type("User"))
             .cloned()
     }
 
-    /// Returns what is wrong with all filters of an endpoint.
+    /// Returns the defect of all filters of an endpoint.
     async fn filters_of(&mut self, known: &ResourceType) -> Option<BrokenFilters> {
-        if let Some(Told(broken)) = self.stage.findings.filters_of(&known.endpoint) {
+        if let Some(Told(broken)) = self.context.findings.filters_of(&known.endpoint) {
             return broken;
         }
         let broken = self.try_filters(known).await;
-        self.stage.findings.note_filters_of(known.endpoint.clone(), broken);
+        self.context.findings.note_filters_of(known.endpoint.clone(), broken);
         broken
     }
 
@@ -133,7 +133,7 @@ impl Player<'_> {
         let name = name_of(known);
         let mut ignored = true;
         for attribute in [name, "id"] {
-            let value = json!(format!("{}-unknown", self.memory.next_unique()));
+            let value = json!(format!("{}-unknown", self.bindings.next_unique()));
             let list = self.filtered(known, &format!("{attribute} eq {value}")).await;
             ignored &= list.is_some_and(|list| !resources(&list).is_empty());
             if !ignored {
@@ -143,7 +143,7 @@ impl Player<'_> {
         if ignored {
             return Some(BrokenFilters::Ignored);
         }
-        let body = self.stage.blank.make(&self.stage.facts, known, &self.memory.next_unique());
+        let body = self.context.blank.make(&self.context.facts, known, &self.bindings.next_unique());
         let create = Request {
             method: "POST".to_owned(),
             path: known.endpoint.clone(),
@@ -175,7 +175,7 @@ impl Player<'_> {
     }
 }
 
-/// The attribute by which a client looks up a resource.
+/// Returns the attribute by which a client looks up a resource.
 fn name_of(known: &ResourceType) -> &'static str {
     if known.name.eq_ignore_ascii_case("Group") { "displayName" } else { "userName" }
 }
@@ -187,7 +187,7 @@ fn looks_up(filter: &str, attribute: &str) -> bool {
     words.windows(2).any(|pair| is_it(&pair[0]) && pair[1] == "eq")
 }
 
-/// The words of a filter outside of its texts, in lower case; an opening parenthesis is a word too.
+/// Returns the words of a filter outside of its texts, in lower case; an opening parenthesis is a word too.
 fn words(filter: &str) -> Vec<String> {
     let mut bare = String::new();
     let (mut quoted, mut escaped) = (false, false);
@@ -204,7 +204,7 @@ fn words(filter: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
 }
 
-/// The operators of a filter beside `eq`, by the words under which they are tried.
+/// Returns the operators of a filter beside `eq`, by the words under which they are tried.
 pub(super) fn operators(filter: &str) -> BTreeSet<String> {
     const KNOWN: [&str; 12] = ["ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "and", "or", "not"];
     let words = words(filter).into_iter();
@@ -219,7 +219,7 @@ mod tests {
     use crate::server::runner::filters::*;
 
     #[test]
-    fn the_operators_of_a_filter_are_those_outside_of_its_texts() {
+    fn operators_in_filter_texts_do_not_count() {
         let of = |filter: &str| operators(filter).into_iter().collect::<Vec<_>>().join(" ");
         assert_eq!(of(r#"userName eq "a and b""#), "");
         assert_eq!(of(r#"userName SW "a \" or " and not (title pr)"#), "( ) and not pr sw");

@@ -1,5 +1,5 @@
-//! What the form of answers means for a case: it judges the deviations that it is about, overlooks the others, and is
-//! skipped where one of these hides what it is about.
+//! The effect of deviations on a case: it judges the deviations that it is about, passes over the others, and is
+//! skipped if one of these hides its subject.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::server::judge::Miss;
 use crate::server::runner::{End, Player};
 use crate::subject::server::client::{Answer, Request};
 
-/// What a case has seen and sent of `active` as a text.
+/// The texts in place of Booleans that a case received and sent as `active`.
 #[derive(Debug, Default)]
 pub(super) struct Active {
     /// The server wrote a text by itself.
@@ -24,21 +24,21 @@ pub(super) struct Active {
 }
 
 impl Player<'_> {
-    /// Takes the answer to a request for what it means, and notes what is overlooked.
+    /// Corrects the answer to a request, and notes the deviations that are passed over.
     pub(super) fn understand(&mut self, request: &Request, answer: &mut Answer) {
         let body = request.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok());
         self.active.sent |= body.as_ref().is_some_and(says_active_as_text);
-        let known = |resource: &Value| self.memory.id_by_name(resource);
-        let mut asked = Asked::new(&self.stage.client, &self.stage.facts, request, &known);
+        let known = |resource: &Value| self.bindings.id_by_name(resource);
+        let mut asked = Asked::new(&self.context.client, &self.context.facts, request, &known);
         asked.sent_texts = self.active.sent && !self.active.is_text;
         self.seen = understand(answer, &asked);
         self.active.is_text |= has(&self.seen, Deviation::ActiveAsText);
         for seen in &self.seen {
-            self.stage.note(seen.row.deviation);
+            self.context.note(seen.row.deviation);
         }
     }
 
-    /// Judges the form of an answer, and takes out of the misses what is not to be told because of it.
+    /// Judges the form of an answer, and removes the misses that follow from it.
     pub(super) fn judge_shapes(
         &mut self,
         step: &Step,
@@ -99,7 +99,7 @@ impl Player<'_> {
         let path = match &step.action {
             Action::Create { .. } => answer.header("location").and_then(|location| {
                 let id = location.trim_end_matches('/').rsplit('/').next()?;
-                self.stage.client.below(location).or_else(|| Some(format!("{}/{id}", endpoint?)))
+                self.context.client.below(location).or_else(|| Some(format!("{}/{id}", endpoint?)))
             }),
             Action::Replace(..) | Action::Patch(..) => Some(request.path.clone()),
             Action::Read(_)
@@ -129,7 +129,7 @@ impl Player<'_> {
     }
 }
 
-/// Ends a case where a deviation hides what it is about.
+/// Ends a case if a deviation hides its subject.
 fn skip_hidden(step: &Step, seen: &Seen, misses: &[Miss]) -> Result<(), End> {
     let case = seen.row.case().unwrap_or_default();
     let pages_by_cursor = step.query.iter().any(|(name, _)| name.eq_ignore_ascii_case("cursor"))
@@ -157,7 +157,7 @@ fn skip_hidden(step: &Step, seen: &Seen, misses: &[Miss]) -> Result<(), End> {
     }
 }
 
-/// A deviation as what a case finds.
+/// Returns a deviation as a miss of the case.
 fn miss(level: Level, seen: &Seen) -> Miss {
     let found = &seen.found;
     let (expected, actual) = (found.expected.clone(), found.actual.clone());

@@ -1,5 +1,4 @@
-//! Whether a status that does not belong there is what the server answers wherever it can: asked once, with a request
-//! of which nothing else can be wrong.
+//! Detects whether the server answers a wrong status in general: asked once, with a request that has no other error.
 
 use crate::case::step::Step;
 use crate::server::again::settle;
@@ -10,7 +9,7 @@ use crate::subject::server::client::{Answer, Request};
 use crate::subject::server::credentials::WrongAuth;
 
 impl Player<'_> {
-    /// The status that came in place of the one that belongs there, where the server always answers so.
+    /// Returns the status that came in place of the right one, if the server always answers so.
     pub(super) async fn stand_in(&mut self, step: &Step, request: &Request, came: u16) -> Option<StandIn> {
         let suspected = StandIn::suspected(&step.expect, came)?;
         let about = match suspected.belongs {
@@ -25,33 +24,33 @@ impl Player<'_> {
             Belongs::Conflict => String::new(),
         };
         let key = format!("{} {about}", suspected.belongs.shared().as_str());
-        let usual = if let Some(Told(known)) = self.stage.findings.status(&key) {
+        let usual = if let Some(Told(known)) = self.context.findings.status(&key) {
             known
         } else {
             let found = self.usual(suspected.belongs, request).await;
-            self.stage.findings.note_status(key, found);
+            self.context.findings.note_status(key, found);
             found
         };
         (usual == Some(came)).then_some(suspected)
     }
 
-    /// The status of a request that can only be answered in one way.
+    /// Returns the status of a request that can only be answered in one way.
     async fn usual(&mut self, belongs: Belongs, request: &Request) -> Option<u16> {
         let answer = match belongs {
             Belongs::NotFound => {
-                let path = format!("{}/{}-nobody", above(&request.path)?, self.memory.next_unique());
+                let path = format!("{}/{}-nobody", above(&request.path)?, self.bindings.next_unique());
                 self.try_out(&Request { path, ..request.clone() }).await?
             }
             Belongs::Unauthorized => {
-                let path = self.stage.facts.resource_type("User")?.endpoint.clone();
+                let path = self.context.facts.resource_type("User")?.endpoint.clone();
                 let query = vec![("count".to_owned(), "1".to_owned())];
                 let method = "GET".to_owned();
                 self.try_out(&Request { method, path, query, auth: request.auth, ..Request::default() })
                     .await?
             }
             Belongs::Conflict => {
-                let known = self.stage.facts.resource_type("User")?;
-                let body = self.stage.blank.make(&self.stage.facts, known, &self.memory.next_unique());
+                let known = self.context.facts.resource_type("User")?;
+                let body = self.context.blank.make(&self.context.facts, known, &self.bindings.next_unique());
                 let create = Request {
                     method: "POST".to_owned(),
                     path: known.endpoint.clone(),
@@ -65,16 +64,16 @@ impl Player<'_> {
         Some(answer.status)
     }
 
-    /// Sends a request of the harness's own. What it makes is deleted with what the case made.
+    /// Sends a request of the harness's own. Its resources are deleted with those of the case.
     pub(super) async fn try_out(&mut self, request: &Request) -> Option<Answer> {
         let request = Request { step: "finding out".to_owned(), ..request.clone() };
-        let (client, facts) = (&self.stage.client, &self.stage.facts);
+        let (client, facts) = (&self.context.client, &self.context.facts);
         let (_, outcome) = settle(client, facts, &mut self.made, &request, &|_| true).await;
         outcome.ok()
     }
 }
 
-/// What a path is below.
+/// Returns the path above a path.
 fn above(path: &str) -> Option<&str> {
     let (above, _) = path.strip_suffix('/').unwrap_or(path).rsplit_once('/')?;
     path.starts_with('/').then_some(above)

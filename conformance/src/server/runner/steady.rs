@@ -15,19 +15,19 @@ impl Player<'_> {
         case.id.starts_with("rfc7643/7/")
             && checks.any(|expectation| match &expectation.check {
                 Check::At { pointer, .. } => {
-                    pointer.fill(&self.memory).is_ok_and(|pointer| pointer.contains("/attributes"))
+                    pointer.fill(&self.bindings).is_ok_and(|pointer| pointer.contains("/attributes"))
                 }
                 _ => false,
             })
     }
 
-    /// Sends a request of a step until its answer says something, and takes that for what it means.
+    /// Sends a request of a step until it is neither refused for now nor lost, and corrects its answer.
     pub(super) async fn ask(&mut self, step: &Step, request: &Request) -> Result<Answer, End> {
         let accepts = |status: u16| {
             step.unsupported.contains(&status)
                 || step.expect.iter().any(|expectation| names(expectation, status))
         };
-        let (client, facts) = (&self.stage.client, &self.stage.facts);
+        let (client, facts) = (&self.context.client, &self.context.facts);
         let (exchange, outcome) = settle(client, facts, &mut self.made, request, &accepts).await;
         self.exchanges.push(exchange);
         let mut answer = outcome.map_err(|unsettled| match unsettled {
@@ -38,9 +38,9 @@ impl Player<'_> {
         Ok(answer)
     }
 
-    /// The end of a case whose request was never let through.
+    /// Returns the end of a case whose request was refused at each attempt.
     fn away(&self, request: &Request, status: u16) -> End {
-        let rate = self.stage.client.bearable_rate();
+        let rate = self.context.client.bearable_rate();
         let (what, help) = match status {
             429 => ("too many requests", format!("run it again with --rate {rate}")),
             _ => ("the server is away", "run it again when it is back".to_owned()),

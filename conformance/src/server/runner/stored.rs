@@ -1,5 +1,5 @@
-//! Whether an attribute that a case misses ever comes back. Where it does not, that is what all cases with it tell, and
-//! none says that PATCH, PUT or filters fail.
+//! Detects whether an attribute that a case misses ever comes back. If it does not, all cases with it report that,
+//! and none reports that PATCH, PUT or filters fail.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::transcript::Exchange;
 
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// What every resource has, or what a server may keep to itself: judged by cases of their own.
+/// Attributes of every resource, or attributes that a server may keep to itself: cases of their own judge them.
 const NEVER: [&str; 6] = ["schemas", "id", "meta", "username", "password", "groups"];
 
 /// An attribute that a case sent, with the value.
@@ -29,7 +29,7 @@ struct Sent {
 }
 
 impl Player<'_> {
-    /// What is behind the case's most binding miss, where that is an attribute which never comes back.
+    /// Returns the cause of the case's most binding miss if it is an attribute that never comes back.
     pub(super) async fn lost_attribute(&mut self) -> Option<Fault> {
         let worst = self.misses.iter().map(|(_, miss)| miss.level).min()?;
         let (step, miss) = self.misses.iter().find(|(_, miss)| miss.level == worst).cloned()?;
@@ -77,11 +77,11 @@ impl Player<'_> {
         None
     }
 
-    /// The attributes that were sent, each with the value that says most.
+    /// Returns the attributes that were sent, each with its most specific value.
     fn sent(&self, played: &[Exchange]) -> Vec<Sent> {
         let mut all: Vec<Sent> = Vec::new();
         for exchange in played {
-            let Some(path) = self.stage.client.below(&exchange.request.url) else { continue };
+            let Some(path) = self.context.client.below(&exchange.request.url) else { continue };
             let body = &exchange.request.body;
             if !path.eq_ignore_ascii_case("/Bulk") {
                 self.gather(&mut all, &exchange.request.method, &path, body);
@@ -97,9 +97,9 @@ impl Player<'_> {
         all
     }
 
-    /// Takes in what a request sets.
+    /// Collects the attributes that a request sets.
     fn gather(&self, all: &mut Vec<Sent>, method: &str, path: &str, body: &Value) {
-        let mut types = self.stage.facts.resource_types.iter();
+        let mut types = self.context.facts.resource_types.iter();
         let is_of = |known: &&ResourceType| {
             path.strip_prefix(&known.endpoint).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
@@ -115,9 +115,10 @@ impl Player<'_> {
         }
     }
 
-    /// What never comes back of an attribute: all of it (the empty text), or sub-attributes. None where it cannot be told.
+    /// Returns the parts of an attribute that never come back: all of it (the empty text), or sub-attributes. Returns
+    /// `None` if unknown.
     async fn missing(&mut self, sent: &Sent, in_lists: bool) -> Option<BTreeSet<String>> {
-        let facts = &self.stage.facts;
+        let facts = &self.context.facts;
         let known = facts.resource_types.iter().find(|known| known.endpoint == sent.endpoint)?;
         let schema = facts.schemas.get(&known.schema.to_ascii_lowercase());
         let defined = schema.and_then(|schema| attribute(schema, "attributes", &sent.name));
@@ -135,11 +136,11 @@ impl Player<'_> {
             })
             .collect();
         let key = format!("{} {} {wanted:?} {in_lists}", sent.endpoint, sent.name);
-        if let Some(Told(known)) = self.stage.findings.attribute(&key) {
+        if let Some(Told(known)) = self.context.findings.attribute(&key) {
             return known;
         }
         let missing = self.write_and_read(known, sent, wanted, in_lists).await;
-        self.stage.findings.note_attribute(key, missing.clone());
+        self.context.findings.note_attribute(key, missing.clone());
         missing
     }
 
@@ -150,10 +151,10 @@ impl Player<'_> {
         wanted: BTreeSet<String>,
         in_lists: bool,
     ) -> Option<BTreeSet<String>> {
-        let unique = self.memory.next_unique();
+        let unique = self.bindings.next_unique();
         let mut over = json!({ sent.name.clone(): self.sample(sent, &unique).await? });
-        self.memory.fitted(known, |fit| fit.body(&mut over));
-        let mut body = self.stage.blank.make(&self.stage.facts, known, &unique);
+        self.bindings.fitted(known, |fit| fit.body(&mut over));
+        let mut body = self.context.blank.make(&self.context.facts, known, &unique);
         merge(&mut body, &over);
         if sent.name.to_ascii_lowercase().starts_with("urn:")
             && let Some(schemas) = body["schemas"].as_array_mut()
@@ -213,8 +214,8 @@ impl Player<'_> {
         self.try_out(&read).await.filter(|answer| answer.status == 200)?.json
     }
 
-    /// A value to send: members must exist, some servers want each `externalId` once, and `active` may be left out where it
-    /// is false.
+    /// Returns a value to send: members must exist, some servers want each `externalId` once, and `active` may be
+    /// left out if it is false.
     async fn sample(&mut self, sent: &Sent, unique: &str) -> Option<Value> {
         if sent.name.eq_ignore_ascii_case("externalId") {
             return Some(json!(unique));
@@ -225,8 +226,8 @@ impl Player<'_> {
         if !sent.name.eq_ignore_ascii_case("members") {
             return Some(sent.value.clone());
         }
-        let user = self.stage.facts.resource_type("User")?;
-        let body = self.stage.blank.make(&self.stage.facts, user, &self.memory.next_unique());
+        let user = self.context.facts.resource_type("User")?;
+        let body = self.context.blank.make(&self.context.facts, user, &self.bindings.next_unique());
         let create = Request {
             method: "POST".to_owned(),
             path: user.endpoint.clone(),
@@ -241,7 +242,7 @@ impl Player<'_> {
 /// Stands for: it is shown of a single resource, and not in lists.
 const IN_LISTS: &str = "in lists";
 
-/// Takes away what a resource shows.
+/// Removes the parts that a resource shows.
 fn lose(missing: &mut BTreeSet<String>, resource: &Value, name: &str) {
     let found = get(resource, name).filter(|found| !is_absent(Some(found)));
     let Some(found) = found else { return };
@@ -249,7 +250,8 @@ fn lose(missing: &mut BTreeSet<String>, resource: &Value, name: &str) {
     missing.retain(|part| !part.is_empty() && !shown.iter().any(|known| known.eq_ignore_ascii_case(part)));
 }
 
-/// The sub-attributes that a value has. `false` may be left out, and who a reference leads to is the server's to say.
+/// Returns the sub-attributes of a value. `false` may be left out, and the server decides about the target of a
+/// reference.
 fn parts(value: &Value) -> BTreeSet<String> {
     let of_one = |one: &Value| -> Vec<String> {
         let members = one.as_object().into_iter().flatten();
@@ -268,7 +270,7 @@ fn is_never_shown(attribute: &Value) -> bool {
     matches!(says("mutability"), "readOnly" | "writeOnly") || matches!(says("returned"), "never" | "request")
 }
 
-/// The attributes that a request sets.
+/// Returns the attributes that a request sets.
 fn attributes(method: &str, body: &Value, core: &str) -> Vec<(String, Value)> {
     let members = |value: &Value| -> Vec<(String, Value)> {
         let members = value.as_object().into_iter().flatten();
@@ -296,8 +298,8 @@ fn attributes(method: &str, body: &Value, core: &str) -> Vec<(String, Value)> {
     }
 }
 
-/// The attribute of a path, and its value as a part of the resource. A path may begin with the URN of the resource's own
-/// schema, which `core` is (RFC 7644 §3.10), or with that of an extension.
+/// Returns the attribute of a path, and its value as a part of the resource. A path may begin with the URN of the
+/// resource's own schema, which `core` is (RFC 7644 §3.10), or with that of an extension.
 fn of_path(path: &str, value: &Value, core: &str) -> (String, Value) {
     let (urn, rest) = match path.rsplit_once(':') {
         Some((urn, rest)) => (Some(urn).filter(|urn| !urn.eq_ignore_ascii_case(core)), rest),
@@ -314,7 +316,7 @@ fn of_path(path: &str, value: &Value, core: &str) -> (String, Value) {
     }
 }
 
-/// The attribute of a value path such as `emails[type eq "work"].value`, with the element that it may make.
+/// Returns the attribute of a value path such as `emails[type eq "work"].value`, with the element that it may make.
 fn of_value_path(path: &str, value: &Value) -> Option<(String, Value)> {
     let (name, rest) = path.split_once('[')?;
     let (filter, part) = rest.rsplit_once(']')?;
@@ -331,7 +333,7 @@ fn of_value_path(path: &str, value: &Value) -> Option<(String, Value)> {
     Some((name.to_owned(), json!([element])))
 }
 
-/// The attribute and sub-attribute that a miss is about, in lower case.
+/// Returns the attribute and sub-attribute that a miss is about, in lower case.
 fn place(what: &str) -> Vec<String> {
     let Some(pointer) = what.strip_prefix('/') else { return Vec::new() };
     let names =
@@ -343,7 +345,7 @@ fn place(what: &str) -> Vec<String> {
     names.filter(is_name).collect()
 }
 
-/// What a request asks for by name, in lower case: its filter, its order, the paths of a PATCH.
+/// Returns the names in a request, in lower case: its filter, its order, the paths of a PATCH.
 fn asked(exchange: &Exchange) -> String {
     let query = exchange.request.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let is_asked = |name: &str| name.eq_ignore_ascii_case("filter") || name.eq_ignore_ascii_case("sortBy");
@@ -356,7 +358,7 @@ fn asked(exchange: &Exchange) -> String {
     words.join(" ").to_ascii_lowercase()
 }
 
-/// The paths of a PATCH, in lower case.
+/// Returns the paths of a PATCH, in lower case.
 fn paths(exchange: &Exchange) -> Vec<String> {
     let operations = get(&exchange.request.body, "Operations").and_then(Value::as_array);
     let paths = operations.into_iter().flatten().filter_map(|operation| get(operation, "path")?.as_str());
@@ -389,7 +391,7 @@ mod tests {
     use crate::server::runner::stored::*;
 
     #[test]
-    fn the_place_of_a_miss_is_an_attribute() {
+    fn place_of_a_miss_is_an_attribute() {
         assert_eq!(place("/emails/0/type"), ["emails", "type"]);
         assert_eq!(place("/Resources/3/members"), ["members"]);
         assert_eq!(place("/urn:x:User/department"), ["urn:x:user", "department"]);
@@ -397,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_request_sets_is_found_in_bodies_and_operations() {
+    fn set_attributes_are_found_in_bodies_and_operations() {
         let patch = json!({ "Operations": [
             { "op": "add", "path": "title", "value": "x" },
             { "op": "add", "path": "name.givenName", "value": "Ada" },
@@ -420,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_not_missing() {
+    fn shown_attribute_is_not_missing() {
         let mut missing = BTreeSet::from([String::new(), "type".to_owned(), "value".to_owned()]);
         lose(&mut missing, &json!({ "emails": [] }), "emails");
         assert_eq!(missing.len(), 3);

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-/// What came of something that was tried.
+/// The result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Tried {
-    /// It works.
+    /// The attempt works.
     Taken,
-    /// It is answered as if it worked, and does not.
+    /// The attempt is answered as if it worked, and does not.
     Ignored,
-    /// It is refused.
+    /// The attempt is refused.
     Refused,
 }
 
-/// Each word once, with the worst that came of it, in the order in which they were tried.
+/// Returns each word once, with its worst result, in the order of the attempts.
 fn outcomes(tried: &[(String, Tried)]) -> Vec<(&str, Tried)> {
     let mut outcomes: Vec<(&str, Tried)> = Vec::new();
     for (word, outcome) in tried {
@@ -25,7 +25,7 @@ fn outcomes(tried: &[(String, Tried)]) -> Vec<(&str, Tried)> {
     outcomes
 }
 
-/// Which of a case's tries failed, and which held.
+/// Returns a summary of the attempts that failed and those that held.
 pub(super) fn tallied(tally: &str, tried: &[(String, Tried)]) -> String {
     let outcomes = outcomes(tried);
     let told = |word: &str, wanted: Tried| {
@@ -41,7 +41,7 @@ pub(super) fn tallied(tally: &str, tried: &[(String, Tried)]) -> String {
     format!("{tally} {}", parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
 }
 
-/// The words of what does not work.
+/// Returns the words of the attempts that failed.
 pub(super) fn failed(tried: &[(String, Tried)]) -> BTreeSet<String> {
     let outcomes = outcomes(tried).into_iter().filter(|(_, outcome)| *outcome != Tried::Taken);
     outcomes.map(|(word, _)| word.to_owned()).collect()
@@ -52,7 +52,7 @@ mod tests {
     use crate::server::runner::tally::*;
 
     #[test]
-    fn a_word_is_told_once_with_the_worst_that_came_of_it() {
+    fn word_of_several_attempts_has_the_worst_result() {
         let tried = [
             ("eq", Tried::Taken),
             ("co", Tried::Refused),

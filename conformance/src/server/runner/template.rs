@@ -13,19 +13,19 @@ use crate::subject::server::client::{Answer, Request};
 const OF_THE_SERVER: [&str; 3] = ["schemas", "id", "meta"];
 
 impl Player<'_> {
-    /// Why a refusal judges nothing: `None` if the request lacks no attribute that the template has.
+    /// Returns why a refusal judges nothing, or `None` if the request lacks no attribute that the template has.
     pub(super) fn refused_without(&self, request: &Request, answer: &Answer) -> Option<String> {
         if !matches!(answer.status, 400 | 422) {
             return None;
         }
-        let below = self.stage.client.below(&request.path);
+        let below = self.context.client.below(&request.path);
         let path = below.as_deref().unwrap_or(&request.path);
-        let types = &self.stage.facts.resource_types;
+        let types = &self.context.facts.resource_types;
         let known = types.iter().find(|known| {
             let rest = path.strip_prefix(known.endpoint.as_str());
             rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && rest != "/.search"))
         })?;
-        let template = self.stage.blank.templates.get(&known.name.to_ascii_lowercase())?;
+        let template = self.context.blank.templates.get(&known.name.to_ascii_lowercase())?;
         let body: Value = serde_json::from_str(request.body.as_deref()?).ok()?;
         let name = match request.method.as_str() {
             "POST" | "PUT" => left_out(template, &body, known),
@@ -43,7 +43,7 @@ impl Player<'_> {
     }
 }
 
-/// The first attribute of a template that a resource lacks.
+/// Returns the first attribute of a template that a resource lacks.
 fn left_out(template: &Value, body: &Value, known: &ResourceType) -> Option<String> {
     // RFC 7643 §4.1.1 and §4.2 require these: a request without them is refused with good reason.
     let required = if known.name.eq_ignore_ascii_case("Group") { "displayName" } else { "userName" };
@@ -54,7 +54,7 @@ fn left_out(template: &Value, body: &Value, known: &ResourceType) -> Option<Stri
     })
 }
 
-/// The path of what a value of the template has and a value of the request lacks.
+/// Returns the path of a value of the template that the request lacks.
 fn lacking(name: &str, template: &Value, sent: Option<&Value>) -> Option<String> {
     if is_absent(Some(template)) {
         return None;
@@ -69,7 +69,7 @@ fn lacking(name: &str, template: &Value, sent: Option<&Value>) -> Option<String>
     }
 }
 
-/// The first attribute of a template that operations of a PATCH remove or set to nothing.
+/// Returns the first attribute of a template that operations of a PATCH remove or set to nothing.
 fn cleared(template: &Value, body: &Value) -> Option<String> {
     let operations = get(body, "Operations")?;
     operations.as_array()?.iter().find_map(|operation| {
@@ -100,7 +100,7 @@ mod tests {
     use crate::server::runner::template::*;
 
     #[test]
-    fn requests_are_searched_for_what_the_template_has() {
+    fn template_attribute_missing_from_a_request_is_found() {
         let types = json!([{ "name": "User", "endpoint": "/Users", "schema": "urn:u" }]);
         let facts = Facts::of(None, Some(&types), None);
         let user = facts.resource_type("User").expect("a type");

@@ -12,11 +12,12 @@ use crate::subject::server::client::Answer;
 /// Bytes of pages whose resources are kept whole; of those behind them only what tells which one it is.
 const WALKED_WHOLE: usize = 64 * LARGE;
 
-/// So many pages are walked; a subject with more never ends.
+/// Reads at most this number of pages; a subject with more never ends.
 const MAX_PAGES: usize = 1_000;
 
 impl Player<'_> {
-    /// Page after page, as a client reads them. The answer is the last page's, with all of them in its body.
+    /// Reads page after page, as a client does. The answer is the last page's, with the resources of all pages in its
+    /// body.
     pub(super) async fn walk(&mut self, step: &Step, paging: Paging) -> Result<Answer, End> {
         let (first, ..) = self.request(step)?;
         let mut pages = Vec::new();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::format;
 
-/// How much of a value is kept.
+/// A bound on the size of a value that is kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bound {
     /// Bytes of texts and names, and one for each value.
@@ -17,25 +17,25 @@ pub(crate) struct Bound {
 pub(crate) const LARGE: usize = 64 << 10;
 
 impl Bound {
-    /// For the body of a request or an answer in a transcript.
+    /// The bound for the body of a request or a response in a transcript.
     pub(crate) const BODY: Self = Self { bytes: 16 << 10, depth: 24 };
-    /// For the beginning of a large body in a transcript.
+    /// The bound for the beginning of a large body in a transcript.
     pub(crate) const LARGE_BODY: Self = Self { bytes: 4 << 10, depth: 24 };
-    /// For what was expected and what came.
+    /// The bound for an expected or an actual value.
     pub(crate) const SIDE: Self = Self { bytes: 4 << 10, depth: 16 };
 }
 
 /// The longest text that stands in a bounded value.
 const TEXT: usize = 2_000;
 
-/// The value as it is where it is small, else its beginning, with a note of what was left out. The structure stays, so
-/// that what is personal or secret in it can still be told by its place.
+/// Returns a small value as it is, else its beginning, with a note of the omitted part. The structure stays, so that
+/// redaction still finds personal data and secrets by their place.
 pub(crate) fn bounded(value: &Value, bound: Bound) -> Value {
     let mut left = bound.bytes;
     prune(value, bound.depth, &mut left)
 }
 
-/// A resource of a large list: what tells which one it is.
+/// Returns the attributes that identify a resource of a large list.
 pub(crate) fn outline(resource: &Value) -> Value {
     const KEPT: [&str; 4] = ["id", "userName", "displayName", "externalId"];
     let Some(members) = resource.as_object() else { return resource.clone() };
@@ -44,7 +44,7 @@ pub(crate) fn outline(resource: &Value) -> Value {
     kept.map(|(name, member)| (name.clone(), member.clone())).collect()
 }
 
-/// A text that is no JSON.
+/// Returns a text that is no JSON, cut to the bound.
 pub(crate) fn bounded_text(text: &str, bound: Bound) -> String {
     if text.len() <= bound.bytes {
         return text.to_owned();
@@ -124,7 +124,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_large_is_kept(texts in prop::collection::vec(".{0,400}", 0..400)) {
+        fn large_values_are_cut_to_the_bound(texts in prop::collection::vec(".{0,400}", 0..400)) {
             let kept = bounded(&json!(texts), Bound::SIDE);
             prop_assert!(kept.to_string().len() < 12 * (Bound::SIDE.bytes + TEXT));
         }

@@ -23,10 +23,10 @@ use crate::subject::server::tls;
 use crate::subject::server::tls::TlsError;
 use crate::transcript::{Exchange, REDACTED, Received, Sent};
 
-/// What a query value or a path segment may hold as it is.
+/// The characters that a query value or a path segment contains unescaped.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What a path segment may hold as it is (RFC 3986 §3.3); a URN stays readable.
+/// The characters that a path segment contains unescaped (RFC 3986 §3.3); a URN stays readable.
 const SEGMENT: &AsciiSet =
     &PLAIN.remove(b':').remove(b'@').remove(b'!').remove(b'$').remove(b'*').remove(b',').remove(b'=');
 
@@ -39,18 +39,18 @@ const MAX_FIELDS: usize = 100;
 /// Waiting for one answer because of refusals lasts at most this long after an interruption.
 const WAIT_WHEN_STOPPED: Duration = Duration::from_secs(5);
 
-/// How the subject is talked to.
+/// The limits and headers of requests to the subject.
 #[derive(Debug, Clone)]
 pub struct Manners {
-    /// For one answer.
+    /// The time limit for one response.
     pub timeout: Duration,
     /// Requests a second; none: as fast as it goes.
     pub rate: Option<f64>,
     /// Requests a second below which refusals slow nothing down.
     pub min_rate: f64,
-    /// How often a request is sent again that was answered 429 or 503, or 502 or 504.
+    /// The number of retries of a request that was answered 429 or 503, or 502 or 504.
     pub retries: u32,
-    /// How long one request is waited for in all because of such answers. A longer Retry-After is not waited for.
+    /// The time that one request waits in all because of such responses. A longer Retry-After is not observed.
     pub longest_wait: Duration,
     /// Header fields that go with every request.
     pub headers: Vec<(String, String)>,
@@ -78,26 +78,26 @@ impl Default for Manners {
 /// A request.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// What it is for, as in `patch ada`.
+    /// The purpose, as in `patch ada`.
     pub step: String,
-    /// As in `GET`.
+    /// The method, as in `GET`.
     pub method: String,
     /// Below the base URL, with a leading slash; or absolute, at the same origin. Without a query.
     pub path: String,
     /// Names and values, not yet escaped.
     pub query: Vec<(String, String)>,
-    /// Beside those that always go.
+    /// Header fields besides those of every request.
     pub headers: Vec<(String, String)>,
-    /// As it is.
+    /// The body as it is sent.
     pub body: Option<String>,
-    /// In place of the right credentials.
+    /// Credentials to send in place of the right ones.
     pub auth: Option<WrongAuth>,
 }
 
-/// What came.
+/// A response.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// As in 204.
+    /// The status, as in 204.
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
@@ -116,12 +116,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The first header field of a name, in lower case.
+    /// Returns the first header field of a name, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// 2xx.
+    /// Whether the status is 2xx.
     pub fn is_success(&self) -> bool {
         self.status / 100 == 2
     }
@@ -136,7 +136,7 @@ pub enum ClientError {
     /// A secret in the URL would end up in logs.
     #[error("the URL holds credentials")]
     CredentialsInUrl,
-    /// It would be lost, for paths and queries are put behind the URL.
+    /// The URL has a query, which would be lost because paths and queries are appended to it.
     #[error("the URL has a query, which would be lost")]
     QueryInUrl,
     /// TLS.
@@ -171,15 +171,15 @@ struct Inner {
     credentials: Credentials,
     manners: Manners,
     pace: Pace,
-    /// For large answers.
+    /// The limit on memory for large responses.
     rooms: Rooms,
     notices: Notices,
-    /// Becomes true when nothing is to be waited for any longer.
+    /// Becomes true if requests must no longer wait.
     stop: OnceLock<watch::Receiver<bool>>,
 }
 
 impl Client {
-    /// A client for the SCIM service whose endpoints are below `url`.
+    /// Returns a client for the SCIM service whose endpoints are below `url`.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -189,7 +189,7 @@ impl Client {
         Ok(Self::with(http, base, credentials, manners))
     }
 
-    /// A client like this one for another service. The connections are shared where it is at the same origin.
+    /// Returns a client like this one for another service. The connections are shared where it is at the same origin.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -222,7 +222,7 @@ impl Client {
         &self.0.rooms
     }
 
-    /// The base URL, without a slash at its end.
+    /// Returns the base URL, without a slash at its end.
     pub fn base(&self) -> &str {
         self.0.base.as_str().trim_end_matches('/')
     }
@@ -232,7 +232,7 @@ impl Client {
         self.0.credentials != Credentials::None
     }
 
-    /// The scheme of the credentials; `None` without any.
+    /// Returns the scheme of the credentials; `None` without any.
     pub fn scheme(&self) -> Option<&'static str> {
         match self.0.credentials {
             Credentials::None => None,
@@ -241,7 +241,7 @@ impl Client {
         }
     }
 
-    /// What a report about the subject must not show: the credentials.
+    /// Returns a redactor that removes the credentials from reports.
     pub fn redactor(&self) -> Redactor {
         let own = self.0.manners.headers.iter().map(|(_, value)| value.clone());
         let secrets = self.0.credentials.secrets().into_iter().chain(own);
@@ -263,7 +263,7 @@ impl Client {
         utf8_percent_encode(text, PLAIN).to_string()
     }
 
-    /// The path below the base URL of an absolute URL that is below it.
+    /// Returns the path below the base URL of an absolute URL that is below it.
     pub fn below(&self, url: &str) -> Option<String> {
         let url = Url::parse(url).ok()?;
         let base = &self.0.base;
@@ -284,8 +284,9 @@ impl Client {
         (exchange, outcome.ok())
     }
 
-    /// As [`Self::send`], waiting at most `patience` because of refusals, and with the kind of trouble where there is no
-    /// answer. `when_unsure`: what becomes of a request that was refused with a status that does not say that nothing was done.
+    /// Sends a request like [`Self::send`], but waits at most `patience` because of refusals, and returns the kind of
+    /// failure if there is no response. `when_unsure` decides about a request that was refused with a status that
+    /// does not say that nothing was done.
     pub(crate) async fn attempt(
         &self,
         request: &Request,
@@ -342,17 +343,17 @@ impl Client {
         }
     }
 
-    /// Tells of a request that waits, where it waits for long: `waited` in all, before it is sent for the `tries`th time again.
+    /// Reports a request that waits for long: `waited` in all, before it is sent for the `tries`th time again.
     pub(crate) fn tell_wait(&self, status: u16, waited: Duration, tries: u32) {
         self.0.notices.waits(self.base(), status, waited, tries);
     }
 
-    /// How often a request may be sent again.
+    /// Returns the number of times that a request may be sent again.
     pub(crate) fn retries(&self) -> u32 {
         self.0.manners.retries
     }
 
-    /// How long one request is waited for in all because of refusals.
+    /// Returns the time that one request waits in all because of refusals.
     pub(crate) fn longest_wait(&self) -> Duration {
         self.0.manners.longest_wait
     }
@@ -391,7 +392,7 @@ impl Client {
         (Exchange { step: request.step.clone(), request: sent, response, error, milliseconds }, outcome)
     }
 
-    /// The request for the network, and for the report.
+    /// Returns the request for the network, and for the report.
     fn build(&self, request: &Request) -> (Sent, Result<reqwest::Request, BuildError>) {
         let inner = &*self.0;
         let mut url = if request.path.starts_with('/') {
@@ -502,14 +503,14 @@ impl Client {
     }
 }
 
-/// An answer as it is recorded: as much of it as a report can hold.
+/// Returns an answer for the transcript, cut to the size that a report can hold.
 fn show(answer: &Answer) -> Received {
     let headers = answer.headers.iter().take(MAX_FIELDS);
     let headers = headers.map(|(name, value)| (name.clone(), bounded_text(value, Bound::SIDE))).collect();
     Received { status: answer.status, headers, body: recorded(answer.json.as_ref(), &answer.text) }
 }
 
-/// A body as it is recorded: JSON as JSON, other text as a string, null where there is none.
+/// Returns a body for the transcript: JSON as JSON, other text as a string, null if there is none.
 fn recorded(json: Option<&Value>, text: &str) -> Value {
     let bound = if text.len() > LARGE { Bound::LARGE_BODY } else { Bound::BODY };
     match json {
@@ -519,7 +520,7 @@ fn recorded(json: Option<&Value>, text: &str) -> Value {
     }
 }
 
-/// The base URL of a service, without a slash at its end.
+/// Returns the base URL of a service, without a slash at its end.
 fn base_of(url: &str) -> Result<Url, ClientError> {
     let bad = || ClientError::Url(url.to_owned());
     let mut base = Url::parse(url).map_err(|_| bad())?;
@@ -564,7 +565,7 @@ mod tests {
     use crate::subject::server::client::*;
 
     #[test]
-    fn urls() {
+    fn base_urls_are_normalized_or_refused() {
         let client = |url| Client::new(url, Credentials::None, Manners::default());
         assert_eq!(
             client("http://127.0.0.1:9/scim/v2/").expect("a client").base(),

@@ -1,9 +1,9 @@
-//! Who the harness says it is, and what it sends to say so.
+//! Credentials of the harness, and the headers that carry them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Who the harness says it is.
+/// The credentials of the harness.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Credentials {
     /// Nobody.
@@ -13,7 +13,7 @@ pub enum Credentials {
     Bearer(String),
     /// A user (RFC 7617).
     Basic {
-        /// Without a colon.
+        /// The user, without a colon.
         user: String,
         /// A secret.
         password: String,
@@ -53,7 +53,7 @@ impl Credentials {
         }
     }
 
-    /// The texts that must be shown nowhere.
+    /// Returns the texts that must never be shown.
     pub fn secrets(&self) -> Vec<String> {
         match self {
             Self::None => Vec::new(),
@@ -69,11 +69,11 @@ impl Credentials {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WrongAuth {
-    /// None at all.
+    /// No credentials.
     None,
-    /// Of the right scheme, and wrong.
+    /// Wrong credentials of the right scheme.
     Wrong,
-    /// Of another scheme.
+    /// Credentials of another scheme.
     OtherScheme,
     /// The scheme without what belongs after it.
     Malformed,

@@ -1,4 +1,4 @@
-//! What went wrong below HTTP.
+//! Failures below HTTP.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 pub enum FailureKind {
     /// The host name is unknown.
     NameResolution,
-    /// Nothing listens at the port.
+    /// Connection refused.
     Refused,
     /// TLS failed.
     Tls,
@@ -17,11 +17,11 @@ pub enum FailureKind {
     TimedOut,
     /// A connection that once stood ended before an answer began.
     Reset,
-    /// The answer is larger than what is read.
+    /// The answer is larger than the limit.
     TooLarge,
     /// The request could not be written, so nothing was sent.
     NotSent,
-    /// What came is HTTP, and not valid.
+    /// The response is invalid HTTP.
     Malformed,
     /// Anything else: the connection broke.
     Broken,
@@ -30,9 +30,9 @@ pub enum FailureKind {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkFailure {
-    /// Which kind.
+    /// The kind.
     pub kind: FailureKind,
-    /// In words, without the URL.
+    /// The reason in words, without the URL.
     pub text: String,
 }
 
@@ -98,7 +98,7 @@ fn is_malformed(told: &str) -> bool {
     .any(|words| told.contains(words))
 }
 
-/// The TLS error in `error`, however many times it was wrapped.
+/// Returns the TLS error in `error`, however many times it was wrapped.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return Some(tls);
@@ -106,7 +106,7 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
     tls_error(error.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
-/// The cause that says most.
+/// Returns the most specific cause.
 pub(super) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {

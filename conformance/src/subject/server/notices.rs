@@ -1,4 +1,4 @@
-//! Tells a person of long waits and of a slow rate, so that a run that waits does not look like one that hangs.
+//! Reports long waits and a slow rate, so that a run that waits does not look like one that hangs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ const NOTABLE: Duration = Duration::from_secs(5);
 /// So often somebody is told at most: all requests wait together.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// Tells a person something.
+/// The function that prints a notice.
 type Tell = dyn Fn(&str) + Send + Sync;
 
-/// Who is told of long waits, and when somebody last was.
+/// The receiver of notices, and the time of the last one.
 #[derive(Default)]
 pub(super) struct Notices {
     to: Mutex<Option<Arc<Tell>>>,
@@ -30,8 +30,8 @@ impl Notices {
         *self.to.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(to));
     }
 
-    /// Tells of a request that waits because of a refusal: `waited` in all, with the wait that begins, before it is sent
-    /// for the `tries`th time again.
+    /// Reports a request that waits because of a refusal: `waited` in all, with the wait that begins, before it is
+    /// sent for the `tries`th time again.
     pub(super) fn waits(&self, base: &str, status: u16, waited: Duration, tries: u32) {
         if waited >= NOTABLE {
             let seconds = waited.as_secs();
@@ -44,7 +44,7 @@ impl Notices {
         }
     }
 
-    /// Tells that refusals have made all requests slow: so many a second.
+    /// Reports that refusals have slowed all requests down to `rate` a second.
     pub(super) fn slows(&self, base: &str, status: u16, rate: f64) {
         self.tell(|| {
             format!(
@@ -54,7 +54,7 @@ impl Notices {
         });
     }
 
-    /// Tells this, unless something was told a moment ago.
+    /// Prints a notice unless another one was printed a moment ago.
     fn tell(&self, text: impl FnOnce() -> String) {
         let to = self.to.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(to) = to else { return };
@@ -75,7 +75,7 @@ mod tests {
     static TOLD: AtomicUsize = AtomicUsize::new(0);
 
     #[test]
-    fn long_waits_are_told_once() {
+    fn long_wait_is_reported_once() {
         let notices = Notices::default();
         notices.waits("http://127.0.0.1", 429, NOTABLE, 1);
         notices.go_to(|_| {

@@ -1,5 +1,4 @@
-//! How fast requests follow each other: at most at the rate that was asked for, and slower where the server says that
-//! it is too much.
+//! The rate of requests: at most the rate that was asked for, and slower if the server refuses requests as too many.
 //!
 //! A 429 or 503 makes all requests wait, not only the one that met it: the server counts the client, not the request.
 //! The rate of requests is then halved, and grows by the same amount with each answer that is no refusal. A share of it
@@ -14,13 +13,13 @@ const FIRST_GAP: Duration = Duration::from_millis(20);
 /// The rate below which refusals slow nobody down, in requests a second, unless another one is asked for.
 pub(super) const MIN_RATE: f64 = 1.0;
 
-/// How often a wait looks whether it is still due.
+/// The interval at which a wait checks whether it is still due.
 const NAP: Duration = Duration::from_millis(200);
 
 /// Requests a second that the rate grows by with each answer.
 const GROWTH: f64 = 0.25;
 
-/// At this rate there is no pause any more.
+/// At this rate requests are no longer delayed.
 const UNHINDERED: f64 = 200.0;
 
 /// A rate below this is told.
@@ -29,30 +28,30 @@ const SLOW: f64 = 10.0;
 /// The turns of all requests of one client.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Between two requests at least, by the rate that was asked for.
+    /// The least time between two requests, by the rate that was asked for.
     least: Duration,
-    /// Between two requests at most, however often the server refuses.
+    /// The longest time between two requests, however often the server refuses.
     longest: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// When the next request may go.
+    /// The time at which the next request may be sent.
     next: Instant,
-    /// Nothing is sent before.
+    /// No request is sent before this time.
     closed_until: Instant,
     /// The pause that the server's refusals have led to.
     gap: Duration,
-    /// When that was last made longer: refusals of requests that were sent before say nothing new.
+    /// The time at which the delay was last extended: refusals of earlier requests carry no new information.
     slowed: Instant,
-    /// When the first request went, and how many were answered otherwise than with a refusal.
+    /// The time of the first request, and the number of responses other than refusals.
     began: Option<Instant>,
     answered: u32,
 }
 
 impl Pace {
-    /// At most `rate` requests a second; refusals make it no slower than `min_rate`.
+    /// Returns a pace of at most `rate` requests a second; refusals make it no slower than `min_rate`.
     pub(super) fn new(rate: Option<f64>, min_rate: f64) -> Self {
         let pause = |rate: f64| {
             Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX).min(Duration::from_hours(1))
@@ -106,8 +105,8 @@ impl Pace {
         }
     }
 
-    /// The server refused a request that was sent at `sent`, and wants `wait` before the next. Returns the rate that this
-    /// leads to, in requests a second, if it is slow.
+    /// Slows down after the server refused a request that was sent at `sent`, and wants `wait` before the next.
+    /// Returns the new rate, in requests a second, if it is slow.
     pub(super) fn refused(&self, sent: Instant, wait: Duration) -> Option<f64> {
         let now = Instant::now();
         let mut state = self.state();
@@ -120,7 +119,7 @@ impl Pace {
         (self.least < state.gap && rate < SLOW).then_some(rate)
     }
 
-    /// The server answered a request.
+    /// Speeds up after the server answered a request.
     pub(super) fn answered(&self) {
         let mut state = self.state();
         state.answered += 1;
@@ -130,7 +129,7 @@ impl Pace {
         }
     }
 
-    /// Lets a client that was told to stop clean up without the pause that a refusal led to.
+    /// Ends the pause after a refusal, so that a client that was told to stop can clean up.
     pub(super) fn open(&self) {
         self.state().closed_until = Instant::now();
     }
@@ -149,7 +148,7 @@ mod tests {
     use crate::subject::server::pace::*;
 
     #[test]
-    fn refusals_lengthen_the_pause_once_and_answers_shorten_it() {
+    fn refusals_lengthen_the_pause_and_answers_shorten_it() {
         let pace = Pace::new(None, MIN_RATE);
         let sent = Instant::now();
         pace.refused(sent, Duration::from_secs(3));
@@ -184,7 +183,7 @@ mod tests {
 
     /// A server that refuses one request in twenty, whatever the rate, is no reason to crawl.
     #[test]
-    fn a_refusal_now_and_then_leaves_a_useful_rate() {
+    fn rare_refusals_leave_a_useful_rate() {
         let pace = Pace::new(None, MIN_RATE);
         let mut slowest = f64::MAX;
         for _ in 0..30 {
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_a_pause() {
+    fn rate_sets_the_pause_between_requests() {
         let least = |rate| Pace::new(rate, MIN_RATE).least;
         assert_eq!(least(Some(4.0)), Duration::from_millis(250));
         assert_eq!(least(None), Duration::ZERO);

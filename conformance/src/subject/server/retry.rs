@@ -1,20 +1,21 @@
-//! Whether, and after how long, a request is sent again because its answer asks for it.
+//! Decides whether, and after how long, a request is sent again because its answer asks for it.
 
 use std::time::{Duration, SystemTime};
 
 use crate::subject::server::client::Answer;
 
-/// What becomes of a request that is refused, but may have had an effect.
+/// The handling of a request that is refused, but may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsure {
-    /// It is sent again.
+    /// The request is sent again.
     SendAgain,
-    /// Its answer is handed back at once: the caller finds out first what the request did.
+    /// The response is returned at once: the caller finds out first whether the request had an effect.
     HandBack,
 }
 
-/// How long to wait before a request is sent again, where its answer says nothing of the subject's behaviour: 429 and 503,
-/// which refuse it, and what a proxy answers for a server that is away, where sending twice does no harm.
+/// Returns the time to wait before a request is sent again, if its response says nothing of the subject's behaviour:
+/// 429 and 503, which refuse it, and the response of a proxy for a server that is away, if sending twice does no
+/// harm.
 pub(crate) fn wait_asked(method: &str, answer: &Answer, tries: u32) -> Option<Duration> {
     let named = retry_after(answer);
     let again = match answer.status {
@@ -26,17 +27,18 @@ pub(crate) fn wait_asked(method: &str, answer: &Answer, tries: u32) -> Option<Du
     again.then(|| named.unwrap_or_else(|| backoff(tries)))
 }
 
-/// The wait after so many tries, where no time is named.
+/// Returns the wait after this number of attempts, if the answer names no time.
 pub(crate) fn backoff(tries: u32) -> Duration {
     Duration::from_secs(1 << tries.min(5))
 }
 
-/// A request that changes nothing (RFC 9110 §9.2.1).
+/// Whether a request changes nothing (RFC 9110 §9.2.1).
 pub(crate) fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS")
 }
 
-/// How long an answer asks to wait (RFC 9110 §10.2.3): seconds or a date. Returns `None` if it does not say.
+/// Returns the time that a response asks to wait (RFC 9110 §10.2.3): seconds or a date. Returns `None` if it does not
+/// say.
 fn retry_after(answer: &Answer) -> Option<Duration> {
     let text = answer.header("retry-after")?.trim();
     if let Ok(seconds) = text.parse() {
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn only_answers_that_ask_to_wait_are_waited_for() {
+    fn other_answers_are_not_retried() {
         #[track_caller]
         fn assert_wait(method: &str, status: u16, named: Option<&str>, expected: Option<u64>) {
             let headers =

@@ -9,14 +9,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Large answers that are held at once, however many cases run.
 const AT_ONCE: usize = 2;
 
-/// A large answer is read after so long all the same: whoever waits may be the one who holds the others.
+/// A large answer is read after this time in any case, because the waiting request may itself hold the others.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// All the room that there is for a subject's large answers.
+/// The memory for all large answers of a subject.
 #[derive(Debug)]
 pub(crate) struct Rooms(Arc<Semaphore>);
 
-/// What one large answer takes, free again when it is dropped.
+/// The memory reserved for one large response, released on drop.
 #[derive(Debug, Clone, Default)]
 pub struct Room(#[expect(dead_code, reason = "it is held, not looked at")] Option<Arc<OwnedSemaphorePermit>>);
 
@@ -33,7 +33,7 @@ impl Rooms {
         Room(permit.ok().and_then(Result::ok).map(Arc::new))
     }
 
-    /// For so many there is room now.
+    /// Returns the number of responses that still fit.
     #[cfg(test)]
     pub(crate) fn free(&self) -> usize {
         self.0.available_permits()
@@ -49,7 +49,7 @@ mod tests {
     use crate::subject::server::client::{Client, Credentials, Manners, Request};
     use crate::subject::server::room::AT_ONCE;
 
-    /// Answers each connection once, with so many bytes.
+    /// Answers each connection once, with `bytes` bytes.
     async fn server(bytes: usize) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_answer_takes_room_until_it_is_dropped_and_a_small_one_takes_none() {
+    async fn large_answer_reserves_memory_until_dropped() {
         let get = Request { method: "GET".to_owned(), path: "/Users".to_owned(), ..Request::default() };
         for (bytes, taken) in [(LARGE, 0), (LARGE + 1, 1)] {
             let client = Client::new(&server(bytes).await, Credentials::None, Manners::default());

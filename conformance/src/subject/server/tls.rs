@@ -10,7 +10,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-/// The configuration for a subject: the certificates that the system knows and those of a PEM file, or any at all.
+/// Returns the configuration for a subject: the certificates that the system knows and those of a PEM file, or any at
+/// all.
 pub(super) fn config(https: bool, ca_file: Option<&Path>, insecure: bool) -> Result<ClientConfig, TlsError> {
     if insecure {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -36,14 +37,15 @@ pub enum TlsError {
     Certificates(provisioner::tls::TlsError),
 }
 
-/// TLS for a client that never uses it: `http` needs no certificates.
+/// Returns the TLS configuration of a client that never uses it: `http` needs no certificates.
 pub(crate) fn no_certificates() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-/// Takes any certificate (`--insecure`). Signatures are still verified, so that the peer holds the key of what it shows.
+/// Accepts any certificate (`--insecure`). Signatures are still verified, so the peer holds the key of its
+/// certificate.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use conformance::report::{Report, Verdict, root_causes};
+use conformance::report::entries::{self, Entry};
+use conformance::report::{Report, Verdict};
 use conformance::subject::server::client::Answer;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ async fn with_status(wanted: u16, instead: u16) -> Broken {
     .await
 }
 
-/// What failed is one finding, which says this; nothing else failed or warns.
+/// Asserts that the failures are one finding, which says this, and that nothing else fails or warns.
 #[track_caller]
 pub(super) fn assert_one_finding(judged: &Judged, says: &str) {
     let report = judged.report();
@@ -36,15 +37,16 @@ pub(super) fn assert_one_finding(judged: &Judged, says: &str) {
     assert!(report.summary.pass > 3, "{:?}", report.summary);
 }
 
-/// The findings, as the reports tell them: causes, and cases with none.
+/// The findings, as the reports tell them: causes, and cases with none. What broke off is not among them.
 pub(super) fn findings(report: &Report) -> Vec<String> {
-    let causes = root_causes::of(report);
-    let trouble = |case: &&conformance::report::CaseResult| {
-        matches!(case.verdict, Verdict::Fail | Verdict::Warn) && !root_causes::explain(&causes, case)
-    };
-    let own = report.cases.iter().filter(trouble);
-    let own = own.map(|case| format!("{}: {}", case.id, case.because.as_deref().unwrap_or_default()));
-    causes.iter().map(root_causes::Cause::because).chain(own).collect()
+    let told = entries::in_order(report).into_iter().filter_map(|entry| match entry {
+        Entry::Cause(cause) => Some(cause.because()),
+        Entry::Case(case) => case
+            .verdict
+            .fails_or_warns()
+            .then(|| format!("{}: {}", case.id, case.because.as_deref().unwrap_or_default())),
+    });
+    told.collect()
 }
 
 /// Credentials that may only read.
@@ -72,7 +74,7 @@ async fn one_status_in_place_of_another_is_one_finding() {
         (
             404,
             400,
-            "section=3.4.1 | section=3.6 | section=3.12 | section=6 | section=3.2 | document=seed",
+            "section=3.4.1 | section=3.6 | section=3.12 | section=6 | section=3.2 | document=pingone",
             "unknown resources are answered 400 instead of 404",
         ),
         (401, 403, "section=2", "missing and wrong credentials are answered 403 instead of 401"),
@@ -109,7 +111,7 @@ async fn one_request_with_another_status_is_judged_by_its_own_case() {
     assert!(failed.iter().any(|line| line.starts_with("rfc7644/3.6/is-gone")), "{failed:#?}");
 }
 
-/// Takes an attribute, or a part of its values, out of all that is shown.
+/// Removes an attribute, or a part of its values, wherever it is shown.
 fn take_away(value: &mut Value, name: &str, part: Option<&str>) {
     match value {
         Value::Array(elements) => elements.iter_mut().for_each(|element| take_away(element, name, part)),
@@ -145,7 +147,7 @@ pub(super) async fn without(name: &'static str, part: Option<&'static str>) -> B
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_attribute_that_never_comes_back_is_one_finding() {
-    let patches = "section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.2 | section=3.5.2.3 | document=seed";
+    let patches = "section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.2 | section=3.5.2.3 | document=pingone";
     for (name, part, select) in [
         ("title", None, patches),
         ("emails", Some("type"), patches),
@@ -159,7 +161,7 @@ async fn an_attribute_that_never_comes_back_is_one_finding() {
         assert!(skipped.len() > 5, "{skipped:#?}");
         for line in skipped {
             let why = format!("it could not be tried: `{path}` is sent and never comes back, as rfc7644/");
-            let why = line.contains(&why) || line.contains(&why.replace("rfc7644/", "seed/"));
+            let why = line.contains(&why) || line.contains(&why.replace("rfc7644/", "pingone/"));
             assert!(why, "{line}");
         }
         assert!(judged.out.contains("could not be tried without it"), "{}", judged.out);
@@ -174,7 +176,7 @@ async fn an_attribute_that_never_comes_back_is_one_finding() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn active_that_never_comes_back_is_one_finding() {
     let broken = without("active", None).await;
-    let select = "section=2.2 | section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.3 | section=3.2.2.3 | document=seed";
+    let select = "section=2.2 | section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.3 | section=3.2.2.3 | document=pingone";
     let judged = broken.judged(&["--select", select]).await;
     assert_one_finding(&judged, "`active` is sent and never comes back");
     let skipped = judged.with(Verdict::Skipped);
@@ -250,7 +252,7 @@ async fn errors_of_another_shape_are_one_finding() {
 
 /// Their media type alone, and `detail` alone, are findings of their own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn scim_errors_with_another_media_type_or_without_detail_are_told_as_such() {
+async fn scim_errors_with_another_media_type_or_without_detail_are_recognized() {
     let broken = Broken::changed(|_, answer| {
         if answer.status >= 400 {
             send_as(answer, "text/plain");
@@ -270,7 +272,7 @@ async fn scim_errors_with_another_media_type_or_without_detail_are_told_as_such(
     assert_one_finding(&judged, "/detail is missing");
 }
 
-/// What only one kind of write loses is that write's defect.
+/// An attribute that only one kind of write loses is that write's defect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_attribute_that_one_method_loses_is_that_methods_finding() {
     let broken = Broken::answering(|seen| {
@@ -280,14 +282,14 @@ async fn an_attribute_that_one_method_loses_is_that_methods_finding() {
         None
     })
     .await;
-    let judged = broken.judged(&["--select", "section=3.5.2.3 | document=seed"]).await;
+    let judged = broken.judged(&["--select", "section=3.5.2.3 | document=pingone"]).await;
     let failed = judged.with(Verdict::Fail);
     assert!(!failed.is_empty());
     assert!(failed.iter().all(|line| !line.contains("never comes back")), "{failed:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn members_that_lists_do_not_show_are_told_as_such() {
+async fn members_missing_from_lists_are_one_finding() {
     let broken = Broken::changed(|_, answer| {
         if let Some(resources) = answer.json.as_mut().and_then(|list| list.get_mut("Resources")) {
             take_away(resources, "members", None);
@@ -298,7 +300,7 @@ async fn members_that_lists_do_not_show_are_told_as_such() {
     assert_one_finding(&judged, "`members` is shown of a single resource, and not in lists");
 }
 
-/// How a server may answer filters that it does not evaluate.
+/// The answer of a server to filters that it does not evaluate.
 #[derive(Debug, Clone, Copy)]
 enum Unsupported {
     Refused(u16),
@@ -421,7 +423,7 @@ async fn a_schema_that_requires_a_family_name_changes_no_patch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_schema_requires_is_not_cleared() {
+async fn required_attributes_are_not_cleared() {
     let broken = Broken::changed(|seen, answer| {
         if seen.path.starts_with("/Schemas")
             && let Some(json) = &mut answer.json

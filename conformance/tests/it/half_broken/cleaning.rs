@@ -1,4 +1,4 @@
-//! What `conformance clean` deletes, what it leaves alone, and what it cannot delete.
+//! The resources that `conformance clean` deletes, leaves alone, and cannot delete.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -45,7 +45,7 @@ async fn clean_deletes_what_runs_made_and_leaves_other_names_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn accounts_that_a_delete_deactivates_are_told_as_such() {
+async fn accounts_deactivated_by_delete_are_reported() {
     let broken = Broken::start("delete-deactivates", Box::new(|_| None), Box::new(|_, _| {})).await;
     let judged = broken.judged(&["--select", "id=rfc7644/3.3/answers-201"]).await;
     assert!(judged.error.contains("1 resource stayed at the server"), "{}", judged.error);
@@ -59,7 +59,7 @@ async fn accounts_that_a_delete_deactivates_are_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_cannot_be_read_any_more_is_gone_whatever_the_delete_was_answered() {
+async fn unreadable_resource_counts_as_gone_whatever_the_status() {
     let broken = Broken::changed(|seen, answer| {
         if seen.method == "DELETE" {
             answer.status = 405;
@@ -137,7 +137,7 @@ async fn clean_says_where_a_list_does_not_show_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_delete_that_is_answered_404_and_deletes_nothing_is_told() {
+async fn delete_answered_404_without_effect_is_reported() {
     for status in [404, 410] {
         let broken =
             Broken::answering(move |seen| (seen.method == "DELETE").then(|| page(status, "", &[]))).await;
@@ -150,9 +150,9 @@ async fn a_delete_that_is_answered_404_and_deletes_nothing_is_told() {
     }
 }
 
-/// It is gone for who reads it by its id, and the list still has it.
+/// The resource cannot be read by its id any more, and the list still has it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_the_list_still_has_is_not_deleted() {
+async fn listed_resource_counts_as_not_deleted() {
     let broken = Broken::answering(|seen| match seen.method.as_str() {
         "DELETE" => Some(page(204, "", &[])),
         "GET" if seen.path.starts_with("/Users/") => Some(page(404, "", &[])),
@@ -182,7 +182,7 @@ async fn names_that_look_like_those_of_runs_are_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_server_without_delete_is_told_as_such() {
+async fn server_without_delete_is_reported() {
     let broken = Broken::start("no-delete", Box::new(|_| None), Box::new(|_, _| {})).await;
     for command in ["server", "probe"] {
         let select = ["--select", "id=rfc7644/3.3/answers-201"];
@@ -196,7 +196,7 @@ async fn a_server_without_delete_is_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_keep_leaves_is_counted_with_the_command_that_removes_it() {
+async fn kept_resources_are_counted_with_the_command_that_removes_them() {
     let broken = Broken::changed(|_, _| {}).await;
     let judged =
         broken.judged(&["--select", "id=rfc7644/3.3/answers-201 | id=rfc7644/3.6/is-gone", "--keep"]).await;

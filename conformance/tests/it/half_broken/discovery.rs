@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::front::{Broken, page};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_answers_everything_alike_gets_one_sentence_and_no_case() {
+async fn server_with_one_answer_for_everything_gets_one_sentence_and_no_case() {
     let json = &[("content-type", "application/scim+json")][..];
     let scim_error = |status: u16, detail: &str| {
         let body = json!({
@@ -92,7 +92,7 @@ async fn with_types(change: fn(&mut Value) -> bool) -> Broken {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_wrong_in_resource_types_is_one_finding_and_the_run_goes_on() {
+async fn error_in_resource_types_is_one_finding_and_the_run_goes_on() {
     type Change = fn(&mut Value) -> bool;
     let changes: [(Change, &str); 4] = [
         (

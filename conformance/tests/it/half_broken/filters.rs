@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::causes::{assert_one_finding, findings};
 use super::front::{Broken, Judged};
 
-const SELECT: &str = "section=3.1 | section=3.4.2 | section=3.4.2.2 | section=3.4.2.4 | section=3.6 | section=3.7 | section=3.12 | section=4 | section=3.2.2.7 | document=seed";
+const SELECT: &str = "section=3.1 | section=3.4.2 | section=3.4.2.2 | section=3.4.2.4 | section=3.6 | section=3.7 | section=3.12 | section=4 | section=3.2.2.7 | document=pingone";
 
 /// A server that does not look at `filter` in URLs.
 async fn ignoring_filters(path: &'static str) -> Broken {
@@ -42,7 +42,7 @@ async fn finding_nobody_by(path: &'static str, start: &'static str) -> Broken {
     .await
 }
 
-/// What needed it is skipped, and says why and which case tells it.
+/// Asserts that the cases that needed it are skipped, with the reason and the case that reports it.
 #[track_caller]
 fn assert_skipped(judged: &Judged, why: &str, least: usize) {
     let skipped = judged.with(Verdict::Skipped);
@@ -85,7 +85,7 @@ async fn look_up_that_finds_nobody_is_one_finding() {
     assert_one_finding(&judged, "`userName eq` does not find a resource that exists");
     let why = "it could not be tried: the filter `userName eq` does not find a resource that exists, as rfc7644/3.4.2.2/user-name-eq says";
     assert_skipped(&judged, why, 4);
-    for id in ["rfc7643/3.1/id-stays", "seed/connection/a-disabled-user-is-still-found"] {
+    for id in ["rfc7643/3.1/id-stays", "pingone/connection/a-disabled-user-is-still-found"] {
         assert_eq!(judged.case(id).verdict, Verdict::Skipped, "{id}");
     }
     for untrue in ["Keep ids", "Keep inactive users"] {

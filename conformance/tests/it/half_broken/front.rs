@@ -18,13 +18,13 @@ use serde_json::Value;
 
 pub(super) const TOKEN: &str = "a-long-token";
 
-/// What comes to a broken server.
+/// A request to a broken server.
 pub(super) struct Seen {
     pub(super) method: String,
     /// Below the base URL.
     pub(super) path: String,
     pub(super) query: String,
-    /// What is sent on, where it is not answered at once.
+    /// The body that is sent on if the request is not answered at once.
     pub(super) text: String,
     /// The same where it is JSON.
     pub(super) body: Value,
@@ -91,7 +91,7 @@ impl Broken {
         Self::start("rfc", Box::new(instead), Box::new(|_, _| {})).await
     }
 
-    /// Makes a resource there.
+    /// Creates a resource at the mock.
     pub(super) async fn create(&self, path: &str, body: &Value) {
         let client = Client::new(&self.url, Credentials::Bearer(TOKEN.to_owned()), Manners::default());
         let request = client::Request {
@@ -104,7 +104,7 @@ impl Broken {
         assert_eq!(answer.expect("an answer").status, 201);
     }
 
-    /// What the program says of it.
+    /// Runs the program against the server.
     pub(super) async fn judged(&self, arguments: &[&str]) -> Judged {
         self.run("server", arguments).await
     }
@@ -247,7 +247,7 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response<Bo
     response
 }
 
-/// What the mock answers, with the addresses of the layer.
+/// Returns the mock's answer, with the addresses of the broken server.
 async fn forward(front: &Front, seen: &Seen, sent: &HeaderMap) -> Answer {
     let mut headers: Vec<(String, String)> = sent
         .iter()

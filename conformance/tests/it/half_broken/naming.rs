@@ -25,7 +25,7 @@ fn user_names(body: &Value, found: &mut Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn cases_find_what_they_made_whatever_the_template_has_before_the_unique_part() {
+async fn created_users_are_found_with_any_template_prefix() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("user.json");
     let broken = Broken::changed(|_, _| {}).await;

@@ -1,4 +1,4 @@
-//! What `probe` says of servers that show too little, or show it otherwise.
+//! Results of `probe` for servers that show too little, or deviate.
 
 use conformance::report::Verdict;
 use serde_json::{Value, json};
@@ -64,8 +64,8 @@ async fn probe_hints_at_a_template_only_where_attributes_are_asked_for() {
         let hint = format!("hint: creating the smallest user is answered {status}, saying: {detail}");
         assert_eq!(judged.error.contains(&hint), hinted, "{}", judged.error);
         assert_eq!(judged.error.contains("--template"), hinted, "{}", judged.error);
-        let fares = if hinted { "unknown" } else { "does not work" };
-        assert!(judged.out.contains(&format!("Enable users creation ({fares})")), "{}", judged.out);
+        let rating = if hinted { "unknown" } else { "does not work" };
+        assert!(judged.out.contains(&format!("Enable users creation ({rating})")), "{}", judged.out);
     }
 }
 
@@ -154,7 +154,7 @@ async fn an_interrupted_probe_writes_no_profile_and_says_so() {
 
 /// A user as it is copied from a server: what is read-only there, or in no schema, is not the client's to set.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_template_has_and_a_server_does_not_take_from_clients_is_no_loss() {
+async fn read_only_attributes_of_the_template_are_no_loss() {
     let broken = Broken::changed(|_, _| {}).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("user.json");
@@ -176,7 +176,7 @@ async fn what_a_template_has_and_a_server_does_not_take_from_clients_is_no_loss(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_terminal_would_obey_is_spelled_out_on_the_page() {
+async fn control_characters_are_escaped_in_the_text() {
     let broken = Broken::answering(|seen| {
         let error = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "400",

@@ -5,7 +5,7 @@ use std::process::Command;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// What the program says of a server that answers every request with these bytes.
+/// Runs the program against a server that answers every request with these bytes.
 async fn told(answer: &'static [u8]) -> (Option<i32>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/scim", listener.local_addr().expect("an address"));

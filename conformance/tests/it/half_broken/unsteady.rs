@@ -39,7 +39,7 @@ async fn a_post_whose_effect_is_not_known_is_looked_up_before_it_is_sent_again()
     }
 }
 
-/// Nothing refuses a second group of the same name.
+/// A second group of the same name is not refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_group_whose_creation_is_refused_though_it_took_effect_gets_no_twin() {
     let seen = Mutex::default();

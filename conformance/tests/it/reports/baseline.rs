@@ -38,7 +38,7 @@ fn check(
 }
 
 #[test]
-fn entries() {
+fn baseline_entries_mark_cases_or_are_stale() {
     use Verdict::{Error, Fail, NotAdvertised, Pass, Skipped, Warn};
     let all = ids(&["a/1/x", "a/1/y", "b/1/z"]);
     let unknown = Catalogue::Unknown;
@@ -56,8 +56,10 @@ fn entries() {
     check("a/*", &[("a/1/x", Pass), ("a/1/y", Pass)], &unknown, &[], None, Exit::Passed);
     check("b/1/z", &[("a/1/x", Pass)], &all, &[], None, Exit::Passed);
     check("b/1/z", &[("a/1/x", Pass)], &unknown, &[], None, Exit::Passed);
-    let none = "a/1/w: there is no such case; the nearest is `a/1/x`. Take the entry out, or mend its id";
-    check("a/1/w", &[("a/1/x", Pass)], &all, &[], Some(none), Exit::Failed);
+    let near = "b/1/w: there is no such case; did you mean `b/1/z`? Take the entry out, or correct its id";
+    check("b/1/w", &[("a/1/x", Pass)], &all, &[], Some(near), Exit::Failed);
+    let none = "other: there is no such case. Take the entry out, or correct its id";
+    check("other", &[("a/1/x", Pass)], &all, &[], Some(none), Exit::Failed);
     // What was not judged proves nothing, and what broke is never known.
     check("a/1/x", &[("a/1/x", Skipped)], &all, &[], None, Exit::Passed);
     check("a/1/x", &[("a/1/x", NotAdvertised)], &all, &[], None, Exit::Passed);
@@ -73,7 +75,7 @@ fn check_refused(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn bad_files_are_refused_with_everything_that_is_wrong() {
+fn invalid_baseline_is_refused_with_all_problems() {
     check_refused(
         "[[known]]\nid = \"a\"\n[[known]]\nid = \"a\"\nreason = \" \"\n[[known]]\nid = \"\"\nreason = \"r\"\n",
         &["`a` has no reason", "`a` is there twice", "entry 3 has an empty id"],
@@ -85,7 +87,7 @@ fn bad_files_are_refused_with_everything_that_is_wrong() {
 }
 
 #[test]
-fn what_is_written_asks_for_reasons() {
+fn written_baseline_asks_for_reasons() {
     let report = report(&[("a/1/x", Verdict::Fail), ("a/1/y", Verdict::Warn), ("b/1/z", Verdict::Pass)]);
     let (written, changes) = Baseline::default().renewed(&report, &Catalogue::Unknown, None);
     assert_eq!((changes.kept, changes.added.len(), changes.without_reason), (0, 2, 2));
@@ -99,7 +101,7 @@ fn what_is_written_asks_for_reasons() {
 
 /// The file had a pattern with a link, an entry that holds no longer and one that was not run.
 #[test]
-fn what_is_written_keeps_what_holds_and_drops_what_is_mended() {
+fn renewed_baseline_keeps_failures_and_drops_passed_cases() {
     let all = ids(&["a/1/x", "a/1/y", "b/1/z", "b/1/w", "c/1/v"]);
     let old = "[[known]]\nid = \"a/*\"\nreason = \"so it is\"\nlink = \"https://tracker.example/1\"\n\
         [[known]]\nid = \"b/1/z\"\nreason = \"mended since\"\n\

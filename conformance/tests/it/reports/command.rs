@@ -78,7 +78,7 @@ fn check_usage(arguments: &[&str], expected: &str) {
 }
 
 #[test]
-fn what_cannot_be_is_found_out_before_anything_is_run() {
+fn invalid_options_are_refused_before_the_run() {
     let folder = tempfile::tempdir().expect("a folder");
     let nowhere = format!("html={}", folder.path().join("no/such/folder.html").display());
     check_usage(&["matrix", "--report", &nowhere], "cannot write");
@@ -103,7 +103,7 @@ fn what_cannot_be_is_found_out_before_anything_is_run() {
 }
 
 #[test]
-fn a_baseline_from_its_beginning_to_its_end() {
+fn baseline_is_written_applied_and_renewed() {
     let folder = tempfile::tempdir().expect("a folder");
     let failing = write(folder.path(), "failing.json", &one_failed());
     let baseline = folder.path().join("known.toml").display().to_string();
@@ -177,7 +177,7 @@ fn a_selection_leaves_the_rest_of_a_baseline_alone() {
     let (code, told) = run("matrix/none/basic/put/aquera/creatde");
     assert_eq!(code, Some(1), "{told}");
     assert!(
-        told.contains("there is no such case; the nearest is `matrix/none/basic/put/aquera/created`"),
+        told.contains("there is no such case; did you mean `matrix/none/basic/put/aquera/created`?"),
         "{told}"
     );
 }
@@ -204,14 +204,14 @@ fn shards_are_merged() {
 }
 
 #[test]
-fn what_broke_off_decides_the_exit_code_of_a_merge() {
+fn broken_case_decides_the_exit_code_of_a_merge() {
     let folder = tempfile::tempdir().expect("a folder");
     let broken = write(folder.path(), "broken.json", &sample::report());
     assert_eq!(conformance(&["merge", &broken], &[]).status.code(), Some(3));
 }
 
 #[test]
-fn github_is_told_where_it_listens() {
+fn github_runner_gets_annotations_and_a_summary() {
     let folder = tempfile::tempdir().expect("a folder");
     let failing = write(folder.path(), "failing.json", &one_failed());
     let summary = folder.path().join("summary.md");

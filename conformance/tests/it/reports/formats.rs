@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::sample;
 
 #[test]
-fn as_text() {
+fn text_report_matches_the_snapshot() {
     let report = sample::report();
     let told = format!("{}{}", text::failures(&report, Paint::Plain), text::summary(&report, Paint::Plain));
     assert!(told.find("FAIL ").expect("a failure") < told.find("WARN ").expect("a warning"), "{told}");
@@ -23,7 +23,7 @@ fn as_text() {
 }
 
 #[test]
-fn as_junit() {
+fn junit_report_matches_the_snapshot() {
     let report = sample::report();
     let written = junit::write(&report).expect("XML");
     let read = quick_junit::Report::deserialize_from_str(&written).expect("JUnit");
@@ -32,14 +32,14 @@ fn as_junit() {
 }
 
 #[test]
-fn as_markdown() {
+fn markdown_report_matches_the_snapshot() {
     insta::assert_snapshot!("report-markdown", markdown::write(&sample::report()));
     let fine = Report::new("server", "https://h.example", vec![sample::case("rfc7644/3.3/a", Verdict::Pass)]);
     assert!(markdown::write(&fine).starts_with("### Conformance (server): ✅ 1 case passed\n"));
 }
 
 #[test]
-fn markdown_has_an_end() {
+fn markdown_is_cut_at_the_limit() {
     for count in [1, 100, 2_000] {
         let text = markdown::write(&sample::large(count));
         let length = text.chars().count();
@@ -50,7 +50,7 @@ fn markdown_has_an_end() {
 }
 
 #[test]
-fn as_annotations() {
+fn annotations_match_the_snapshot() {
     let told = github::annotations(&sample::report());
     insta::assert_snapshot!("report-annotations", told);
     let many = github::annotations(&sample::large(100));
@@ -59,7 +59,7 @@ fn as_annotations() {
 }
 
 #[test]
-fn as_a_badge() {
+fn badge_matches_the_snapshot() {
     let mut report = sample::report();
     insta::assert_snapshot!("report-badge", badge::write(&report));
     report.summary = Summary { pass: 3, ..Summary::default() };
@@ -67,7 +67,7 @@ fn as_a_badge() {
 }
 
 #[test]
-fn as_a_page() {
+fn page_matches_the_snapshot() {
     let page = html::write(&sample::report());
     let main = &page[page.find("<main").expect("a main part")..page.find("</main>").expect("its end")];
     let at = |text: &str| main.find(text).unwrap_or_else(|| panic!("{text} is not in {main}"));
@@ -77,7 +77,7 @@ fn as_a_page() {
 }
 
 #[test]
-fn a_page_asks_nobody_for_anything() {
+fn page_loads_nothing() {
     let page = html::write(&sample::report());
     for word in
         ["<link", "<img", "<iframe", "@import", "url(", " src=", "fetch(", "XMLHttpRequest", "import("]
@@ -100,7 +100,7 @@ fn large_runs_stay_small_pages() {
 }
 
 #[test]
-fn every_format_is_written_of_nothing() {
+fn empty_report_is_written_in_every_format() {
     let nothing = Report::new("server", "https://h.example", Vec::new());
     for format in Format::ALL {
         assert!(!format.write(&nothing).expect("it is written").is_empty());
@@ -109,7 +109,7 @@ fn every_format_is_written_of_nothing() {
     assert!(text::summary(&nothing, Paint::Plain).ends_with("nothing was run\n"));
 }
 
-/// What a vendor has to read first: the cases' own advice would send them to sorting, which was never tried.
+/// The cause comes first: the cases' own advice would point at sorting, which was never tried.
 #[test]
 fn a_refusal_behind_many_cases_comes_first() {
     let says = |verdict: Verdict, name: &str, status: u16, wanted: Value| {
@@ -360,7 +360,7 @@ fn findings_name_their_requests() {
 }
 
 #[test]
-fn junit_is_well_formed_whatever_comes() {
+fn junit_is_well_formed_for_any_text() {
     for sign in ['\u{0}', '\u{8}', '\u{1b}', '\u{b}', '\u{fffe}', '\u{ffff}', '\u{fdd0}', '\u{85}'] {
         let mut report = sample::report();
         let text = format!("a{sign}b \\ud800 ]]>");

@@ -1,4 +1,4 @@
-//! What a hostile subject sends stays text, in every format.
+//! Texts of a hostile subject stay text, in every format.
 
 use conformance::report::text::{self, Paint};
 use conformance::report::{Known, Report, Verdict, badge, github, html, json, junit, markdown};
@@ -115,7 +115,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_gets_out(text in hostile()) {
+    fn hostile_texts_stay_text(text in hostile()) {
         let report = report_with(&text);
         let own = tags(&html::write(&sample::report()));
         check_page(&html::write(&report), &own);
@@ -172,7 +172,7 @@ fn without_fences(text: &str) -> String {
 }
 
 #[test]
-fn the_check_sees_what_gets_out() {
+fn check_detects_unescaped_text() {
     let own = tags(&html::write(&sample::report()));
     let page = html::write(&sample::report());
     for bad in [

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::sample;
 
 #[test]
-fn what_is_written_is_read() {
+fn written_report_parses_again() {
     let report = sample::report();
     let text = json::write(&report).expect("JSON");
     assert_eq!(json::read(&text).expect("a report"), report);
@@ -22,7 +22,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn what_is_no_report_is_refused() {
+fn invalid_report_is_refused() {
     let told = |text: &str| {
         let error = json::read(text).expect_err("no report");
         error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
@@ -64,7 +64,7 @@ fn a_report_fits_the_schema() {
     assert!(fits(&schema, &schema, &other).is_err());
 }
 
-/// As much of JSON Schema as the published one uses; what it doesn't know is an error.
+/// Validates a value by the part of JSON Schema that the published schema uses; an unknown keyword is an error.
 pub(super) fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let Some(schema) = schema.as_object() else {
         return if schema == &Value::Bool(true) { Ok(()) } else { Err("nothing fits".to_owned()) };

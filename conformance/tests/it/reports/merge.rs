@@ -24,7 +24,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn shards_make_the_whole(of in 1_usize..15, reversed in any::<bool>()) {
+    fn shards_merge_into_the_whole(of in 1_usize..15, reversed in any::<bool>()) {
         let whole = sample::report();
         let mut parts = shards(&whole, of);
         if reversed {
@@ -42,7 +42,7 @@ fn check(reports: Vec<(String, Report)>, expected: &str) {
 }
 
 #[test]
-fn what_is_not_one_run_is_refused() {
+fn reports_of_different_runs_are_refused() {
     let whole = sample::report();
     let with = |change: &dyn Fn(&mut Report)| {
         let mut parts = shards(&whole, 2);
@@ -71,7 +71,7 @@ fn what_is_not_one_run_is_refused() {
 }
 
 #[test]
-fn seeds_may_differ_and_are_told() {
+fn different_seeds_are_listed() {
     let mut parts = shards(&sample::report(), 3);
     parts[1].1.seed = 8;
     let merged = merge(parts).expect("one run");
@@ -79,7 +79,7 @@ fn seeds_may_differ_and_are_told() {
 }
 
 #[test]
-fn cases_may_be_there_twice_if_they_agree() {
+fn equal_cases_may_be_in_two_reports() {
     let whole = sample::report();
     let twice = vec![("a.json".to_owned(), whole.clone()), ("b.json".to_owned(), whole.clone())];
     assert_eq!(merge(twice).expect("they agree").cases, whole.cases);

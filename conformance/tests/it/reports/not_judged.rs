@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::command::{conformance, text};
 use super::json::fits;
 
-/// Nothing listens there.
+/// An address at which no server listens.
 const URL: &str = "http://127.0.0.1:1/scim";
 
 const WHY: &str = "failed to reach http://127.0.0.1:1/scim";
@@ -67,7 +67,7 @@ fn the_last_line_of_json_says_why_no_case_was_run() {
 }
 
 #[test]
-fn no_empty_file_stays_behind_and_what_was_there_stays() {
+fn failed_run_leaves_no_empty_file_and_keeps_old_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     run("server", folder.path(), &["--write-baseline", &path("new.toml")]);

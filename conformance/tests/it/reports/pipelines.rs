@@ -188,7 +188,7 @@ const CALL: [&str; 5] = [
 ];
 
 #[test]
-fn tokens_go_by_the_environment() {
+fn tokens_are_passed_in_the_environment() {
     let (script, runner) = github();
     let runner = check_call(&script, runner, &CALL);
     assert_eq!(runner.read("output"), "exit-code=1\nreports=conformance-reports\n");
@@ -197,7 +197,7 @@ fn tokens_go_by_the_environment() {
 }
 
 #[test]
-fn what_is_missing_is_told() {
+fn invalid_inputs_are_reported() {
     let (script, runner) = github();
     let output = runner.set("CONFORMANCE_COMMAND", "server").run("bash", &script);
     assert_eq!(output.status.code(), Some(2));

@@ -40,7 +40,7 @@ fn get(path: &str, answer: Value) -> Exchange {
     sample::exchange("GET", path, Value::Null, 200, answer)
 }
 
-/// Where a secret can stand.
+/// Returns a report with a secret in one of the possible places.
 fn plant(place: usize, secret: &str) -> Report {
     let told = format!("the answer has {secret} in it");
     let plain = || vec![get("/Users", json!({ "detail": format!("no: {secret}!") }))];
@@ -107,7 +107,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_planted_secret_is_nowhere(place in 0_usize..9, secret in "[A-Za-z0-9][A-Za-z0-9+/=$&\"'%<. -]{6,40}[A-Za-z0-9]") {
+    fn planted_secret_is_removed_everywhere(place in 0_usize..9, secret in "[A-Za-z0-9][A-Za-z0-9+/=$&\"'%<. -]{6,40}[A-Za-z0-9]") {
         // In a URL it stands spelled as URLs spell.
         let spelled = percent_encoding::utf8_percent_encode(&secret, percent_encoding::NON_ALPHANUMERIC).to_string();
         let planted = if (4..=6).contains(&place) { spelled } else { secret.clone() };
@@ -136,7 +136,7 @@ proptest! {
 }
 
 #[test]
-fn people_who_were_not_made_up_are_out_of_it() {
+fn personal_data_is_removed() {
     let user = json!({
         "id": "2819c223",
         "userName": "bjensen",
@@ -159,7 +159,7 @@ fn people_who_were_not_made_up_are_out_of_it() {
 }
 
 #[test]
-fn what_the_harness_made_up_is_shown() {
+fn made_up_data_is_shown() {
     let user = json!({
         "userName": "conformance-1-ada",
         "name": { "familyName": "Lovelace", "givenName": "Ada" },
@@ -179,7 +179,7 @@ fn what_the_harness_made_up_is_shown() {
 }
 
 #[test]
-fn what_the_harness_sends_is_made_up_save_for_a_template() {
+fn sent_data_is_shown_except_for_the_template() {
     let user =
         json!({ "userName": "conformance-1-ada", "name": { "givenName": "Ada", "familyName": "Meier" } });
     let listed =

@@ -172,7 +172,7 @@ pub(crate) fn report() -> Report {
     report
 }
 
-/// So many cases, every third of which failed.
+/// Returns a report of `count` cases, of which every third failed.
 pub(crate) fn large(count: usize) -> Report {
     let cases = (0..count)
         .map(|number| {

@@ -90,7 +90,7 @@ impl<'ast> Visit<'ast> for Named<'_> {
     }
 }
 
-/// Which modules each module of a crate names.
+/// Returns the modules that each module of a crate names.
 fn imports(member: &str) -> BTreeMap<Module, BTreeSet<Module>> {
     let base = root().join(member).join("src");
     let of_path = |path: &Path| -> Module {
