@@ -220,55 +220,55 @@ impl Forwarded {
     /// Reads `Forwarded` (RFC 7239), and `X-Forwarded-*` for what that does not say. Of several proxies the first one
     /// counts.
     fn of(headers: &HeaderMap) -> Result<Self, BadForwarding> {
-        let first = |name: &'static str| {
-            let value = headers.get(name).and_then(|value| value.to_str().ok());
-            let value = value.map(|value| value.split(',').next().unwrap_or_default().trim());
-            value.filter(|value| !value.is_empty())
-        };
-        let failed =
-            |name: &'static str, expected| BadForwarding { header: HeaderName::from_static(name), expected };
         let mut found = Self::default();
-        if let Some(element) = first("forwarded") {
-            let failed = |expected| failed("forwarded", expected);
-            for pair in element.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
-                let expected = "expected pairs such as `proto=https;host=scim.example.com`";
-                let (name, value) = pair.split_once('=').ok_or_else(|| failed(expected))?;
-                let value = value.trim().trim_matches('"');
-                match name.trim().to_ascii_lowercase().as_str() {
-                    "proto" => {
-                        found.scheme = Some(scheme(value).ok_or_else(|| failed("`proto` is http or https"))?);
-                    }
-                    "host" => {
-                        let host = host(value);
-                        let expected = "`host` is a host, with its port or without";
-                        found.host = Some(host.ok_or_else(|| failed(expected))?);
-                    }
-                    _ => {}
+        let element = first(headers, "forwarded", "expected a text", |value| Some(value.to_owned()))?;
+        let pairs = element.iter().flat_map(|element| element.split(';')).map(str::trim);
+        for pair in pairs.filter(|pair| !pair.is_empty()) {
+            let failed = |expected| BadForwarding { header: HeaderName::from_static("forwarded"), expected };
+            let expected = "expected pairs such as `proto=https;host=scim.example.com`";
+            let (name, value) = pair.split_once('=').ok_or_else(|| failed(expected))?;
+            let value = value.trim().trim_matches('"');
+            match name.trim().to_ascii_lowercase().as_str() {
+                "proto" => {
+                    found.scheme = Some(scheme(value).ok_or_else(|| failed("`proto` is http or https"))?);
                 }
+                "host" => {
+                    let expected = "`host` is a host, with its port or without";
+                    found.host = Some(host(value).ok_or_else(|| failed(expected))?);
+                }
+                _ => {}
             }
         }
-        let name = "x-forwarded-proto";
-        let said =
-            first(name).map(|value| scheme(value).ok_or_else(|| failed(name, "expected http or https")));
-        found.scheme = found.scheme.or(said.transpose()?);
-        let name = "x-forwarded-host";
-        let expected = "expected a host, with its port or without";
-        let said = first(name).map(|value| host(value).ok_or_else(|| failed(name, expected)));
-        found.host = found.host.or(said.transpose()?);
-        let name = "x-forwarded-port";
+        let said = first(headers, "x-forwarded-proto", "expected http or https", scheme)?;
+        found.scheme = found.scheme.or(said);
+        let said = first(headers, "x-forwarded-host", "expected a host, with its port or without", host)?;
+        found.host = found.host.or(said);
         let port = |value: &str| value.parse::<u16>().ok().filter(|port| *port != 0);
-        let said = first(name)
-            .map(|value| port(value).ok_or_else(|| failed(name, "expected a port from 1 to 65535")));
-        found.port = said.transpose()?;
-        let name = "x-forwarded-prefix";
-        if let Some(prefix) = first(name) {
-            let prefix = prefix.trim_end_matches('/');
-            if !is_prefix(prefix) {
-                return Err(failed(name, "expected a path that begins with a slash and has no `..` in it"));
-            }
-            prefix.clone_into(&mut found.prefix);
-        }
+        found.port = first(headers, "x-forwarded-port", "expected a port from 1 to 65535", port)?;
+        let prefix = |value: &str| {
+            let prefix = value.trim_end_matches('/');
+            is_prefix(prefix).then(|| prefix.to_owned())
+        };
+        let expected = "expected a path that begins with a slash and has no `..` in it";
+        found.prefix = first(headers, "x-forwarded-prefix", expected, prefix)?.unwrap_or_default();
         Ok(found)
+    }
+}
+
+/// Reads what the first of several proxies wrote in a header, if it is there and not empty.
+fn first<T>(
+    headers: &HeaderMap,
+    name: &'static str,
+    expected: &'static str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, BadForwarding> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match value.split(',').next().unwrap_or_default().trim() {
+        "" => Ok(None),
+        value => match read(value) {
+            None => Err(BadForwarding { header: HeaderName::from_static(name), expected }),
+            read => Ok(read),
+        },
     }
 }
 

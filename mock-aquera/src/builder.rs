@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use cli_support::error_chain;
 use serde_json::Value;
+use smart_default::SmartDefault;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -35,31 +36,34 @@ use keeper::Keeper;
 
 /// A server to be. What isn't said: loopback on a free port, the bearer token `mock-token`, the profile `aquera`,
 /// seed 0, the computer's clock.
-#[derive(Debug)]
+#[derive(Debug, SmartDefault)]
 pub struct MockAqueraBuilder {
+    #[default(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))]
     listen: SocketAddr,
-    auth: Vec<Auth>,
+    pub(crate) auth: Vec<Auth>,
     profile: Profile,
     seed: u64,
     initial_resources: Vec<InitialResource>,
     loads: Vec<Source>,
     fake_users: usize,
-    faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
+    #[default(Arc::new(SystemClock))]
     clock: Arc<dyn Clock>,
-    tls: Option<Tls>,
-    snapshot: Option<PathBuf>,
-    snapshot_every: Option<Duration>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) snapshot: Option<PathBuf>,
+    pub(crate) snapshot_every: Option<Duration>,
     journal: JournalLimits,
-    log: Option<RequestLog>,
-    schemas: Vec<Value>,
-    resource_types: Vec<Value>,
-    admin_listen: Option<SocketAddr>,
+    pub(crate) log: Option<RequestLog>,
+    pub(crate) schemas: Vec<Value>,
+    pub(crate) resource_types: Vec<Value>,
+    pub(crate) admin_listen: Option<SocketAddr>,
     admin_token: Option<Fingerprint>,
+    #[default(FOLLOWER_PATIENCE)]
     follower_patience: Duration,
-    public_url: Option<PublicUrl>,
-    trust_forwarded: bool,
-    admin_hosts: Vec<String>,
-    cors: Vec<Origin>,
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) trust_forwarded: bool,
+    pub(crate) admin_hosts: Vec<String>,
+    pub(crate) cors: Vec<Origin>,
 }
 
 /// Why a server didn't start.
@@ -262,11 +266,6 @@ impl MockAqueraBuilder {
         Self { log: RequestLog::to(out), ..self }
     }
 
-    /// Tells of each request where this goes.
-    pub(crate) fn request_log_at(self, log: RequestLog) -> Self {
-        Self { log: Some(log), ..self }
-    }
-
     /// Where administration listens, instead of beside the SCIM endpoints; port 0 picks a free one.
     pub fn admin_listen(self, listen: SocketAddr) -> Self {
         Self { admin_listen: Some(listen), ..self }
@@ -322,7 +321,7 @@ impl MockAqueraBuilder {
         check_paths(&self.profile, &types)
             .map_err(|reason| StartError::Profile { profile: self.profile.name.clone(), reason })?;
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
-        let tls = self.tls.as_ref().map(Tls::config);
+        let tls = self.tls.as_ref().map(|tls| tls.config.clone());
         let config = |at| NetConfig { tls: tls.clone(), ..NetConfig::new(at) };
         let bound = net::bind(config(self.listen)).map_err(listen)?;
         let addr = bound.addr();
@@ -448,31 +447,7 @@ struct Ports {
 impl MockAquera {
     /// Sets a server up.
     pub fn builder() -> MockAqueraBuilder {
-        MockAqueraBuilder {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            auth: Vec::new(),
-            profile: Profile::default(),
-            seed: 0,
-            initial_resources: Vec::new(),
-            loads: Vec::new(),
-            fake_users: 0,
-            faults: Vec::new(),
-            clock: Arc::new(SystemClock),
-            tls: None,
-            snapshot: None,
-            snapshot_every: None,
-            journal: JournalLimits::default(),
-            log: None,
-            schemas: Vec::new(),
-            resource_types: Vec::new(),
-            admin_listen: None,
-            admin_token: None,
-            follower_patience: FOLLOWER_PATIENCE,
-            public_url: None,
-            admin_hosts: Vec::new(),
-            cors: Vec::new(),
-            trust_forwarded: false,
-        }
+        MockAqueraBuilder::default()
     }
 
     /// The address that it listens at.

@@ -19,23 +19,18 @@ use cli_support::print_usage_error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: what was asked for is done.
-    Done,
+    Done = 0,
     /// 1: the server couldn't start or broke, the one asked about isn't ready, or an expectation is not satisfied.
-    Failed,
+    Failed = 1,
     /// 2: the command line, or a file that it names, is not usable.
-    Usage,
+    Usage = 2,
     /// 3: the server whose journal is asked can't be reached.
-    Unreachable,
+    Unreachable = 3,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Unreachable => 3,
-        })
+        Self::from(exit as u8)
     }
 }
 
@@ -110,22 +105,20 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
+    let done = |()| Exit::Done;
     let outcome = match cli.command.unwrap_or(Command::Serve(Box::new(cli.serve))) {
-        Command::Serve(options) => serve::run(*options),
-        Command::Profiles(options) => profiles::run(&options),
-        Command::Healthcheck(options) => healthcheck::run(&options),
-        Command::Verify(options) => match verify::run(&options) {
-            Ok(exit) => return exit,
-            Err(failure) => Err(failure),
-        },
+        Command::Serve(options) => serve::run(*options).map(done),
+        Command::Profiles(options) => profiles::run(&options).map(done),
+        Command::Healthcheck(options) => healthcheck::run(&options).map(done),
+        Command::Verify(options) => verify::run(&options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mock-aquera", &mut script);
-            io::stdout().write_all(&script).map_err(Failure::from)
+            io::stdout().write_all(&script).map(done).map_err(Failure::from)
         }
     };
     match outcome {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err(Failure { exit, message }) => {
             let _ = writeln!(io::stderr(), "mock-aquera: failed to {message}");
             exit

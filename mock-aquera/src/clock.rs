@@ -4,10 +4,11 @@ mod movable;
 mod text;
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::lock;
 pub use movable::{AppClock, ClockState};
 pub(crate) use text::{ParseInstantError, date_time, parse, whole};
 
@@ -39,14 +40,14 @@ impl ManualClock {
 
     /// Moves the clock by `step`; at the end of representable time it stays where it is.
     pub fn advance(&self, step: SignedDuration) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = lock(&self.0);
         *now = now.checked_add(step).unwrap_or(*now);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.0)
     }
 }
 

@@ -2,23 +2,37 @@
 //!
 //! Works on a [`Store`], and knows no application and no server.
 
-mod export;
 mod fake_users;
 mod import;
 mod snapshot;
 
-pub(crate) use export::export;
 pub(crate) use fake_users::FakeUsers;
 pub(crate) use import::{Arrivals, Destination, InitialResource, Piece, Source, pieces, take_in};
 pub use import::{Load, LoadError, LoadNote, LoadProblem, Loaded};
 pub use snapshot::SnapshotError;
-pub(crate) use snapshot::{RestoreError, RestoreTarget, SnapshotFile, Stock};
+pub(crate) use snapshot::{RestoreError, RestoreTarget, SnapshotFile, Stock, beside};
 
 use jiff::Timestamp;
 
 use crate::gateway::Settings;
 use crate::problem::Problem;
-use crate::store::Store;
+use crate::store::render::MembersShown;
+use crate::store::{Ref, Store};
+
+/// Writes all resources in full representation, one JSON object a line, type by type in order of creation.
+pub(crate) fn export(store: &Store) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (kind, _) in store.types().positions() {
+        for (_, slot) in store.table(kind).order.after(None) {
+            let at = Ref { kind, slot };
+            if let Some(record) = store.get(at) {
+                store.show_into(&mut out, at, record, MembersShown::Whole);
+                out.push(b'\n');
+            }
+        }
+    }
+    out
+}
 
 /// The resources that an application starts with.
 #[derive(Debug, Default)]
@@ -69,7 +83,7 @@ impl InitialData {
                 Ok(loaded.notes)
             }
             Self::Snapshot(stock) => {
-                stock.put_back(store)?;
+                stock.put_back(store).map_err(|(_, error)| error)?;
                 Ok(Vec::new())
             }
         }

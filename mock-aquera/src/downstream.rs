@@ -1,8 +1,6 @@
 //! The downstream application: which operations on it a gateway request becomes (docs/decisions.md, "The mock's two hops").
 //! Pure, over closed enums.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -38,49 +36,6 @@ pub enum DownstreamOperation {
     Read,
 }
 
-/// How long an id is that is kept in place: a UUID has 36 characters.
-const IN_PLACE: usize = 38;
-
-/// An id as the journal keeps it. A short one is copied: the journal forgets it a thousand requests later, when the
-/// account's own has long left the cache.
-#[derive(Clone)]
-pub(crate) enum TargetId {
-    /// Up to [`IN_PLACE`] bytes, and how many they are.
-    Short(u8, [u8; IN_PLACE]),
-    Long(Box<str>),
-}
-
-impl TargetId {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            // It was a text when it came.
-            Self::Short(length, text) => {
-                std::str::from_utf8(text.get(..usize::from(*length)).unwrap_or_default()).unwrap_or_default()
-            }
-            Self::Long(text) => text,
-        }
-    }
-}
-
-impl From<&str> for TargetId {
-    fn from(id: &str) -> Self {
-        let mut text = [0; IN_PLACE];
-        match (u8::try_from(id.len()), text.get_mut(..id.len())) {
-            (Ok(length), Some(place)) => {
-                place.copy_from_slice(id.as_bytes());
-                Self::Short(length, text)
-            }
-            _ => Self::Long(id.into()),
-        }
-    }
-}
-
-impl fmt::Debug for TargetId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_str().fmt(f)
-    }
-}
-
 /// The operations that a request became.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Downstreams {
@@ -88,7 +43,7 @@ pub(crate) enum Downstreams {
     #[default]
     None,
     /// What one request becomes, all of it accepted or refused.
-    Few { operations: &'static [DownstreamOperation], target: Option<TargetId>, accepted: bool },
+    Few { operations: &'static [DownstreamOperation], target: Option<String>, accepted: bool },
     /// What the operations of a bulk request became.
     Many(Vec<Downstream>),
 }
@@ -103,9 +58,7 @@ impl Downstreams {
     pub(crate) fn to_list(&self) -> Vec<Downstream> {
         match self {
             Self::None => Vec::new(),
-            Self::Few { operations, target, accepted } => {
-                told(operations, target.as_ref().map(TargetId::as_str), *accepted)
-            }
+            Self::Few { operations, target, accepted } => told(operations, target.as_deref(), *accepted),
             Self::Many(list) => list.clone(),
         }
     }
@@ -160,10 +113,13 @@ pub(crate) fn of_put(profile: &Profile, change: Change) -> &'static [DownstreamO
     match (profile.gateway.active_change, active) {
         (ActiveChange::Delete, false) => &[Delete],
         (ActiveChange::Replace, _) => &[Replace],
-        (ActiveChange::Delete, true) | (ActiveChange::PartialUpdate, _) if change.rest => {
-            &[PartialUpdate, Replace]
+        (ActiveChange::Delete, true) | (ActiveChange::PartialUpdate, _) => {
+            if change.rest {
+                &[PartialUpdate, Replace]
+            } else {
+                &[PartialUpdate]
+            }
         }
-        (ActiveChange::Delete, true) | (ActiveChange::PartialUpdate, _) => &[PartialUpdate],
     }
 }
 
@@ -172,9 +128,7 @@ pub(crate) fn of_patch(profile: &Profile, change: Change) -> &'static [Downstrea
     match (profile.gateway.active_change, change.active) {
         (ActiveChange::Delete, Some(false)) => &[Delete],
         (ActiveChange::Replace, Some(_)) => &[Replace],
-        (ActiveChange::Delete, Some(true) | None)
-        | (ActiveChange::Replace, None)
-        | (ActiveChange::PartialUpdate, _) => &[PartialUpdate],
+        _ => &[PartialUpdate],
     }
 }
 
@@ -232,16 +186,6 @@ mod tests {
         check(ActiveChange::Delete, Some(false), true, &[Delete], &[Delete]);
         check(ActiveChange::Delete, Some(true), false, &[PartialUpdate], &[PartialUpdate]);
         check(ActiveChange::Delete, Some(true), true, &[PartialUpdate, Replace], &[PartialUpdate]);
-    }
-
-    #[test]
-    fn ids_come_out_as_they_went_in() {
-        let (just, more) = ("i".repeat(IN_PLACE), "é".repeat(IN_PLACE));
-        for id in ["", "a", "2819c223-7f76-453a-919d-413861904646", "é", &just, &more] {
-            assert_eq!(TargetId::from(id).as_str(), id);
-        }
-        assert!(matches!(TargetId::from(just.as_str()), TargetId::Short(38, _)));
-        assert!(matches!(TargetId::from(more.as_str()), TargetId::Long(_)));
     }
 
     #[test]

@@ -13,7 +13,6 @@ mod matching;
 mod preset;
 mod rng;
 mod satisfiable;
-mod subject;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -29,10 +28,10 @@ pub(crate) use crate::fault::satisfiable::{METHODS, Places, unknown_method};
 pub use engine::{FaultId, FaultState};
 pub(crate) use engine::{Faults, Strikes, Struck};
 pub use error::{ParseFaultError, ParseFaultsError};
+use kind::header_text;
 pub use kind::{FaultKind, Latency};
 use matching::Matching;
-pub(crate) use matching::Subject;
-pub(crate) use subject::{patch_paths, user_name};
+pub(crate) use matching::{Subject, patch_paths, user_name};
 pub use trigger::Moment;
 use trigger::{Times, Trigger};
 
@@ -225,27 +224,25 @@ impl Fault {
 
     /// Sends this `Retry-After` with a status: seconds, an HTTP date, or something else that makes no sense.
     /// Characters that no header can carry are left out.
-    pub fn retry_after(self, value: impl Into<String>) -> Self {
-        self.with_status(|_, _, retry_after| *retry_after = Some(value.into()))
+    pub fn retry_after(mut self, value: impl Into<String>) -> Self {
+        if let FaultKind::Status { retry_after, .. } = &mut self.kind {
+            *retry_after = Some(header_text(value.into()));
+        }
+        self
     }
 
     /// Sends this `scimType` with a status.
-    pub fn scim_type(self, keyword: ScimType) -> Self {
-        self.with_status(|scim_type, _, _| *scim_type = Some(keyword))
+    pub fn scim_type(mut self, keyword: ScimType) -> Self {
+        if let FaultKind::Status { scim_type, .. } = &mut self.kind {
+            *scim_type = Some(keyword);
+        }
+        self
     }
 
     /// Sends this `detail` with a status.
-    pub fn detail(self, value: impl Into<String>) -> Self {
-        self.with_status(|_, detail, _| *detail = Some(value.into()))
-    }
-
-    fn with_status(
-        mut self,
-        change: impl FnOnce(&mut Option<ScimType>, &mut Option<String>, &mut Option<String>),
-    ) -> Self {
-        if let FaultKind::Status { scim_type, detail, retry_after, .. } = &mut self.kind {
-            change(scim_type, detail, retry_after);
-            self.kind = self.kind.sane();
+    pub fn detail(mut self, value: impl Into<String>) -> Self {
+        if let FaultKind::Status { detail, .. } = &mut self.kind {
+            *detail = Some(value.into());
         }
         self
     }

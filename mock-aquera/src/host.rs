@@ -13,12 +13,10 @@ const MAX_NAME: usize = 255;
 pub(crate) fn is_host(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
     let (name, port) = split_port(text);
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     let is_name = match name.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
-        None => {
-            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-            (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(fits)
-        }
+        None => (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(fits),
     };
     let is_port = |port: &str| {
         port.is_empty() || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())

@@ -21,53 +21,41 @@ mod service;
 mod switch;
 mod wire;
 
-pub use application::{
-    ApplicationRules, DeactivatedUsers, DownstreamDelete, EmailValue, Ids, NotStoredReply, OperationRule,
-    PartialUpdateRule, UserNameValue,
-};
+pub use application::*;
 pub use attribute::{AttributePath, ParseAttributePathError};
 pub use difference::Difference;
-pub use gateway::{
-    ActiveChange, CanonicalValues, CreateDisabled, DeleteRule, DisableRule, DottedPaths, GatewayRules,
-    PatchReply, PatchRule, PutMissingAttributes, PutRule, PutWithoutActive, Support, UnknownAttributes,
-    UnknownMember,
-};
+pub use gateway::*;
 pub use paths::ProfileAttributeError;
 pub(crate) use paths::check_paths;
 pub use period::{ParsePeriodError, Period};
-pub use query::{
-    CursorRule, FilterCase, FilterMiss, FilterRules, FilterSubset, FilteredGroupsStartIndex, ItemsPerPage,
-    ListRules, MembersInLists, MembersPastCut, MembersShown, Pages, PastEnd, SortRule, StartIndex,
-    TotalResults, UnsupportedFilter, WithoutFilter,
-};
-pub use rate_limit::{RateLimit, RateMethods, RatePer, RetryAfter};
+pub use query::*;
+pub use rate_limit::*;
 pub use read::ProfileError;
 pub(crate) use read::is_path;
-pub use service::{
-    Claim, ConfigMember, DiscoveryAccess, DiscoveryRules, Endpoint, EtagRule, Feature, FeatureRules,
-};
-pub use wire::{
-    Dialect, Dialects, ErrorBody, ErrorContentType, ErrorRules, Location, PathCase, Presence, ReplyBody,
-    ReplyContentType, ReplyRules, RequestContentType, RequestRules, UserAgent,
-};
+pub use service::*;
+pub use wire::*;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use crate::units::suggest::question;
 
 /// How an application behaves at both hops. [`Profile::builtin`] has the ones that come with the program.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, SmartDefault, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(title = "A profile of mock-aquera")]
 pub struct Profile {
     /// The name, in kebab-case.
+    #[default = "aquera"]
     pub name: String,
     /// The behaviour in a line.
+    #[default = "everything works"]
     pub summary: String,
     /// The profile that this one was laid over: a built-in name, or a file beside this one. Already applied here, so
     /// it isn't written back.
     #[serde(default, skip_serializing)]
+    #[default(Some("rfc".to_owned()))]
     pub extends: Option<String>,
     /// Where the behaviour was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,24 +113,7 @@ pub struct Deviation {
 impl Profile {
     /// A profile in which everything is as the RFC has it.
     pub fn new(name: impl Into<String>, summary: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            summary: summary.into(),
-            extends: None,
-            source: None,
-            date: None,
-            gateway: GatewayRules::default(),
-            application: ApplicationRules::default(),
-            filter: FilterRules::default(),
-            list: ListRules::default(),
-            discovery: DiscoveryRules::default(),
-            features: FeatureRules::default(),
-            errors: ErrorRules::default(),
-            replies: ReplyRules::default(),
-            requests: RequestRules::default(),
-            rate_limits: Vec::new(),
-            deviations: Vec::new(),
-        }
+        Self { name: name.into(), summary: summary.into(), extends: None, ..Self::default() }
     }
 
     /// Whether the `ServiceProviderConfig` says that PATCH works; true or not is another matter.
@@ -154,18 +125,9 @@ impl Profile {
     }
 }
 
-impl Default for Profile {
-    /// `aquera`: everything works.
-    fn default() -> Self {
-        Self { extends: Some("rfc".to_owned()), ..Self::new("aquera", "everything works") }
-    }
-}
-
 /// The message for a name that no built-in profile has.
 pub(crate) fn unknown(name: &str) -> String {
-    let hint = match Profile::nearest(name) {
-        Some(nearest) => question(nearest),
-        None => "`mock-aquera profiles` lists them".to_owned(),
-    };
+    let hint =
+        Profile::nearest(name).map_or_else(|| "`mock-aquera profiles` lists them".to_owned(), question);
     format!("no profile is called `{name}`; {hint}")
 }

@@ -17,7 +17,7 @@ use crate::net::{Authority, TlsConfig, TlsError};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Tls {
-    config: TlsConfig,
+    pub(crate) config: TlsConfig,
     ca_pem: Option<String>,
 }
 
@@ -49,9 +49,5 @@ impl Tls {
     /// The PEM of the authority that a client has to trust; none where the certificate is one's own.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
-    }
-
-    pub(crate) fn config(&self) -> TlsConfig {
-        self.config.clone()
     }
 }

@@ -29,14 +29,11 @@ impl Documents {
     }
 
     /// Gives the documents to a server to be.
-    pub(super) fn add_to(&self, mut builder: MockAqueraBuilder) -> Result<MockAqueraBuilder, Failure> {
-        for file in &self.schema {
-            builder = builder.schema(read(file)?);
-        }
-        for file in &self.resource_type {
-            builder = builder.resource_type(read(file)?);
-        }
-        Ok(builder)
+    pub(super) fn add_to(&self, builder: &mut MockAqueraBuilder) -> Result<(), Failure> {
+        builder.schemas = self.schema.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
+        builder.resource_types =
+            self.resource_type.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
+        Ok(())
     }
 
     /// What was wrong with one of the documents, where that is why the server did not start.

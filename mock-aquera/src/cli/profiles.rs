@@ -104,11 +104,11 @@ fn show(text: &mut String, profile: &Profile) -> fmt::Result {
     writeln!(text, "ServiceProviderConfig says that PATCH {claim}.")?;
 
     let differences = profile.differences();
-    if differences.is_empty() {
-        writeln!(text, "\nEvery switch is where the RFC has it.")?;
-    } else {
-        writeln!(text)?;
-    }
+    writeln!(
+        text,
+        "{}",
+        if differences.is_empty() { "\nEvery switch is where the RFC has it." } else { "" }
+    )?;
     for difference in &differences {
         show_difference(text, difference)?;
     }

@@ -19,7 +19,7 @@ use super::{Failure, profiles};
 use crate::address::PublicUrl;
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
-use crate::data::SnapshotError;
+use crate::data::{SnapshotError, beside};
 use crate::fault::Fault;
 use crate::host::{is_host, split_port};
 use crate::journal::JournalLimits;
@@ -35,6 +35,9 @@ pub(super) use tls::CA_FILE;
 const DEMO_USERS: usize = 3;
 /// How long in-flight requests may take once the program was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// What the name of a file ends in that is written before it takes the place of another.
+const ASIDE: &str = ".new";
 
 const LISTENING: &str = "Listening";
 const CREDENTIALS: &str = "Credentials";
@@ -201,39 +204,24 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
         .seed(options.seed)
         .journal_limits(limits)
         .users(options.users.map_or(demo, |users| users as usize));
-    if tells && let Some(log) = log {
-        builder = builder.request_log_at(log);
-    }
-    for kind in &auth {
-        builder = builder.auth(kind.clone());
-    }
-    for fault in options.fault.iter().flatten().cloned().chain(faults(&options.faults)?) {
-        builder = builder.fault(fault);
-    }
+    builder.log = log.filter(|_| tells);
+    builder.auth.clone_from(&auth);
+    builder.faults = options.fault.concat();
+    builder.faults.extend(faults(&options.faults)?);
     for file in &options.load {
         let name = file.display().to_string();
         let text = fs::read(file).map_err(|error| Failure::usage(format!("load {name}: {error}")))?;
         builder = builder.load(name, text);
     }
-    if let Some(admin_listen) = admin_listen {
-        builder = builder.admin_listen(admin_listen);
-    }
-    if let Some(url) = &options.public_url {
-        builder = builder.public_url(url.clone());
-    }
-    for name in &options.admin_host {
-        if !is_host(name.as_bytes()) || split_port(name).1.is_some() {
-            return Err(Failure::usage(format!(
-                "use --admin-host {name}: expected a host name without a port"
-            )));
-        }
-        builder = builder.admin_host(name);
-    }
-    for origin in &options.cors {
-        builder = builder.cors(origin.clone());
-    }
-    if options.trust_forwarded {
-        builder = builder.trust_forwarded();
+    builder.admin_listen = admin_listen;
+    builder.public_url.clone_from(&options.public_url);
+    builder.trust_forwarded = options.trust_forwarded;
+    builder.cors.clone_from(&options.cors);
+    builder.admin_hosts.clone_from(&options.admin_host);
+    if let Some(name) =
+        options.admin_host.iter().find(|name| !is_host(name.as_bytes()) || split_port(name).1.is_some())
+    {
+        return Err(Failure::usage(format!("use --admin-host {name}: expected a host name without a port")));
     }
     if let Some(token) = &options.admin_token {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -243,19 +231,13 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
         }
         builder = builder.admin_token(token);
     }
-    if let Some(tls) = &tls {
-        builder = builder.tls(tls.tls.clone());
+    builder.tls = tls.as_ref().map(|chosen| chosen.tls.clone());
+    builder.snapshot.clone_from(&options.snapshot);
+    if options.snapshot_every.is_some_and(Period::is_zero) {
+        return Err(Failure::usage("use --snapshot-every: it must be longer than zero, such as 30s"));
     }
-    if let Some(file) = &options.snapshot {
-        builder = builder.snapshot(file);
-    }
-    if let Some(span) = options.snapshot_every {
-        if span.is_zero() {
-            return Err(Failure::usage("use --snapshot-every: it must be longer than zero, such as 30s"));
-        }
-        builder = builder.snapshot_every(span.duration());
-    }
-    builder = options.documents.add_to(builder)?;
+    builder.snapshot_every = options.snapshot_every.map(Period::duration);
+    options.documents.add_to(&mut builder)?;
     let server = builder.start().await.map_err(|error| match &error {
         _ if let Some(failure) = options.documents.failure(&error) => failure,
         StartError::Load(error) => Failure::usage(error.to_string()),
@@ -343,16 +325,9 @@ fn faults(files: &[PathBuf]) -> Result<Vec<Fault>, Failure> {
 
 /// A program that waits for the file never sees half of it.
 fn write_aside(file: &Path, text: &str) -> io::Result<()> {
-    let aside = aside(file);
+    let aside = beside(file, ASIDE);
     fs::write(&aside, text)?;
     fs::rename(&aside, file)
-}
-
-/// The file that a new one is written to before it takes its place.
-fn aside(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".new");
-    PathBuf::from(name)
 }
 
 /// Listens for Ctrl-C, and where there is one for SIGTERM, from now on; the future returns at the first.

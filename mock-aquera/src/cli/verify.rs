@@ -48,13 +48,9 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
-    let (url, written) = match options.arguments.split_first() {
-        Some((first, rest)) => match url_of(first) {
-            Some(url) => (url, rest),
-            None => (SERVER.to_owned(), &options.arguments[..]),
-        },
-        None => (SERVER.to_owned(), &options.arguments[..]),
-    };
+    let url = options.arguments.first().and_then(|first| url_of(first));
+    let written = &options.arguments[usize::from(url.is_some())..];
+    let url = url.unwrap_or_else(|| SERVER.to_owned());
     let mut expectations = Vec::new();
     for one in written {
         expectations.extend(expectations_of(one)?);
@@ -74,10 +70,8 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
         return Err(Failure::usage("use --token: a token is visible ASCII without spaces"));
     }
-    let headers = match token {
-        Some(token) => format!("Content-Type: application/json\r\nAuthorization: Bearer {token}\r\n"),
-        None => "Content-Type: application/json\r\n".to_owned(),
-    };
+    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let headers = format!("Content-Type: application/json\r\n{authorization}");
     let mut text = String::new();
     let mut satisfied = 0;
     for expectation in &expectations {

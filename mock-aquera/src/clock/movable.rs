@@ -103,7 +103,10 @@ impl AppClock {
 
     /// Sets it to an instant; it stands or runs on from there, as it did.
     pub fn set(&self, to: Timestamp) {
-        self.change(|course, _| self.moved(course, to));
+        self.change(|course, _| match course {
+            Course::Ahead(_) => self.ahead_to(to),
+            Course::Still(_) => Course::Still(to.as_microsecond()),
+        });
     }
 
     /// Moves it on, or back where `step` is negative; it stands or runs as it did.
@@ -145,25 +148,14 @@ impl AppClock {
         Course::Ahead(shown.as_microsecond() - self.base.now().as_microsecond())
     }
 
-    fn moved(&self, course: Course, to: Timestamp) -> Course {
-        match course {
-            Course::Ahead(_) => self.ahead_to(to),
-            Course::Still(_) => Course::Still(to.as_microsecond()),
-        }
-    }
-
     /// Changes the course from what it is and what the clock shows; two at once happen one after the other.
     fn change(&self, change: impl Fn(Course, Timestamp) -> Course) {
         let changed = |word| {
             let course = Course::of_word(word);
-            change(course, course.show(self.base.now())).to_word()
+            Some(change(course, course.show(self.base.now())).to_word())
         };
-        let mut word = self.course.load(Ordering::Acquire);
-        while let Err(other) =
-            self.course.compare_exchange_weak(word, changed(word), Ordering::AcqRel, Ordering::Acquire)
-        {
-            word = other;
-        }
+        // It never refuses.
+        let _ = self.course.fetch_update(Ordering::AcqRel, Ordering::Acquire, changed);
     }
 }
 

@@ -75,7 +75,8 @@ pub struct Load {
 }
 
 /// Why nothing was loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("load the resources, so none was kept{}", named(.problems))]
 pub struct LoadError {
     /// What is wrong, in the order of the lines.
     pub problems: Vec<LoadProblem>,
@@ -145,29 +146,20 @@ impl fmt::Display for LoadProblem {
     }
 }
 
-impl std::error::Error for LoadError {}
-
 /// At most so many problems are named.
 const MAX_NAMED: usize = 5;
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("load the resources, so none was kept")?;
-        for problem in self.problems.iter().take(MAX_NAMED) {
-            write!(f, "; {problem}")?;
-        }
-        match self.problems.len().saturating_sub(MAX_NAMED) {
-            0 => Ok(()),
-            more => write!(f, "; and {more} more"),
-        }
-    }
+fn named(problems: &[LoadProblem]) -> String {
+    let more = problems.len().saturating_sub(MAX_NAMED);
+    let more = (more > 0).then(|| format!("; and {more} more"));
+    problems.iter().take(MAX_NAMED).map(|problem| format!("; {problem}")).chain(more).collect()
 }
 
 /// The resources of an import, and what is wrong with others.
 pub(crate) struct Arrivals {
     arrivals: Vec<Arrival>,
     problems: Vec<Wrong>,
-    notes: Notes,
+    notes: Vec<LoadNote>,
 }
 
 impl Arrivals {
@@ -178,7 +170,7 @@ impl Arrivals {
         how: Load,
         now: Timestamp,
     ) -> Self {
-        let (mut arrivals, mut problems, mut notes) = (Vec::new(), Vec::new(), Notes::default());
+        let (mut arrivals, mut problems, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for (source, (file, text)) in texts.into_iter().enumerate() {
             let place = |line, column| Place { source, line, column, file: file.clone() };
             let (pieces, mistakes) = pieces(text);
@@ -187,9 +179,9 @@ impl Arrivals {
             for piece in pieces {
                 let place = place(piece.line, piece.column);
                 match Arrival::read(settings, place.clone(), &piece, how, now) {
-                    Ok((arrival, told)) => {
+                    Ok((arrival, left_out)) => {
                         arrivals.push(arrival);
-                        notes.add(&place, told);
+                        notes.extend(left_out.into_iter().map(|note| place.note(note)));
                     }
                     Err(error) => problems.push(place.problem(error.to_string())),
                 }
@@ -229,33 +221,15 @@ enum DateError {
     Type { name: &'static str, written: String },
 }
 
-/// What is left out of them.
-#[derive(Default)]
-struct Notes {
-    told: Vec<LoadNote>,
-    more: usize,
-}
-
-impl Notes {
-    fn add(&mut self, place: &Place, notes: Vec<Note>) {
-        for Note { path, nearest, text, .. } in notes {
-            if self.told.len() == MAX_NOTES {
-                self.more += 1;
-                continue;
-            }
-            let file = place.file.as_ref().map(ToString::to_string);
-            self.told.push(LoadNote { file, line: place.line, column: place.column, path, nearest, text });
-        }
+/// The first notes, and how many more there are.
+fn told(mut notes: Vec<LoadNote>) -> Vec<LoadNote> {
+    let more = notes.len().saturating_sub(MAX_NOTES);
+    notes.truncate(MAX_NOTES);
+    if let Some(last) = notes.last().filter(|_| more > 0) {
+        let (text, path) = (format!("and {more} more notes"), "…".to_owned());
+        notes.push(LoadNote { path, nearest: None, text, ..last.clone() });
     }
-
-    /// The notes, and how many more there are at the end.
-    fn into_told(mut self) -> Vec<LoadNote> {
-        if let Some(last) = self.told.last().filter(|_| self.more > 0) {
-            let (text, path) = (format!("and {} more notes", self.more), "…".to_owned());
-            self.told.push(LoadNote { path, nearest: None, text, ..last.clone() });
-        }
-        self.told
-    }
+    notes
 }
 
 /// Where a resource begins, in the order of the texts.
@@ -270,6 +244,11 @@ struct Place {
 impl Place {
     fn problem(&self, detail: impl Into<String>) -> Wrong {
         Wrong { place: self.clone(), detail: detail.into() }
+    }
+
+    fn note(&self, Note { path, nearest, text, .. }: Note) -> LoadNote {
+        let file = self.file.as_ref().map(ToString::to_string);
+        LoadNote { file, line: self.line, column: self.column, path, nearest, text }
     }
 }
 

@@ -4,6 +4,7 @@
 //! behind it, and a line that says that nothing is missing. Profiles, credentials, faults and journals are not in it:
 //! they are what the program is started with. [`write`](mod@write) writes the file, [`read`](mod@read) reads it.
 
+mod line;
 mod read;
 mod write;
 
@@ -15,7 +16,7 @@ pub(crate) use read::{RestoreError, RestoreTarget};
 pub(crate) use write::Stock;
 
 /// The version of the format that is written and understood.
-const VERSION: u32 = 1;
+const VERSION: u64 = 1;
 
 /// Why data can't be kept in a file or taken from it.
 #[derive(Debug, thiserror::Error)]
@@ -58,10 +59,7 @@ pub enum SnapshotError {
     )]
     InUse(PathBuf),
     /// The file could not be written when the server is to stop, so it doesn't start.
-    #[error(
-        "prepare the snapshot {}, whose folder must exist and be writable",
-        file.display()
-    )]
+    #[error("prepare the snapshot {}, whose folder must exist and be writable", file.display())]
     Unwritable {
         /// The file.
         file: PathBuf,
@@ -208,7 +206,7 @@ fn try_to_write(file: &Path) -> io::Result<()> {
 }
 
 /// A file beside another.
-fn beside(file: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -211,15 +211,13 @@ impl Faults {
                     strikes.delays.push(Delay { id, rule: text, phase, lasts: latency.drawn(&mut draw) });
                 }
                 _ if strikes.main.is_some() => continue,
-                FaultKind::Revoke => {
-                    rule.revoking = true;
+                ref kind => {
+                    rule.revoking |= *kind == FaultKind::Revoke;
+                    if *kind == FaultKind::ExpireToken {
+                        self.expired.insert(rule.id);
+                    }
                     strikes.main = Some(rule.strike(phase, draw.bits()));
                 }
-                FaultKind::ExpireToken => {
-                    self.expired.insert(rule.id);
-                    strikes.main = Some(rule.strike(phase, draw.bits()));
-                }
-                _ => strikes.main = Some(rule.strike(phase, draw.bits())),
             }
             rule.struck += 1;
         }

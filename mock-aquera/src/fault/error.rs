@@ -106,14 +106,10 @@ fn keywords(nearest: Option<&str>) -> String {
 
 /// Why a text of several rules can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{error}", place(*.line))]
+#[error("{}{error}", .line.map_or_else(String::new, |line| format!("line {line}: ")))]
 pub struct ParseFaultsError {
     /// Counted from one; none where the text is one line.
     pub line: Option<usize>,
     /// What is wrong there.
     pub error: ParseFaultError,
-}
-
-fn place(line: Option<usize>) -> String {
-    line.map(|line| format!("line {line}: ")).unwrap_or_default()
 }

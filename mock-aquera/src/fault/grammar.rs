@@ -78,17 +78,6 @@ impl FromStr for Fault {
     }
 }
 
-impl Fault {
-    /// Reads a rule that may be one that can never strike.
-    pub(super) fn read(text: &str) -> Result<Self, ParseFaultError> {
-        let mut said = Said::default();
-        for Word { key, value } in words(text)? {
-            said.take(key, value)?;
-        }
-        said.fault()
-    }
-}
-
 /// A value of a word that is known.
 struct Value {
     key: &'static str,
@@ -306,6 +295,15 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
+    /// Reads a rule that may be one that can never strike.
+    pub(super) fn read(text: &str) -> Result<Self, ParseFaultError> {
+        let mut said = Said::default();
+        for Word { key, value } in words(text)? {
+            said.take(key, value)?;
+        }
+        said.fault()
+    }
+
     /// Reads several rules like [`parse_all`](Self::parse_all), at least one.
     pub(crate) fn parse_some(text: &str) -> Result<Vec<Self>, ParseFaultsError> {
         let faults = Self::parse_all(text)?;

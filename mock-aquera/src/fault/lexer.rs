@@ -81,19 +81,10 @@ pub(super) fn quoted(value: &str) -> String {
     if plain {
         return value.to_owned();
     }
-    let mut text = String::from("\"");
-    for letter in value.chars() {
-        match letter {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            plain => text.push(plain),
-        }
-    }
-    text.push('"');
-    text
+    let escapes = [('\\', "\\\\"), ('"', "\\\""), ('\n', "\\n"), ('\r', "\\r"), ('\t', "\\t")];
+    let escaped =
+        escapes.iter().fold(value.to_owned(), |text, (letter, escape)| text.replace(*letter, escape));
+    format!("\"{escaped}\"")
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 use std::fmt;
 
 use axum::http::Method;
+use scim::json::get_ci;
 use scim::precis::user_name_key;
+use serde_json::Value;
 
 use crate::fault::lexer::quoted;
 use crate::patched_paths;
@@ -26,6 +28,17 @@ pub(crate) struct Subject<'a> {
     pub(crate) core: Option<&'a str>,
     /// What the operations of a PATCH name.
     pub(crate) patch_paths: &'a dyn Fn() -> Vec<String>,
+}
+
+/// The `userName` in the body of a POST or a PUT.
+pub(crate) fn user_name(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    get_ci(body.as_object()?, "userName")?.as_str().map(str::to_owned)
+}
+
+/// What the operations in the body of a PATCH name.
+pub(crate) fn patch_paths(body: &[u8]) -> Vec<String> {
+    serde_json::from_slice(body).map(|body| patched_paths::paths(&body)).unwrap_or_default()
 }
 
 /// A subject with what it answered.

@@ -89,12 +89,8 @@ impl Trigger {
     /// `nth` says which request is meant, not when, and so leaves it at one strike.
     fn has_condition(&self) -> bool {
         let Self { nth: _, times: _, every, after, probability, from, until, ttl } = self;
-        every.is_some()
-            || after.is_some()
-            || probability.is_some()
-            || from.is_some()
-            || until.is_some()
-            || ttl.is_some()
+        let counted = every.is_some() || after.is_some() || probability.is_some();
+        counted || from.is_some() || until.is_some() || ttl.is_some()
     }
 
     /// Whether the match of this number strikes. It takes one number from `draw`, whatever it needs.

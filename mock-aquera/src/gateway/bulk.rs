@@ -13,7 +13,7 @@ use scim::dialect::{Dialect, Dialects, check_message};
 use scim::error::ScimType;
 use scim::json::get_ci;
 use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Outcome, Refusal, RequestContext, handle};
 use crate::downstream::{Downstream, Downstreams};
@@ -72,9 +72,10 @@ fn syntax(text: impl Into<String>) -> Problem {
     Problem::BadSyntax(text.into())
 }
 
-type BulkRequest = (Option<usize>, Vec<Operation>, Vec<Dialect>);
+/// `failOnErrors`, the operations, and the habits that were met and taken.
+type Message = (Option<usize>, Vec<Operation>, Vec<Dialect>);
 
-fn read(body: &Value, dialects: Dialects) -> Result<BulkRequest, Problem> {
+fn read(body: &Value, dialects: Dialects) -> Result<Message, Problem> {
     let Value::Object(members) = body else { return Err(syntax("a bulk request is a JSON object")) };
     let dialects = check_message(members, BULK_REQUEST_URN, dialects)
         .map_err(|problem| syntax(format!("the bulk request {problem}")))?;
@@ -89,57 +90,36 @@ fn read(body: &Value, dialects: Dialects) -> Result<BulkRequest, Problem> {
     let Some(Value::Array(list)) = get_ci(members, "Operations") else {
         return Err(syntax("`Operations` of a bulk request is an array"));
     };
-    let operations = list
-        .iter()
-        .enumerate()
-        .map(|(at, operation)| {
-            read_operation(operation).map_err(|error| syntax(format!("Operations[{at}]{error}")))
-        })
-        .collect::<Result<_, _>>()?;
+    let read = |(at, operation)| read_operation(at, operation);
+    let operations = list.iter().enumerate().map(read).collect::<Result<_, _>>()?;
     Ok((fail_on_errors, operations, dialects))
 }
 
-/// Why an operation of a bulk request cannot be read. The message stands behind its position.
-#[derive(Debug, thiserror::Error)]
-enum OperationError {
-    #[error(" is not an object")]
-    NotAnObject,
-    #[error(".{0} is not a text")]
-    NotAText(&'static str),
-    #[error(".method is one of POST, PUT, PATCH, DELETE")]
-    Method,
-    #[error(".path is a path such as /Users or /Users/{{id}}")]
-    Path,
-    #[error(".bulkId is required with POST")]
-    BulkId,
-    #[error(".data is required, and an object")]
-    Data,
-}
-
-fn read_operation(operation: &Value) -> Result<Operation, OperationError> {
-    let Value::Object(members) = operation else { return Err(OperationError::NotAnObject) };
-    let text = |name: &'static str| match get_ci(members, name) {
+fn read_operation(at: usize, operation: &Value) -> Result<Operation, Problem> {
+    let failed = |what: &str| syntax(format!("Operations[{at}]{what}"));
+    let Value::Object(members) = operation else { return Err(failed(" is not an object")) };
+    let text = |name: &str| match get_ci(members, name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(OperationError::NotAText(name)),
+        Some(_) => Err(failed(&format!(".{name} is not a text"))),
     };
     let method = match text("method")?.map(|method| method.to_ascii_uppercase()).as_deref() {
         Some("POST") => Method::POST,
         Some("PUT") => Method::PUT,
         Some("PATCH") => Method::PATCH,
         Some("DELETE") => Method::DELETE,
-        _ => return Err(OperationError::Method),
+        _ => return Err(failed(".method is one of POST, PUT, PATCH, DELETE")),
     };
     let path = text("path")?.filter(|path| path.starts_with('/'));
-    let path = path.ok_or(OperationError::Path)?;
+    let path = path.ok_or_else(|| failed(".path is a path such as /Users or /Users/{id}"))?;
     let path = crate::text::normal_path(&path).into_owned();
     let bulk_id = text("bulkId")?.filter(|id| !id.is_empty());
     if method == Method::POST && bulk_id.is_none() {
-        return Err(OperationError::BulkId);
+        return Err(failed(".bulkId is required with POST"));
     }
     let data = get_ci(members, "data").cloned().unwrap_or_default();
     if method != Method::DELETE && !data.is_object() {
-        return Err(OperationError::Data);
+        return Err(failed(".data is required, and an object"));
     }
     Ok(Operation { method, bulk_id, path, data, version: text("version")?, needs: Vec::new() })
 }
@@ -166,7 +146,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(scene: &'a RequestContext<'a>, operations: Vec<Operation>) -> Result<Self, Problem> {
+    fn new(scene: &'a RequestContext<'a>, mut operations: Vec<Operation>) -> Result<Self, Problem> {
         let mut promised: HashMap<String, (usize, Arc<str>)> = HashMap::new();
         let mut store = scene.store();
         for (at, operation) in operations.iter().enumerate() {
@@ -174,7 +154,7 @@ impl<'a> Run<'a> {
             else {
                 continue;
             };
-            let name = get_ci_text(&operation.data, "userName");
+            let name = operation.data.as_object().and_then(|data| get_ci(data, "userName")?.as_str());
             let name = name.filter(|name| promised.values().all(|(_, id)| **id != **name));
             let id = super::write::new_id(scene, &mut store, name.map(Arc::from));
             if promised.insert(bulk_id.clone(), (at, id)).is_some() {
@@ -182,7 +162,17 @@ impl<'a> Run<'a> {
             }
         }
         drop(store);
-        let mut run = Self {
+        for (at, Operation { data, path, needs, .. }) in operations.iter_mut().enumerate() {
+            put_in_place(data, &promised, needs);
+            if let Some((before, name)) = path.rsplit_once(REFERENCE)
+                && let Some((other, id)) = promised.get(name)
+            {
+                needs.push(*other);
+                *path = format!("{before}{id}");
+            }
+            needs.retain(|other| *other != at);
+        }
+        Ok(Self {
             scene,
             states: vec![State::Waiting; operations.len()],
             outcomes: operations.iter().map(|_| None).collect(),
@@ -191,27 +181,7 @@ impl<'a> Run<'a> {
             late: Vec::new(),
             downstream: Vec::new(),
             reply: Reply::empty(StatusCode::OK),
-        };
-        for at in 0..run.operations.len() {
-            let mut needs = Vec::new();
-            let mut data = std::mem::take(&mut run.operations[at].data);
-            put_in_place(&mut data, &run.promised, &mut needs);
-            run.operations[at].data = data;
-            let path = std::mem::take(&mut run.operations[at].path);
-            run.operations[at].path = match path.rsplit_once(REFERENCE) {
-                Some((before, name)) => match run.promised.get(name) {
-                    Some((other, id)) => {
-                        needs.push(*other);
-                        format!("{before}{id}")
-                    }
-                    None => path,
-                },
-                None => path,
-            };
-            needs.retain(|other| *other != at);
-            run.operations[at].needs = needs;
-        }
-        Ok(run)
+        })
     }
 
     fn all(&mut self, fail_on_errors: Option<usize>) {
@@ -240,20 +210,17 @@ impl<'a> Run<'a> {
             }
         }
         let mut data = self.operations[at].data.clone();
-        if let Some(name) = unresolved(&data).or_else(|| reference_in(&self.operations[at].path)) {
+        let in_path = || self.operations[at].path.rsplit_once(REFERENCE).map(|(_, name)| name.to_owned());
+        if let Some(name) = unresolved(&data).or_else(in_path) {
             let why = format!("no POST of this request has the bulkId `{name}`");
             let outcome = self.failure(StatusCode::BAD_REQUEST, why);
             return self.settle(at, outcome);
         }
-        let begun: Vec<Arc<str>> = self.operations[at]
-            .needs
-            .iter()
-            .filter(|other| self.states[**other] == State::Begun)
-            .filter_map(|other| self.promised_of(*other))
-            .collect();
         let reserved = self.promised_of(at);
+        let begun = self.operations[at].needs.iter().filter(|other| self.states[**other] == State::Begun);
         // A group may be its own member.
-        let begun: Vec<Arc<str>> = begun.into_iter().chain(reserved.clone()).collect();
+        let begun: Vec<Arc<str>> =
+            begun.filter_map(|other| self.promised_of(*other)).chain(reserved.clone()).collect();
         let late = take_members(&mut data, &begun);
         let group = reserved
             .clone()
@@ -382,38 +349,20 @@ impl<'a> Run<'a> {
     }
 
     fn reply(self) -> Reply {
-        let mut list = Vec::new();
-        for (operation, outcome) in self.operations.iter().zip(self.outcomes) {
-            let Some(outcome) = outcome else { continue };
-            let mut told = Map::new();
-            told.insert("method".to_owned(), Value::from(operation.method.as_str()));
-            if let Some(bulk_id) = &operation.bulk_id {
-                told.insert("bulkId".to_owned(), Value::from(bulk_id.as_str()));
-            }
-            if let Some(location) = outcome.location {
-                told.insert("location".to_owned(), Value::from(location));
-            }
-            if let Some(version) = outcome.version {
-                told.insert("version".to_owned(), Value::from(version));
-            }
-            if let Some(response) = outcome.response {
-                told.insert("response".to_owned(), response);
-            }
-            told.insert("status".to_owned(), Value::from(outcome.status.as_str()));
-            list.push(Value::Object(told));
-        }
+        let told = |(operation, outcome): (&Operation, Option<OperationResult>)| {
+            let OperationResult { status, location, version, response } = outcome?;
+            let mut told = json!({
+                "method": operation.method.as_str(), "bulkId": operation.bulk_id, "location": location,
+                "version": version, "response": response, "status": status.as_str(),
+            });
+            told.as_object_mut()?.retain(|_, value| !value.is_null());
+            Some(told)
+        };
+        let list: Vec<Value> = self.operations.iter().zip(self.outcomes).filter_map(told).collect();
         let body = json!({"schemas": [BULK_RESPONSE_URN], "Operations": list});
         let reply = self.reply.answered_as(Reply::value(StatusCode::OK, &body));
         reply.became(Downstreams::Many(self.downstream))
     }
-}
-
-fn get_ci_text<'d>(data: &'d Value, name: &str) -> Option<&'d str> {
-    get_ci(data.as_object()?, name)?.as_str()
-}
-
-fn reference_in(path: &str) -> Option<String> {
-    path.rsplit_once(REFERENCE).map(|(_, name)| name.to_owned())
 }
 
 /// Puts promised ids in the place of references, and notes whose they are.

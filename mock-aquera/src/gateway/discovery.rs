@@ -3,31 +3,28 @@
 //! Each document is made once for a configuration, when it is first asked for, and then sent as it is.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
 use scim::schema::{LIST_URN, SPC_URN, SchemaSet};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::page::CURSOR_SECONDS;
 use super::query::has_filter;
 use super::{Refusal, RequestContext};
 use crate::auth::{Auth, schemes};
-use crate::gateway::Settings;
 use crate::problem::Problem;
-use crate::profile::{ConfigMember, CursorRule, Endpoint, EtagRule, Feature, Profile, SortRule};
+use crate::profile::{CursorRule, Endpoint, EtagRule, Feature, Profile, SortRule};
 use crate::reply::Reply;
-use crate::types::Types;
+use crate::types::{Kind, Types};
 use crate::units::suggest::{did_you_mean, nearest};
 
 /// The describing documents of one application.
 #[derive(Debug)]
 pub(crate) struct Documents {
     configuration: Bytes,
-    scim_url: String,
-    resource_types: OnceLock<Collection>,
-    schemas: OnceLock<Collection>,
+    resource_types: Collection,
+    schemas: Collection,
 }
 
 /// A list and its members, each ready to be sent.
@@ -71,51 +68,43 @@ impl Collection {
 }
 
 impl Documents {
-    pub(crate) fn new(profile: &Profile, auth: &[Auth], scim_url: &str) -> Self {
+    pub(crate) fn new(profile: &Profile, auth: &[Auth], scim_url: &str, types: &Types) -> Self {
         Self {
             configuration: text(&service_provider_config(profile, auth, scim_url)),
-            scim_url: scim_url.to_owned(),
-            resource_types: OnceLock::new(),
-            schemas: OnceLock::new(),
+            resource_types: resource_type_documents(scim_url, types),
+            schemas: schema_documents(scim_url, types),
         }
     }
+}
 
-    fn resource_types(&self, types: &Types) -> &Collection {
-        self.resource_types.get_or_init(|| {
-            let document = |kind: &crate::types::Kind| {
-                let mut document = kind.document.to_json();
-                document["id"] = Value::from(kind.name());
-                let location = format!("{}/ResourceTypes/{}", self.scim_url, kind.name());
-                document["meta"] = json!({"resourceType": "ResourceType", "location": location});
-                (kind.name().to_owned(), document)
-            };
-            Collection::new(types.all().iter().map(document).collect())
-        })
-    }
+fn resource_type_documents(scim_url: &str, types: &Types) -> Collection {
+    let document = |kind: &Kind| {
+        let mut document = kind.document.to_json();
+        document["id"] = Value::from(kind.name());
+        let location = format!("{scim_url}/ResourceTypes/{}", kind.name());
+        document["meta"] = json!({"resourceType": "ResourceType", "location": location});
+        (kind.name().to_owned(), document)
+    };
+    Collection::new(types.all().iter().map(document).collect())
+}
 
-    /// Every schema of a resource type once, and those of the describing documents themselves.
-    fn schemas(&self, types: &Types) -> &Collection {
-        self.schemas.get_or_init(|| {
-            let own = [
-                SchemaSet::service_provider_config(),
-                SchemaSet::resource_type(),
-                SchemaSet::schema_documents(),
-            ];
-            let sets = types.all().iter().map(|kind| &kind.schemas).chain(own);
-            let mut documents: Vec<(String, Value)> = Vec::new();
-            for schema in sets.flat_map(SchemaSet::schemas) {
-                let id = schema.id().to_string();
-                if documents.iter().any(|(known, _)| known.eq_ignore_ascii_case(&id)) {
-                    continue;
-                }
-                let mut document = schema.to_json();
-                let location = format!("{}/Schemas/{id}", self.scim_url);
-                document["meta"] = json!({"resourceType": "Schema", "location": location});
-                documents.push((id, document));
-            }
-            Collection::new(documents)
-        })
+/// Every schema of a resource type once, and those of the describing documents themselves.
+fn schema_documents(scim_url: &str, types: &Types) -> Collection {
+    let own =
+        [SchemaSet::service_provider_config(), SchemaSet::resource_type(), SchemaSet::schema_documents()];
+    let sets = types.all().iter().map(|kind| &kind.schemas).chain(own);
+    let mut documents: Vec<(String, Value)> = Vec::new();
+    for schema in sets.flat_map(SchemaSet::schemas) {
+        let id = schema.id().to_string();
+        if documents.iter().any(|(known, _)| known.eq_ignore_ascii_case(&id)) {
+            continue;
+        }
+        let mut document = schema.to_json();
+        let location = format!("{scim_url}/Schemas/{id}");
+        document["meta"] = json!({"resourceType": "Schema", "location": location});
+        documents.push((id, document));
     }
+    Collection::new(documents)
 }
 
 pub(super) fn configuration(scene: &RequestContext<'_>) -> Result<Reply, Refusal> {
@@ -126,14 +115,12 @@ pub(super) fn configuration(scene: &RequestContext<'_>) -> Result<Reply, Refusal
 
 pub(super) fn resource_types(scene: &RequestContext<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
     served(scene.settings.profile.discovery.resource_types, "the list of resource types")?;
-    let Settings { types, .. } = &**scene.settings;
-    collection(scene, scene.settings.documents().resource_types(types), "resource type", name)
+    collection(scene, &scene.settings.documents().resource_types, "resource type", name)
 }
 
 pub(super) fn schemas(scene: &RequestContext<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
     served(scene.settings.profile.discovery.schemas, "the list of schemas")?;
-    let Settings { types, .. } = &**scene.settings;
-    collection(scene, scene.settings.documents().schemas(types), "schema", name)
+    collection(scene, &scene.settings.documents().schemas, "schema", name)
 }
 
 fn served(rule: Endpoint, what: &'static str) -> Result<(), Problem> {
@@ -206,23 +193,16 @@ fn service_provider_config(profile: &Profile, auth: &[Auth], scim_url: &str) -> 
     if cursor {
         document["pagination"]["cursorTimeout"] = json!(CURSOR_SECONDS);
     }
-    if let Value::Object(members) = &mut document {
-        for lacking in &claims.lacks {
-            leave_out(members, *lacking);
+    for lacking in &claims.lacks {
+        let (holder, part) = match lacking.as_str().split_once('.') {
+            Some((holder, part)) => (document.get_mut(holder), part),
+            None => (Some(&mut document), lacking.as_str()),
+        };
+        if let Some(Value::Object(members)) = holder {
+            members.remove(part);
         }
     }
     document
-}
-
-fn leave_out(members: &mut Map<String, Value>, what: ConfigMember) {
-    match what.as_str().split_once('.') {
-        None => drop(members.remove(what.as_str())),
-        Some((holder, part)) => {
-            if let Some(Value::Object(holder)) = members.get_mut(holder) {
-                holder.remove(part);
-            }
-        }
-    }
 }
 
 fn text(value: &Value) -> Bytes {

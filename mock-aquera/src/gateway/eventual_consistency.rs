@@ -2,7 +2,6 @@
 
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
-use jiff::{SignedDuration, Timestamp};
 
 use super::write::{names_version, no_such, refused};
 use super::{Refusal, RequestContext};
@@ -44,18 +43,8 @@ pub(super) fn read(
 
 /// Lets reads go on showing what is now, where the profile has it so: the resource, or that it isn't there.
 pub(super) fn keep(scene: &RequestContext<'_>, store: &mut Store, at: Ref, there: bool) {
-    if let Some(until) = scene.stale_until() {
+    let period = scene.settings.profile.application.stale_reads.duration();
+    if let Some(until) = scene.now.checked_add(period).ok().filter(|_| !period.is_zero()) {
         store.keep_stale(at, until, scene.now, there.then(|| scene.settings.members_in_reads()));
-    }
-}
-
-impl RequestContext<'_> {
-    fn stale_until(&self) -> Option<Timestamp> {
-        let period = self.settings.profile.application.stale_reads;
-        if period.is_zero() {
-            return None;
-        }
-        let period = SignedDuration::try_from(period.duration()).ok()?;
-        self.now.checked_add(period).ok()
     }
 }

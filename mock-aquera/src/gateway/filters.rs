@@ -4,7 +4,7 @@ use scim::dialect::{Dialect, Dialects};
 use scim::error::ScimType;
 use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, FilterOperator, Literal};
 use scim::path::AttrPath;
-use scim::schema::{AttributeType, SchemaSet};
+use scim::schema::{AttributeLocation, AttributeType, Returned, SchemaSet};
 
 use super::notes;
 use crate::journal::Note;
@@ -102,7 +102,7 @@ fn marked(text: &str, error: &scim::parse_error::ParseError) -> String {
     format!("`{before}` ⟨here⟩ `{after}`")
 }
 
-fn names(kinds: &[&Kind]) -> String {
+pub(super) fn names(kinds: &[&Kind]) -> String {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
     names.join(" or ")
 }
@@ -133,36 +133,37 @@ fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 fn without_order(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
     use CompareOp::{Ge, Gt, Le, Lt};
     let ordered = |operator| matches!(operator, FilterOperator::Compare(Gt | Ge | Lt | Le));
-    let parts = filter.parts().into_iter().filter(|part| ordered(part.operator));
-    parts.filter_map(|part| part.path).map(std::borrow::Cow::into_owned).find(|path| {
-        kinds.iter().any(|kind| {
-            kind.schemas.locate(path).is_some_and(|found| {
-                matches!(found.leaf().kind, AttributeType::Boolean | AttributeType::Binary)
-            })
-        })
-    })
+    let has_none = |kind| matches!(kind, AttributeType::Boolean | AttributeType::Binary);
+    path_to(filter, kinds, |operator, found| ordered(operator) && has_none(found.leaf().kind))
 }
 
 fn looks_at_secret(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
-    use scim::schema::Returned;
-    filter.parts().into_iter().filter_map(|part| part.path).map(std::borrow::Cow::into_owned).find(|path| {
-        kinds.iter().any(|kind| {
-            kind.schemas.locate(path).is_some_and(|found| {
-                found.attribute.returned == Returned::Never || found.leaf().returned == Returned::Never
-            })
-        })
+    path_to(filter, kinds, |_, found| {
+        found.attribute.returned == Returned::Never || found.leaf().returned == Returned::Never
     })
+}
+
+/// The first path of a filter that leads to such an attribute, in one of the types.
+fn path_to(
+    filter: &Filter,
+    kinds: &[&Kind],
+    is: impl Fn(FilterOperator, AttributeLocation<'_>) -> bool,
+) -> Option<AttrPath> {
+    let mut found = filter.parts().into_iter().filter_map(|part| Some((part.operator, part.path?)));
+    let is_one = |operator: FilterOperator, path: &AttrPath| {
+        kinds.iter().any(|kind| kind.schemas.locate(path).is_some_and(|found| is(operator, found)))
+    };
+    found.find(|(operator, path)| is_one(*operator, path)).map(|(_, path)| path.into_owned())
 }
 
 /// What in a filter is beyond the rules.
 fn outside(filter: &Filter, rules: &FilterRules) -> Option<String> {
+    let [eq, sw] = [CompareOp::Eq, CompareOp::Sw].map(FilterOperator::Compare);
     let allowed: &[FilterOperator] = match rules.subset {
         FilterSubset::Full => return outside_attributes(filter, rules),
-        FilterSubset::Eq => &[FilterOperator::Compare(CompareOp::Eq)],
-        FilterSubset::EqAnd => &[FilterOperator::Compare(CompareOp::Eq), FilterOperator::And],
-        FilterSubset::EqSw => {
-            &[FilterOperator::Compare(CompareOp::Eq), FilterOperator::Compare(CompareOp::Sw)]
-        }
+        FilterSubset::Eq => &[eq],
+        FilterSubset::EqAnd => &[eq, FilterOperator::And],
+        FilterSubset::EqSw => &[eq, sw],
         FilterSubset::None => &[],
     };
     let beyond = filter.parts().into_iter().map(|part| part.operator).find(|op| !allowed.contains(op));
@@ -232,6 +233,16 @@ fn equality<'f>(path: &AttrPath, text: &'f str, kind: &Kind) -> Option<Indexed<'
     kind.index_of(path).map(|at| Indexed::Text(at, text))
 }
 
+/// What answers a comparison of a sub-attribute.
+fn within<'f>(parent: &AttrPath, filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>> {
+    match filter {
+        Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } => {
+            equality(&parent.child(path.name.clone()), text, kind)
+        }
+        _ => None,
+    }
+}
+
 /// The part of a filter that an index answers, so that only what it finds has to be looked at.
 pub(super) fn indexed<'f>(filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>> {
     match filter {
@@ -240,16 +251,8 @@ pub(super) fn indexed<'f>(filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>
         }
         Filter::And(parts) => parts.iter().find_map(|part| indexed(part, kind)),
         Filter::ValuePath { path, filter } => match &**filter {
-            Filter::Compare { path: inner, op: CompareOp::Eq, value: Literal::String(text) } => {
-                equality(&path.child(inner.name.clone()), text, kind)
-            }
-            Filter::And(parts) => parts.iter().find_map(|part| match part {
-                Filter::Compare { path: inner, op: CompareOp::Eq, value: Literal::String(text) } => {
-                    equality(&path.child(inner.name.clone()), text, kind)
-                }
-                _ => None,
-            }),
-            _ => None,
+            Filter::And(parts) => parts.iter().find_map(|part| within(path, part, kind)),
+            part => within(path, part, kind),
         },
         Filter::Or(_) | Filter::Not(_) | Filter::Present(_) | Filter::Compare { .. } => None,
     }

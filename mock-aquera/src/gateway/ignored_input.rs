@@ -7,16 +7,17 @@ use scim::filter::PatchPath;
 use scim::json::get_ci;
 use scim::patch::PatchRequest;
 use scim::path::AttrPath;
-use scim::schema::Mutability;
+use scim::schema::{Mutability, Schema};
 use serde_json::{Map, Value};
 
-use super::notes::shown;
+use super::filters::names;
+use super::notes::{note, shown};
 use super::query::parameters;
 use crate::gateway::Settings;
-use crate::journal::{Note, NoteKind};
+use crate::journal::Note;
 use crate::route::Route;
 use crate::types::{Kind, TypeId};
-use crate::units::suggest::{attribute_name, did_you_mean, nearest};
+use crate::units::suggest::{attribute_name, nearest};
 
 /// What a query can say (RFC 7644 §3.4.2, RFC 9865 §2).
 const PARAMETERS: [&str; 8] =
@@ -25,25 +26,15 @@ const PARAMETERS: [&str; 8] =
 /// Those of them that a request about one resource can have (RFC 7644 §3.9).
 const PROJECTION: [&str; 2] = ["attributes", "excludedAttributes"];
 
-/// What other APIs call those. In lower case, without `_` and `-`.
-const OTHER_NAMES: &[(&str, &str)] = &[
-    ("limit", "count"),
-    ("size", "count"),
-    ("pagesize", "count"),
-    ("perpage", "count"),
-    ("page", "startIndex"),
-    ("offset", "startIndex"),
-    ("skip", "startIndex"),
-    ("start", "startIndex"),
-    ("sort", "sortBy"),
-    ("orderby", "sortBy"),
-    ("order", "sortOrder"),
-    ("fields", "attributes"),
-    ("select", "attributes"),
-    ("exclude", "excludedAttributes"),
-    ("q", "filter"),
-    ("query", "filter"),
-    ("search", "filter"),
+/// What other APIs call those, in lower case, without `_` and `-`.
+const OTHER_NAMES: &[(&str, &[&str])] = &[
+    ("count", &["limit", "size", "pagesize", "perpage"]),
+    ("startIndex", &["page", "offset", "skip", "start"]),
+    ("sortBy", &["sort", "orderby"]),
+    ("sortOrder", &["order"]),
+    ("attributes", &["fields", "select"]),
+    ("excludedAttributes", &["exclude"]),
+    ("filter", &["q", "query", "search"]),
 ];
 
 /// Notes on a request that succeeded.
@@ -87,13 +78,7 @@ fn lists(method: &Method, route: Route<'_, TypeId>) -> bool {
     match route {
         Route::Root | Route::Collection(_) => *method != Method::POST,
         Route::Resource(..) | Route::Me => false,
-        Route::RootSearch
-        | Route::Search(_)
-        | Route::Bulk
-        | Route::Configuration
-        | Route::ResourceTypes(_)
-        | Route::Schemas(_)
-        | Route::Unknown => true,
+        _ => true,
     }
 }
 
@@ -108,17 +93,11 @@ fn asked_about<'s>(settings: &'s Settings, route: Route<'_, TypeId>) -> Vec<&'s 
     }
 }
 
-fn note(path: &str, nearest: Option<String>, what: &str) -> Note {
-    let hint = did_you_mean(nearest.as_deref());
-    let path = shown(path);
-    Note { kind: NoteKind::Dropped, text: format!("`{path}` {what}{hint}"), path, nearest }
-}
-
 fn unknown(name: &str, what: &str, known: &[&str]) -> Note {
     let plain: String = name.chars().filter(|sign| !matches!(sign, '_' | '-' | '$')).collect();
     let lower = plain.to_ascii_lowercase();
-    let other = OTHER_NAMES.iter().find(|(other, name)| *other == lower && known.contains(name));
-    let nearest = other.map(|(_, name)| *name).or_else(|| nearest(&plain, known.iter().copied()));
+    let other = OTHER_NAMES.iter().find(|(name, others)| others.contains(&&*lower) && known.contains(name));
+    let nearest = other.map(|(name, _)| *name).or_else(|| nearest(&plain, known.iter().copied()));
     note(name, nearest.map(str::to_owned), &format!("is not {what} and was passed over"))
 }
 
@@ -130,11 +109,8 @@ fn check(name: &str, value: &str, kinds: &[&Kind], notes: &mut Vec<Note>) {
         if !value.is_empty() && !known.iter().any(|known| known.eq_ignore_ascii_case(value)) {
             let hint = nearest(value, known).map(str::to_owned);
             let value = shown(value);
-            notes.push(note(
-                "sortOrder",
-                hint,
-                &format!("is `{value}`, which is neither ascending nor descending"),
-            ));
+            let what = format!("is `{value}`, which is neither ascending nor descending");
+            notes.push(note("sortOrder", hint, &what));
         }
     } else if name.eq_ignore_ascii_case("attributes") || name.eq_ignore_ascii_case("excludedAttributes") {
         for path in value.split(',').map(str::trim).filter(|path| !path.is_empty()) {
@@ -153,9 +129,8 @@ fn check_attribute(parameter: &str, written: &str, kinds: &[&Kind], notes: &mut 
             .is_some_and(|path| kind.schemas.locate(path).is_some() || kind.schemas.schema_at(path).is_some())
     };
     if !kinds.iter().any(knows) {
-        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
         let hint = kinds.iter().find_map(|kind| attribute_name(&kind.schemas, written));
-        let what = format!("in `{parameter}` is not an attribute of {}", names.join(" or "));
+        let what = format!("in `{parameter}` is not an attribute of {}", names(kinds));
         notes.push(note(written, hint, &what));
     }
 }
@@ -227,35 +202,18 @@ pub(super) fn read_only_parts(kind: &Kind, request: &PatchRequest) -> Vec<Note> 
             }
         }
     };
-    let member = |urn: &str, name: &str| format!("{urn}:{name}").parse::<AttrPath>().ok();
     for operation in &request.operations {
         let Some(value) = operation.value() else { continue };
         let whole = operation.path().map(PatchPath::attr_path);
         let schema = whole.as_ref().and_then(|path| kind.schemas.schema_at(path));
         match (whole, schema, value) {
             (Some(path), None, value) => look(&path, value),
-            (Some(_), Some(schema), Value::Object(members)) => {
-                for (name, value) in members {
-                    if let Some(path) = member(schema.id().as_str(), name) {
-                        look(&path, value);
-                    }
-                }
-            }
+            (Some(_), Some(schema), Value::Object(members)) => in_schema(schema, members, &mut look),
             (None, _, Value::Object(members)) => {
                 for (name, value) in members {
                     match (kind.schemas.extension(name), value) {
-                        (Some(extension), Value::Object(inner)) => {
-                            for (name, value) in inner {
-                                if let Some(path) = member(extension.id().as_str(), name) {
-                                    look(&path, value);
-                                }
-                            }
-                        }
-                        _ => {
-                            if let Ok(path) = name.parse() {
-                                look(&path, value);
-                            }
-                        }
+                        (Some(extension), Value::Object(inner)) => in_schema(extension, inner, &mut look),
+                        _ => name.parse().iter().for_each(|path| look(path, value)),
                     }
                 }
             }
@@ -263,6 +221,15 @@ pub(super) fn read_only_parts(kind: &Kind, request: &PatchRequest) -> Vec<Note> 
         }
     }
     read_only_places(&found)
+}
+
+/// Looks at the members of an object that holds the attributes of a schema.
+fn in_schema(schema: &Schema, members: &Map<String, Value>, look: &mut impl FnMut(&AttrPath, &Value)) {
+    for (name, value) in members {
+        if let Ok(path) = format!("{}:{name}", schema.id()).parse() {
+            look(&path, value);
+        }
+    }
 }
 
 /// Notes on places that the server alone writes.

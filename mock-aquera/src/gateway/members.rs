@@ -1,12 +1,13 @@
 //! PATCH of a group's members, done on the membership itself: a group of 100,000 is not written out and read back to
 //! add one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use scim::filter::PatchPath;
 use scim::filter::{CompareOp, Filter, Literal};
+use scim::json::{get_ci, key_ci};
 use scim::patch::{Dialect, PatchKind, PatchOp, PatchRequest};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::resource::Joining;
 use super::write::check_members;
@@ -99,6 +100,7 @@ pub(super) fn outcome(store: &Store, group: Ref, changes: &[MembersChange]) -> (
 }
 
 /// The members as they would be, without touching the store.
+#[derive(Default)]
 struct View<'s> {
     members: Option<&'s Members>,
     /// What differs from the store.
@@ -111,20 +113,16 @@ struct View<'s> {
 
 impl<'s> View<'s> {
     fn new(store: &'s Store, group: Ref) -> Self {
-        Self {
-            members: store.members_of(group),
-            differs: HashMap::new(),
-            joined: Vec::new(),
-            names: HashMap::new(),
-            cleared: false,
-        }
+        Self { members: store.members_of(group), ..Self::default() }
     }
 
     fn contains(&self, member: Ref) -> bool {
-        self.differs
-            .get(&member)
-            .copied()
-            .unwrap_or_else(|| !self.cleared && self.members.is_some_and(|members| members.contains(member)))
+        self.differs.get(&member).copied().unwrap_or_else(|| self.contained(member))
+    }
+
+    /// Whether a member was there before and was not cleared away.
+    fn contained(&self, member: Ref) -> bool {
+        !self.cleared && self.members.is_some_and(|members| members.contains(member))
     }
 
     fn apply(&mut self, change: &MembersChange) {
@@ -158,13 +156,10 @@ impl<'s> View<'s> {
 
     fn count(&self) -> usize {
         let base = if self.cleared { 0 } else { self.members.map_or(0, Members::len) };
-        self.differs.iter().fold(base, |count, (member, there)| {
-            let was = !self.cleared && self.members.is_some_and(|members| members.contains(*member));
-            match (was, there) {
-                (false, true) => count + 1,
-                (true, false) => count - 1,
-                _ => count,
-            }
+        self.differs.iter().fold(base, |count, (member, there)| match (self.contained(*member), there) {
+            (false, true) => count + 1,
+            (true, false) => count - 1,
+            _ => count,
         })
     }
 
@@ -182,8 +177,7 @@ impl<'s> View<'s> {
     fn members(&self) -> Vec<Ref> {
         let base = self.members.into_iter().filter(|_| !self.cleared).flat_map(Members::iter);
         let mut all: Vec<Ref> = base.filter(|member| self.contains(*member)).collect();
-        let known: std::collections::HashSet<Ref> = all.iter().copied().collect();
-        let mut joined = known;
+        let mut joined: HashSet<Ref> = all.iter().copied().collect();
         all.extend(self.joined.iter().copied().filter(|m| self.contains(*m) && joined.insert(*m)));
         all
     }
@@ -210,18 +204,18 @@ pub(super) fn split(
     let mut rest = Vec::new();
     for (at, operation) in request.operations.iter().enumerate() {
         let number = at + 1;
-        match operation.path() {
-            Some(path) if is_members(scene, group, path) => {
+        match (operation.path(), operation.value()) {
+            (Some(path), _) if is_members(scene, group, path) => {
                 taken.operation(operation, path, number).map_err(|problem| numbered(problem, number))?;
             }
-            None if operation.value().is_some_and(has_members) => {
-                let mut others = operation.value().and_then(Value::as_object).cloned().unwrap_or_default();
-                if let Some(key) = scim::json::key_ci(&others, "members").map(str::to_owned) {
-                    let value = others.remove(&key).unwrap_or_default();
-                    let path: PatchPath = members_path();
-                    let inner = operation.with_value(value).at(path.clone());
-                    taken.operation(&inner, &path, number).map_err(|problem| numbered(problem, number))?;
-                }
+            (None, Some(Value::Object(members)))
+                if let Some(key) = key_ci(members, "members")
+                    && let Ok(path) = key.parse::<PatchPath>() =>
+            {
+                let mut others = members.clone();
+                let value = others.remove(key).unwrap_or_default();
+                let inner = operation.with_value(value).at(path.clone());
+                taken.operation(&inner, &path, number).map_err(|problem| numbered(problem, number))?;
                 rest.push(operation.with_value(Value::Object(others)));
             }
             _ => rest.push(operation.clone()),
@@ -243,26 +237,6 @@ fn numbered(problem: Problem, number: usize) -> Problem {
         Problem::BadPatch { scim_type, detail } => Problem::BadPatch { scim_type, detail: with(detail) },
         other => other,
     }
-}
-
-fn members_path() -> PatchPath {
-    PatchPath { urn: None, name: members_name(), filter: None, sub: None }
-}
-
-fn members_name() -> scim::name::AttrName {
-    scim::schema::SchemaSet::group()
-        .core()
-        .attributes()
-        .iter()
-        .find(|attribute| attribute.name == *"members")
-        .map_or_else(
-            || scim::schema::SchemaSet::group().core().attributes()[0].name.clone(),
-            |a| a.name.clone(),
-        )
-}
-
-fn has_members(value: &Value) -> bool {
-    value.as_object().is_some_and(|members| scim::json::key_ci(members, "members").is_some())
 }
 
 fn is_members(scene: &RequestContext<'_>, group: Ref, path: &PatchPath) -> bool {
@@ -404,7 +378,7 @@ impl Taken<'_, '_> {
         self.check_changes(list.len())?;
         let ids = list.iter().filter_map(|member| match member {
             Value::String(id) => Some(id.as_str()),
-            Value::Object(parts) => scim::json::get_ci(parts, "value").and_then(Value::as_str),
+            Value::Object(parts) => get_ci(parts, "value").and_then(Value::as_str),
             _ => None,
         });
         // Removing who is not there is fine where nobody was looked for.
@@ -453,16 +427,14 @@ impl Taken<'_, '_> {
     fn pointer(&self, member: Ref) -> Option<Value> {
         let record = self.store.get(member)?;
         let kind = self.scene.settings.types.get(member.kind);
-        let mut parts = Map::new();
-        parts.insert("value".to_owned(), Value::from(&*record.id));
-        parts.insert("$ref".to_owned(), Value::from(String::from_utf8_lossy(&record.document.location())));
-        parts.insert("type".to_owned(), Value::from(kind.name()));
+        let location = String::from_utf8_lossy(&record.document.location()).into_owned();
+        let mut pointer = json!({"value": &*record.id, "$ref": location, "type": kind.name()});
         let given = self.view.name(member).map(str::to_owned);
         let own = || own_name(record).and_then(|name| serde_json::from_slice::<String>(name).ok());
         if let Some(display) = given.or_else(own) {
-            parts.insert("display".to_owned(), Value::from(display));
+            pointer["display"] = display.into();
         }
-        Some(Value::Object(parts))
+        Some(pointer)
     }
 }
 

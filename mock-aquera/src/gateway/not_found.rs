@@ -1,6 +1,6 @@
 //! What to say of a path that leads nowhere: where SCIM is, which resource types there are, and what was probably meant.
 
-use crate::types::{Kind, Types};
+use crate::types::Types;
 use crate::units::suggest::nearest;
 
 /// Endpoints beside those of the resource types.
@@ -13,7 +13,6 @@ const MAX_SHOWN: usize = 200;
 pub(crate) fn below(types: &Types, base: &str, path: &str) -> String {
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let shown = cut(path, MAX_SHOWN);
-    let known = types_known(types);
     match segments.as_slice() {
         [first, _, ..] if find(types, first) == Some(first) && !path.starts_with("//") => {
             format!("nothing is at {shown}; below /{first} there are ids alone, as in {base}/{first}/ID")
@@ -22,7 +21,7 @@ pub(crate) fn below(types: &Types, base: &str, path: &str) -> String {
             Some(meant) => {
                 format!("nothing is at {shown}; the base URL is {base}: did you mean {base}{meant}?")
             }
-            None => format!("nothing is at {shown}; below the base URL {base} there are {known}"),
+            None => format!("nothing is at {shown}; below the base URL {base} there are {}", all(types)),
         },
     }
 }
@@ -78,16 +77,11 @@ fn find<'t>(types: &'t Types, segment: &str) -> Option<&'t str> {
 }
 
 fn names(types: &Types) -> impl Iterator<Item = &str> {
-    types.all().iter().map(endpoint).chain(OTHER_ENDPOINTS)
+    types.all().iter().map(|kind| &*kind.endpoint).chain(OTHER_ENDPOINTS)
 }
 
-fn endpoint(kind: &Kind) -> &str {
-    &kind.endpoint
-}
-
-fn types_known(types: &Types) -> String {
-    let all: Vec<String> = names(types).map(|name| format!("/{name}")).collect();
-    all.join(", ")
+fn all(types: &Types) -> String {
+    names(types).map(|name| format!("/{name}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

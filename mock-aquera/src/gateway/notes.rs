@@ -27,25 +27,22 @@ fn and_more(more: usize) -> Option<Note> {
     })
 }
 
+/// A note on a part of a request that was left out: `what` follows its name.
+pub(super) fn note(path: &str, nearest: Option<String>, what: &str) -> Note {
+    let hint = did_you_mean(nearest.as_deref());
+    let path = shown(path);
+    Note { kind: NoteKind::Dropped, text: format!("`{path}` {what}{hint}"), path, nearest }
+}
+
 /// Notes on attributes that the profile does not let be stored.
 pub(super) fn not_stored(paths: &[String]) -> Vec<Note> {
-    let told = |path: &String| Note {
-        kind: NoteKind::Dropped,
-        text: format!("`{path}` was not stored: the profile of this application leaves it out"),
-        path: path.clone(),
-        nearest: None,
-    };
-    paths.iter().map(told).collect()
+    by_profile(paths, "was not stored: the profile of this application leaves it out")
 }
 
 /// Notes on what the profile of the application does to parts of a request: `what` follows the name of each.
 pub(super) fn by_profile(paths: &[String], what: &str) -> Vec<Note> {
-    let told = |path: &String| {
-        let path = shown(path);
-        Note { kind: NoteKind::Dropped, text: format!("`{path}` {what}"), path, nearest: None }
-    };
     let more = paths.len().saturating_sub(MAX_DROPPED);
-    paths.iter().take(MAX_DROPPED).map(told).chain(and_more(more)).collect()
+    paths.iter().take(MAX_DROPPED).map(|path| note(path, None, what)).chain(and_more(more)).collect()
 }
 
 /// What the operations of a PATCH are about: their paths, or the members of a value without one.
@@ -115,20 +112,11 @@ fn misplaced(schemas: &SchemaSet, place: &str) -> Option<String> {
 
 fn dropped_one(kind: &Kind, place: &str) -> Note {
     if let Some(where_to) = misplaced(&kind.schemas, place) {
-        let shown = shown(place);
-        let text =
-            format!("`{shown}` is a path where the name of a member belongs, and was left out; {where_to}");
-        return Note { kind: NoteKind::Dropped, text, path: shown, nearest: None };
+        let what = format!("is a path where the name of a member belongs, and was left out; {where_to}");
+        return note(place, None, &what);
     }
-    let nearest = attribute_name(&kind.schemas, place);
-    let shown = shown(place);
-    let hint = did_you_mean(nearest.as_deref());
-    Note {
-        kind: NoteKind::Dropped,
-        text: format!("`{shown}` is not an attribute of {} and was left out{hint}", kind.name()),
-        path: shown,
-        nearest,
-    }
+    let what = format!("is not an attribute of {} and was left out", kind.name());
+    note(place, attribute_name(&kind.schemas, place), &what)
 }
 
 /// The beginning of a text that somebody else wrote, with nothing in it that steers a terminal.

@@ -33,22 +33,17 @@ impl Query {
     pub(crate) fn of_url(query: &str) -> Result<Self, Problem> {
         let mut asked = Self::default();
         for (name, value) in parameters(query) {
-            if name.eq_ignore_ascii_case("filter") {
-                asked.filter = Some(value.into_owned());
-            } else if name.eq_ignore_ascii_case("startIndex") {
-                asked.start_index = Some(number("startIndex", &value)?);
-            } else if name.eq_ignore_ascii_case("count") {
-                asked.count = Some(number("count", &value)?);
-            } else if name.eq_ignore_ascii_case("cursor") {
-                asked.cursor = Some(value.into_owned());
-            } else if name.eq_ignore_ascii_case("sortBy") {
-                asked.sort_by = Some(value.into_owned()).filter(|value| !value.trim().is_empty());
-            } else if name.eq_ignore_ascii_case("sortOrder") {
-                asked.sort_order = Some(value.into_owned()).filter(|value| !value.trim().is_empty());
-            } else if name.eq_ignore_ascii_case("attributes") {
-                asked.attributes.extend(names(&value));
-            } else if name.eq_ignore_ascii_case("excludedAttributes") {
-                asked.excluded.extend(names(&value));
+            let said = || Some(value.to_string()).filter(|value| !value.trim().is_empty());
+            match name.to_ascii_lowercase().as_str() {
+                "filter" => asked.filter = Some(value.into_owned()),
+                "startindex" => asked.start_index = Some(number("startIndex", &value)?),
+                "count" => asked.count = Some(number("count", &value)?),
+                "cursor" => asked.cursor = Some(value.into_owned()),
+                "sortby" => asked.sort_by = said(),
+                "sortorder" => asked.sort_order = said(),
+                "attributes" => asked.attributes.extend(names(&value)),
+                "excludedattributes" => asked.excluded.extend(names(&value)),
+                _ => {}
             }
         }
         Ok(asked)
@@ -119,10 +114,9 @@ fn member<T>(
 ) -> Result<Option<T>, Problem> {
     match get_ci(members, name) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => match read(value) {
-            Some(read) => Ok(Some(read)),
-            None => Err(Problem::BadValue(format!("{name} takes {takes}"))),
-        },
+        Some(value) => {
+            read(value).map(Some).ok_or_else(|| Problem::BadValue(format!("{name} takes {takes}")))
+        }
     }
 }
 

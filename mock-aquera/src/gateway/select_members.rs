@@ -1,14 +1,16 @@
 //! Some members of a representation as a tree, without making one of the others: what a filter or an order looks at.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// The named top-level members of a JSON object.
 pub(super) fn members(text: &[u8], names: &[String]) -> Value {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    crate::or_default(Wanted(names).deserialize(&mut deserializer), "read a stored resource")
+    crate::or_default(deserializer.deserialize_map(Wanted(names)), "read a stored resource")
 }
 
 /// Whether a representation says that its account is in use. One that doesn't say is.
@@ -17,14 +19,6 @@ pub(super) fn is_active(text: &[u8]) -> bool {
 }
 
 struct Wanted<'n>(&'n [String]);
-
-impl<'de> DeserializeSeed<'de> for Wanted<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
 
 impl<'de> Visitor<'de> for Wanted<'_> {
     type Value = Value;
@@ -35,42 +29,20 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut found = Map::new();
-        while let Some(name) = map.next_key_seed(Name(self.0))? {
-            match name {
-                Some(name) => {
-                    found.insert(name.to_owned(), map.next_value()?);
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+        while let Some(Name(name)) = map.next_key()? {
+            if let Some(wanted) = self.0.iter().find(|wanted| wanted.eq_ignore_ascii_case(&name)) {
+                found.insert(wanted.clone(), map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(Value::Object(found))
     }
 }
 
-/// A member's name, where it is wanted.
-struct Name<'n>(&'n [String]);
-
-impl<'de, 'n> DeserializeSeed<'de> for Name<'n> {
-    type Value = Option<&'n str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'n> Visitor<'_> for Name<'n> {
-    type Value = Option<&'n str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().map(String::as_str).find(|wanted| wanted.eq_ignore_ascii_case(name)))
-    }
-}
+/// The name of a member, copied only if it has escapes.
+#[derive(Deserialize)]
+struct Name<'t>(#[serde(borrow)] Cow<'t, str>);
 
 #[cfg(test)]
 mod tests {

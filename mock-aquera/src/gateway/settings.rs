@@ -75,8 +75,9 @@ impl Settings {
 
     /// What the describing endpoints answer, made when first asked for.
     pub(crate) fn documents(&self) -> &Documents {
-        self.documents
-            .get_or_init(|| Documents::new(&self.profile, self.gatekeeper.accepted(), &self.scim_url))
+        self.documents.get_or_init(|| {
+            Documents::new(&self.profile, self.gatekeeper.accepted(), &self.scim_url, &self.types)
+        })
     }
 
     /// Whether resources of a type are out of sight while they are not active.

@@ -50,7 +50,7 @@ pub(super) fn drop_empty_codings(head: &mut [u8]) {
         let (line, below) = rest.split_at_mut(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
         rest = below;
         match line {
-            [b'\n'] | [b'\r', b'\n'] | [b'\r'] => return,
+            [b'\n' | b'\r'] | [b'\r', b'\n'] => return,
             [b't' | b'T', ..] => {}
             _ => continue,
         }

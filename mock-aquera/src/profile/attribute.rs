@@ -5,14 +5,17 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use scim::path::AttrPath;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The path of an attribute or sub-attribute, without a value filter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttributePath(AttrPath);
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(
+    description = "The path of an attribute: \"title\", \"name.familyName\", \"emails.type\", or one behind the URN of an extension."
+)]
+pub struct AttributePath(#[schemars(with = "String")] AttrPath);
 
 /// Why a text isn't an [`AttributePath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,19 +70,6 @@ impl<'de> Deserialize<'de> for AttributePath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text: Cow<'de, str> = Cow::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
-    }
-}
-
-impl JsonSchema for AttributePath {
-    fn schema_name() -> Cow<'static, str> {
-        "AttributePath".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "The path of an attribute: \"title\", \"name.familyName\", \"emails.type\", or one behind the URN of an extension.",
-        })
     }
 }
 

@@ -37,9 +37,7 @@ impl Profile {
     /// Every switch that isn't where the RFC has it, by key.
     pub fn differences(&self) -> Vec<Difference> {
         let mut differences = Vec::new();
-        let mut own = serialised(self);
-        own.retain(|key, _| !APART.contains(&key.as_str()));
-        compare(&mut Vec::new(), &own, &RFC, &mut differences);
+        compare(&mut Vec::new(), &serialised(self), &RFC, &mut differences);
         for limit in &self.rate_limits {
             differences.push(Difference {
                 key: "rate-limit".to_owned(),
@@ -74,7 +72,6 @@ fn compare(
     rfc: &Map<String, Value>,
     differences: &mut Vec<Difference>,
 ) {
-    let empty = Map::new();
     let keys: BTreeSet<&String> = own.keys().chain(rfc.keys()).collect();
     for key in keys {
         if path.is_empty() && APART.contains(&key.as_str()) {
@@ -83,7 +80,7 @@ fn compare(
         let (value, other) = (own.get(key).unwrap_or(&Value::Null), rfc.get(key).unwrap_or(&Value::Null));
         path.push(key.clone());
         if value.is_object() || other.is_object() {
-            let table = |value: &'_ Value| value.as_object().cloned().unwrap_or_else(|| empty.clone());
+            let table = |value: &Value| value.as_object().cloned().unwrap_or_default();
             compare(path, &table(value), &table(other), differences);
         } else if value != other {
             differences.push(Difference {
@@ -122,11 +119,10 @@ fn word(switch: &Value, value: &Value) -> Option<String> {
     let one = words.iter().find(|word| word["const"] == *value)?;
     let text = one["description"].as_str()?.replace('\n', " ");
     let mut letters = text.chars();
-    let (first, second) = (letters.next()?, letters.next());
+    let first = letters.next()?;
     // A word in capitals stays one.
-    let lower = second.is_none_or(|second| second.is_lowercase() || second == ' ');
-    let rest: String = text.chars().skip(1).collect();
-    Some(if lower { format!("{}{rest}", first.to_lowercase()) } else { text })
+    let lower = letters.clone().next().is_none_or(|second| second.is_lowercase() || second == ' ');
+    Some(if lower { format!("{}{}", first.to_lowercase(), letters.as_str()) } else { text })
 }
 
 /// What a place of the schema refers to; of an optional one, what it is where it is there.

@@ -4,11 +4,12 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::switch::switches;
 
 /// What the gateway does with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, SmartDefault, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct GatewayRules {
     /// What becomes of a PATCH.
@@ -29,6 +30,8 @@ pub struct GatewayRules {
     /// How a PATCH that was carried out is answered.
     pub patch_reply: PatchReply,
     /// How many operations a PATCH may hold; more answers 400 `tooMany`.
+    // As many as a bulk request may hold.
+    #[default(NonZeroU32::MIN.saturating_add(999))]
     pub max_patch_operations: NonZeroU32,
     /// Whether a PATCH path may pick values by a filter, as in `emails[type eq "work"]`.
     pub patch_value_filters: Support,
@@ -63,39 +66,6 @@ pub struct GatewayRules {
     pub canonical_values: CanonicalValues,
     /// What becomes of a group member that doesn't exist.
     pub unknown_member: UnknownMember,
-}
-
-/// As many as a bulk request may hold.
-const MAX_PATCH_OPERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
-
-impl Default for GatewayRules {
-    fn default() -> Self {
-        Self {
-            patch: PatchRule::default(),
-            put: PutRule::default(),
-            delete: DeleteRule::default(),
-            group_patch: None,
-            group_put: None,
-            group_delete: None,
-            patch_reply: PatchReply::default(),
-            max_patch_operations: MAX_PATCH_OPERATIONS,
-            patch_value_filters: Support::default(),
-            patch_paths: Support::default(),
-            patch_dotted_paths: DottedPaths::default(),
-            max_member_changes: None,
-            max_members: None,
-            replace_all_members: Support::default(),
-            active_change: ActiveChange::default(),
-            put_without_active: PutWithoutActive::default(),
-            put_missing_attributes: PutMissingAttributes::default(),
-            enable: Support::default(),
-            disable: DisableRule::default(),
-            create_disabled: CreateDisabled::default(),
-            unknown_attributes: UnknownAttributes::default(),
-            canonical_values: CanonicalValues::default(),
-            unknown_member: UnknownMember::default(),
-        }
-    }
 }
 
 impl GatewayRules {

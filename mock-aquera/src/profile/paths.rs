@@ -33,22 +33,17 @@ pub(crate) fn check_paths(profile: &Profile, types: &Types) -> Result<(), Profil
         ("application.not-updated", &rules.not_updated, false),
         ("application.read-only", &rules.read_only, true),
     ];
-    for (key, paths, also_at_creation) in lists {
-        for path in paths {
-            let found =
-                known(&path.to_string(), types).map_err(|reason| ProfileAttributeError { key, reason })?;
-            if also_at_creation && found.iter().all(|attribute| attribute.required) && !found.is_empty() {
-                return Err(ProfileAttributeError {
-                    key,
-                    reason: AttributeError::Required(path.to_string()),
-                });
-            }
+    let withheld = lists.into_iter().flat_map(|(key, paths, also_at_creation)| {
+        paths.iter().map(move |path| (key, path.to_string(), also_at_creation))
+    });
+    let counted = rules.max_values.keys().map(|name| ("application.max-values", name.clone(), false));
+    let filtered = profile.filter.attributes.iter().map(|name| ("filter.attributes", name.clone(), false));
+    for (key, path, also_at_creation) in withheld.chain(counted).chain(filtered) {
+        let failed = |reason| ProfileAttributeError { key, reason };
+        let found = known(&path, types).map_err(failed)?;
+        if also_at_creation && !found.is_empty() && found.iter().all(|attribute| attribute.required) {
+            return Err(failed(AttributeError::Required(path)));
         }
-    }
-    let others = rules.max_values.keys().map(|name| ("application.max-values", name));
-    for (key, name) in others.chain(profile.filter.attributes.iter().map(|name| ("filter.attributes", name)))
-    {
-        known(name, types).map_err(|reason| ProfileAttributeError { key, reason })?;
     }
     Ok(())
 }

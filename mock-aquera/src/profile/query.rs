@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::switch::switches;
 
@@ -28,12 +29,14 @@ pub struct FilterRules {
 }
 
 /// How lists are cut into pages and what they show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, SmartDefault, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ListRules {
     /// How many resources a page holds at most, whatever `count` says.
+    #[default(1000)]
     pub max_count: u32,
     /// How many resources a page holds where `count` is absent.
+    #[default(100)]
     pub default_count: u32,
     /// What becomes of `startIndex`.
     pub start_index: StartIndex,
@@ -64,29 +67,6 @@ pub struct ListRules {
     pub members_past_cut: MembersPastCut,
     /// What lists of groups show of the members, where it isn't what a read shows.
     pub group_members_in_lists: MembersInLists,
-}
-
-impl Default for ListRules {
-    fn default() -> Self {
-        Self {
-            max_count: 1000,
-            default_count: 100,
-            start_index: StartIndex::default(),
-            max_start_index: None,
-            past_end: PastEnd::default(),
-            total_results: TotalResults::default(),
-            pages: Pages::default(),
-            items_per_page: ItemsPerPage::default(),
-            without_filter: WithoutFilter::default(),
-            filtered_groups_start_index: FilteredGroupsStartIndex::default(),
-            cursor: CursorRule::default(),
-            sort: SortRule::default(),
-            members: MembersShown::default(),
-            members_cut: 0,
-            members_past_cut: MembersPastCut::default(),
-            group_members_in_lists: MembersInLists::default(),
-        }
-    }
 }
 
 switches! {

@@ -5,12 +5,13 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::period::Period;
 use super::switch::switches;
 
 /// A bucket of tokens that requests take from, or a number of requests at once, or both.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, SmartDefault, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct RateLimit {
     /// Who shares a bucket.
@@ -24,6 +25,7 @@ pub struct RateLimit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<NonZeroU32>,
     /// How long it takes to refill an empty bucket by `requests`.
+    #[default(Period::from_secs(60))]
     pub window: Period,
     /// How many requests may come at once. Absent: as many as `requests`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,26 +35,10 @@ pub struct RateLimit {
     pub max_concurrent: Option<NonZeroU32>,
     /// The status of an answer to one too many.
     #[schemars(range(min = 400, max = 599))]
+    #[default(429)]
     pub status: u16,
     /// What `Retry-After` says.
     pub retry_after: RetryAfter,
-}
-
-impl Default for RateLimit {
-    /// One minute, 429, and no limit yet.
-    fn default() -> Self {
-        Self {
-            per: RatePer::default(),
-            methods: RateMethods::default(),
-            resource_type: None,
-            requests: None,
-            window: Period::from_secs(60),
-            burst: None,
-            max_concurrent: None,
-            status: 429,
-            retry_after: RetryAfter::default(),
-        }
-    }
 }
 
 impl RateLimit {
@@ -83,16 +69,12 @@ impl fmt::Display for RateLimit {
             RateMethods::Patch => "PATCHes",
             RateMethods::Delete => "DELETEs",
         };
-        let mut limits = Vec::new();
-        if let Some(requests) = self.requests {
-            limits.push(format!("{requests} in {}", self.window));
-        }
-        if let Some(burst) = self.burst {
-            limits.push(format!("{burst} in a row"));
-        }
-        if let Some(most) = self.max_concurrent {
-            limits.push(format!("{most} at once"));
-        }
+        let limits = [
+            self.requests.map(|requests| format!("{requests} in {}", self.window)),
+            self.burst.map(|burst| format!("{burst} in a row")),
+            self.max_concurrent.map(|most| format!("{most} at once")),
+        ];
+        let limits: Vec<String> = limits.into_iter().flatten().collect();
         let of = self.resource_type.as_ref().map(|name| format!(" for {name}")).unwrap_or_default();
         let Self { per, status, .. } = self;
         write!(f, "{counted}{of}: {} per {}, then {status}", limits.join(", "), per.as_str())?;

@@ -1,6 +1,5 @@
 //! From text to a [`Profile`], with what it extends laid under it, and back.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -87,23 +86,11 @@ impl Profile {
 
     /// The file of this profile: what isn't as the RFC has it.
     pub fn to_toml(&self) -> String {
-        let (own, rfc) = (whole_toml(self), whole_toml(&Self::new("", "")));
-        let defaults: HashSet<(&str, &str)> = lines(&rfc).collect();
-        let mut text = String::new();
-        let mut section = "";
-        for (of, line) in lines(&own).filter(|line| of_interest(line, &defaults)) {
-            if of != section || is_repeated(line) {
-                text.push('\n');
-                if !is_repeated(line) {
-                    text.push_str(of);
-                    text.push('\n');
-                }
-                section = of;
-            }
-            text.push_str(line);
-            text.push('\n');
-        }
-        text
+        // A profile is strings, numbers, lists and tables with strings for keys, which is all that TOML asks for.
+        let table = |profile| crate::or_default(toml::Table::try_from(profile), "write a profile as TOML");
+        let mut own = table(self);
+        retain_differences(&mut own, &table(&Self::new("", "")));
+        own.to_string()
     }
 
     /// Everything about this profile, whether or not it is as the RFC has it.
@@ -112,32 +99,15 @@ impl Profile {
     }
 }
 
-/// Everything, in the order of the fields. A profile is strings, numbers, lists and tables with strings for keys,
-/// which is all that TOML asks for.
-fn whole_toml(profile: &Profile) -> String {
-    crate::or_default(toml::to_string(profile), "write a profile as TOML")
-}
-
-/// The lines of what [`whole_toml`] wrote, each with the header that it stands under. The header of one of several
-/// tables is a line of its own.
-fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut section = "";
-    text.lines().filter(|line| !line.is_empty()).filter_map(move |line| {
-        if line.starts_with('[') {
-            section = line;
-            return is_repeated(line).then_some((section, line));
+/// Leaves in a table what isn't as the RFC has it. One of several tables is kept whole.
+fn retain_differences(own: &mut toml::Table, rfc: &toml::Table) {
+    own.retain(|key, value| match (value, rfc.get(key)) {
+        (toml::Value::Table(own), Some(toml::Value::Table(rfc))) => {
+            retain_differences(own, rfc);
+            !own.is_empty()
         }
-        Some((section, line))
-    })
-}
-
-fn is_repeated(line: &str) -> bool {
-    line.starts_with("[[")
-}
-
-/// One of several tables is kept whole; of the others, what isn't as the RFC has it.
-fn of_interest((section, line): &(&str, &str), defaults: &HashSet<(&str, &str)>) -> bool {
-    is_repeated(section) || !defaults.contains(&(section, line))
+        (value, regular) => Some(&*value) != regular,
+    });
 }
 
 /// Reads a text and whatever it extends.

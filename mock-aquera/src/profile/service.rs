@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::switch::switches;
 
@@ -35,7 +36,7 @@ pub struct DiscoveryRules {
 }
 
 /// Which optional parts of the protocol are there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, SmartDefault, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct FeatureRules {
     /// Whether `/Me` is there.
@@ -43,8 +44,10 @@ pub struct FeatureRules {
     /// Whether `/Bulk` is there.
     pub bulk: Feature,
     /// How many operations a bulk request may hold; more answers 413.
+    #[default(1000)]
     pub bulk_max_operations: u32,
     /// How many bytes a bulk request may have; more answers 413.
+    #[default(1_048_576)]
     pub bulk_max_payload: u32,
     /// Whether POST on `/.search` is there.
     pub search: Feature,
@@ -52,20 +55,6 @@ pub struct FeatureRules {
     pub etag: EtagRule,
     /// Whether a write may change `password`; where it may not, such a write answers as said here.
     pub change_password: Feature,
-}
-
-impl Default for FeatureRules {
-    fn default() -> Self {
-        Self {
-            me: Feature::default(),
-            bulk: Feature::default(),
-            bulk_max_operations: 1000,
-            bulk_max_payload: 1_048_576,
-            search: Feature::default(),
-            etag: EtagRule::default(),
-            change_password: Feature::default(),
-        }
-    }
 }
 
 impl Claim {

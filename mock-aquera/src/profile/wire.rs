@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::switch::switches;
 
@@ -36,7 +37,7 @@ pub struct ReplyRules {
 }
 
 /// What is asked of a request before its meaning is looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, SmartDefault, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct RequestRules {
     /// Whether a request needs the header `User-Agent`.
@@ -46,39 +47,20 @@ pub struct RequestRules {
     /// Which media types of a body are taken.
     pub content_type: RequestContentType,
     /// How many bytes a body may have; more answers 413.
+    #[default(NonZeroU32::MIN.saturating_add((10 << 20) - 1))]
     pub max_body: NonZeroU32,
     /// How many bytes path and query may have; more answers 414.
+    #[default(NonZeroU32::MIN.saturating_add((16 << 10) - 1))]
     pub max_uri: NonZeroU32,
     /// How many bytes all headers may have; more answers 431.
+    #[default(NonZeroU32::MIN.saturating_add((64 << 10) - 1))]
     pub max_headers: NonZeroU32,
     /// Which habits of other clients are taken.
     pub dialects: Dialects,
 }
 
-/// 10 MiB of body, 16 KiB of address, 64 KiB of headers.
-const SIZES: [NonZeroU32; 3] = [
-    NonZeroU32::MIN.saturating_add(10_485_759),
-    NonZeroU32::MIN.saturating_add(16_383),
-    NonZeroU32::MIN.saturating_add(65_535),
-];
-
-impl Default for RequestRules {
-    fn default() -> Self {
-        let [max_body, max_uri, max_headers] = SIZES;
-        Self {
-            user_agent: UserAgent::default(),
-            path_case: PathCase::default(),
-            content_type: RequestContentType::default(),
-            max_body,
-            max_uri,
-            max_headers,
-            dialects: Dialects::default(),
-        }
-    }
-}
-
 /// Habits of widespread clients that depart from the letter of the RFCs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, SmartDefault, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Dialects {
     /// A PATCH `op` in another case than lower case.
@@ -94,6 +76,8 @@ pub struct Dialects {
     /// One operation as the whole body, or outside an array.
     pub single_operation: Dialect,
     /// A body without `schemas`, which RFC 7643 §3 requires. Refused unless it is set.
+    // Clients that forget them are told: most endpoints insist.
+    #[default(Dialect::Refused)]
     pub missing_schemas: Dialect,
     /// One URN twice in `schemas`, which RFC 7643 §3 forbids.
     pub duplicate_schemas: Dialect,
@@ -132,28 +116,6 @@ impl Dialects {
             (Habit::FilterBlanks, self.filter_blanks),
         ];
         rules.into_iter().filter(|(_, rule)| *rule == Dialect::Accepted).map(|(habit, _)| habit).collect()
-    }
-}
-
-impl Default for Dialects {
-    fn default() -> Self {
-        Self {
-            capitalised_op: Dialect::Accepted,
-            string_booleans: Dialect::Accepted,
-            dotted_keys: Dialect::Accepted,
-            remove_by_value: Dialect::Accepted,
-            pathless_add: Dialect::Accepted,
-            single_operation: Dialect::Accepted,
-            // Clients that forget them are told: most endpoints insist.
-            missing_schemas: Dialect::Refused,
-            duplicate_schemas: Dialect::Accepted,
-            unlisted_extensions: Dialect::Accepted,
-            bare_manager: Dialect::Accepted,
-            filter_after_brackets: Dialect::Accepted,
-            filter_missing_spaces: Dialect::Accepted,
-            filter_literal_case: Dialect::Accepted,
-            filter_blanks: Dialect::Accepted,
-        }
     }
 }
 

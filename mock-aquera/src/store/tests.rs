@@ -66,7 +66,7 @@ fn ids_are_told_apart() {
         for (id, at) in ids.iter().zip(&places) {
             assert_eq!(store.find(id), Some(*at), "{round}: {id}");
             let place = store.get(*at).unwrap().document.place("title");
-        store.set_member(*at, ("title", place), br#""\"t\"""#, None, NOW);
+            store.set_member(*at, ("title", place), br#""\"t\"""#, None, NOW);
         }
     }
     for id in ["c", "A", "a\",", "u0", "2819c223-7f76-453a-919d-413861904647"] {
@@ -103,7 +103,7 @@ fn a_resource_is_kept_as_it_is_shown() {
         })
     );
     let place = store.get(at).unwrap().document.place("active");
-        store.set_member(at, ("active", place), b"true", Some(true), NOW);
+    store.set_member(at, ("active", place), b"true", Some(true), NOW);
     let record = store.get(at).unwrap();
     assert!(record.active);
     assert_eq!(store.etag(record), "W/\"2\"");

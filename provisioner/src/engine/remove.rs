@@ -156,7 +156,9 @@ async fn gone(
     } else {
         let preferences = work.context.config.preferences;
         let decision = decide_leave(preferences, leave, AccountState::LinkedGone);
-        not_removed(decision).into_iter().for_each(|part| work.push(part));
+        if let Some(part) = not_removed(decision) {
+            work.push(part);
+        }
     }
     Ok(())
 }

@@ -116,13 +116,10 @@ impl About<'_> {
         if let Some(file) = self.ca_file() {
             ready["caFile"] = file.display().to_string().into();
         }
-        let interfaces = self.interfaces();
-        if !interfaces.is_empty() {
-            ready["scimUrls"] = interfaces.into();
-        }
-        let interfaces = self.admin_interfaces();
-        if !interfaces.is_empty() {
-            ready["adminUrls"] = interfaces.into();
+        for (key, urls) in [("scimUrls", self.interfaces()), ("adminUrls", self.admin_interfaces())] {
+            if !urls.is_empty() {
+                ready[key] = urls.into();
+            }
         }
         ready
     }

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::Failure;
-use super::{aside, write_aside};
+use super::{ASIDE, write_aside};
+use crate::data::beside;
 
 /// A file that can be written, as was tried. What was tried with goes with this.
 pub(super) struct PortFile {
@@ -18,7 +19,7 @@ impl PortFile {
         let tried = if file.is_dir() {
             Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"))
         } else {
-            fs::write(aside(file), "")
+            fs::write(beside(file, ASIDE), "")
         };
         match tried {
             Ok(()) => Ok(Self { file: file.to_owned() }),
@@ -36,7 +37,7 @@ impl PortFile {
 impl Drop for PortFile {
     fn drop(&mut self) {
         // It is gone where the port was written.
-        let _ = fs::remove_file(aside(&self.file));
+        let _ = fs::remove_file(beside(&self.file, ASIDE));
     }
 }
 

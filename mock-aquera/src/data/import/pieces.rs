@@ -1,11 +1,11 @@
 //! The resources in a text: NDJSON, arrays, SCIM list responses, and several of them one after another. What it is, the
 //! text itself says.
 
-use std::ops::Range;
-
 use scim::schema::LIST_URN;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
+use super::tree::{Name, members};
 use crate::parse_message;
 use crate::parse_message::Mistake;
 
@@ -65,7 +65,7 @@ impl Place {
     }
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
     /// Takes the next value. Returns `false` at the end.
     fn next(&mut self) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();
@@ -80,8 +80,8 @@ impl Reader<'_> {
         let read = if is_line { Ok(line_end) } else { self.length(rest, line_end) };
         match read {
             Ok(length) => {
-                let value = self.at..self.at + rest[..length].trim_ascii_end().len();
-                let spans_lines = memchr::memchr(b'\n', &self.text[value.clone()]).is_some();
+                let value = rest[..length].trim_ascii_end();
+                let spans_lines = memchr::memchr(b'\n', value).is_some();
                 self.one_a_line = Some(self.one_a_line.unwrap_or(true) && !spans_lines);
                 self.take(value, true);
                 self.at += length.max(1);
@@ -119,96 +119,49 @@ impl Reader<'_> {
     }
 
     /// Takes a value that is well-formed: a resource, or several.
-    fn take(&mut self, value: Range<usize>, is_outermost: bool) {
-        let text = &self.text[value.clone()];
-        match text.first() {
-            Some(b'[') if is_outermost => {
-                for element in items(text) {
-                    self.take(value.start + element.start..value.start + element.end, false);
+    fn take(&mut self, value: &'t [u8], is_outermost: bool) {
+        match value.first() {
+            Some(b'[')
+                if is_outermost && let Ok(elements) = serde_json::from_slice::<Vec<&RawValue>>(value) =>
+            {
+                for element in elements {
+                    self.take(element.get().as_bytes(), false);
                 }
             }
-            Some(b'{') if let Some(resources) = listed(text) => {
+            Some(b'{') if let Some(resources) = listed(value) => {
                 for resource in resources {
-                    self.piece(value.start + resource.start..value.start + resource.end);
+                    self.piece(resource.get().as_bytes());
                 }
             }
             _ => self.piece(value),
         }
     }
 
-    fn piece(&mut self, span: Range<usize>) {
-        let (line, column) = self.place.move_to(self.text, span.start);
-        self.pieces.push(Piece { line, column, text: &self.text[span] });
+    fn piece(&mut self, text: &'t [u8]) {
+        let at = text.as_ptr() as usize - self.text.as_ptr() as usize;
+        let (line, column) = self.place.move_to(self.text, at);
+        self.pieces.push(Piece { line, column, text });
     }
 }
 
 /// The resources of a list response (RFC 7644 §3.4.2); `None` if the object is none.
-fn listed(object: &[u8]) -> Option<Vec<Range<usize>>> {
+fn listed(object: &[u8]) -> Option<Vec<&RawValue>> {
     let has = |part: &[u8]| memchr::memmem::find(object, part).is_some();
     if !has(b"ListResponse") && !has(b"totalResults") {
         return None;
     }
-    let (mut is_list, mut resources) = (false, None);
-    for member in items(object) {
-        let (key, value) = key_and_value(object, &member)?;
-        let text = &object[value.clone()];
-        if key.eq_ignore_ascii_case("schemas") {
-            let urns: Vec<String> = serde_json::from_slice(text).unwrap_or_default();
+    let (mut is_list, mut resources) = (false, Vec::new());
+    for (Name(name), value) in members(object).ok()? {
+        if name.eq_ignore_ascii_case("schemas") {
+            let urns: Vec<String> = serde_json::from_str(value.get()).unwrap_or_default();
             is_list |= urns.iter().any(|urn| urn.eq_ignore_ascii_case(LIST_URN));
-        } else if key.eq_ignore_ascii_case("totalResults") {
+        } else if name.eq_ignore_ascii_case("totalResults") {
             is_list = true;
-        } else if key.eq_ignore_ascii_case("Resources") && text.starts_with(b"[") {
-            let found = items(text).into_iter();
-            resources = Some(found.map(|span| value.start + span.start..value.start + span.end).collect());
+        } else if name.eq_ignore_ascii_case("Resources") {
+            resources = serde_json::from_str(value.get()).unwrap_or(resources);
         }
     }
-    is_list.then(|| resources.unwrap_or_default())
-}
-
-/// A member of an object as its key and the place of its value.
-fn key_and_value(object: &[u8], member: &Range<usize>) -> Option<(String, Range<usize>)> {
-    let text = &object[member.clone()];
-    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<String>();
-    let key = values.next()?.ok()?;
-    let behind = values.byte_offset();
-    let colon = behind + memchr::memchr(b':', text.get(behind..)?)?;
-    let blanks = text.get(colon + 1..)?.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    Some((key, member.start + colon + 1 + blanks..member.end))
-}
-
-/// The elements of an array, or the members of an object, that is known to be well-formed.
-fn items(text: &[u8]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    let (mut from, mut to) = (None, 0);
-    for (at, byte) in text.iter().enumerate() {
-        if quoted {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
-            to = at + 1;
-            continue;
-        }
-        let is_end = matches!(byte, b']' | b'}');
-        if depth == 1 && (*byte == b',' || is_end) {
-            found.extend(from.take().map(|from| from..to));
-        } else if depth > 0 && !byte.is_ascii_whitespace() {
-            from.get_or_insert(at);
-            to = at + 1;
-        }
-        match byte {
-            b'[' | b'{' => depth += 1,
-            _ if is_end => depth = depth.saturating_sub(1),
-            _ => quoted = *byte == b'"',
-        }
-        if depth == 0 {
-            break;
-        }
-    }
-    found
+    is_list.then_some(resources)
 }
 
 #[cfg(test)]

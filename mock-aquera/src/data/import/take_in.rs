@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::{Arrival, Arrivals, Load, LoadError, Loaded, Place, Wrong, failed};
+use super::{Arrival, Arrivals, Load, LoadError, Loaded, Place, Wrong, failed, told};
 use crate::gateway::Settings;
 use crate::gateway::resource::{self, Joining};
 use crate::lock;
@@ -37,7 +37,7 @@ impl Destination<'_> {
         let mut items = items.into_iter().peekable();
         while items.peek().is_some() {
             self.with(|store| items.by_ref().take(MANY).for_each(|item| work(store, item)));
-            if matches!(self, Self::Shared(_)) {
+            if self.is_shared() {
                 let_others();
             }
         }
@@ -145,7 +145,7 @@ pub(crate) fn take_in(
             store.sort_groups(at, |id| places.get(id).copied());
         }
     });
-    Ok(Loaded { count, notes: notes.into_told() })
+    Ok(Loaded { count, notes: told(notes) })
 }
 
 /// What of an arrival can't be beside what is there.

@@ -1,121 +1,59 @@
 //! A resource as a tree, from text whose keys may be doubled: a tree alone would show the last of them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
-
-/// Objects with more members than this are looked through with a set.
-const FEW: usize = 32;
+use serde::Deserialize;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Reads JSON, and gives the place of the first key that an object has twice, without case.
 ///
 /// # Errors
 /// That the text is no JSON.
 pub(crate) fn tree(text: &[u8]) -> serde_json::Result<(Value, Option<String>)> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let mut pass = Pass::default();
-    let tree = Any(&mut pass).deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok((tree, pass.doubled))
+    Ok((serde_json::from_slice(text)?, doubled(serde_json::from_slice(text)?, "")))
 }
 
-#[derive(Default)]
-struct Pass {
-    /// Where the pass is.
-    place: String,
-    doubled: Option<String>,
-}
-
-impl Pass {
-    /// Reads what stands at a place below.
-    fn below<T>(&mut self, step: fmt::Arguments<'_>, read: impl FnOnce(&mut Self) -> T) -> T {
-        let length = self.place.len();
-        self.place.push_str(&step.to_string());
-        let read = read(self);
-        self.place.truncate(length);
-        read
+fn doubled(value: &RawValue, place: &str) -> Option<String> {
+    if let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(value.get()) {
+        let mut elements = elements.into_iter().enumerate();
+        return elements.find_map(|(at, element)| doubled(element, &format!("{place}[{at}]")));
     }
+    let members = members(value.get().as_bytes()).ok()?;
+    let joint = if place.is_empty() { "" } else { "." };
+    let mut known = HashSet::new();
+    members.into_iter().find_map(|(Name(name), value)| {
+        let place = format!("{place}{joint}{name}");
+        if known.insert(name.to_ascii_lowercase()) { doubled(value, &place) } else { Some(place) }
+    })
 }
 
-struct Any<'p>(&'p mut Pass);
+#[derive(Deserialize)]
+pub(super) struct Name<'t>(#[serde(borrow)] pub(super) Cow<'t, str>);
 
-impl<'de> DeserializeSeed<'de> for Any<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
+/// The members of an object as they are written, with those that come twice.
+pub(super) fn members(object: &[u8]) -> serde_json::Result<Vec<(Name<'_>, &RawValue)>> {
+    serde_json::Deserializer::from_slice(object).deserialize_map(Members)
 }
 
-impl<'de> Visitor<'de> for Any<'_> {
-    type Value = Value;
+struct Members;
+
+impl<'t> Visitor<'t> for Members {
+    type Value = Vec<(Name<'t>, &'t RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        f.write_str("an object")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
-        Ok(Value::Bool(flag))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::from(number))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::from(number))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::from(text))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        loop {
-            let at = values.len();
-            let next = self.0.below(format_args!("[{at}]"), |pass| seq.next_element_seed(Any(pass)))?;
-            match next {
-                Some(value) => values.push(value),
-                None => return Ok(Value::Array(values)),
-            }
+    fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
         }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let pass = self.0;
-        let mut members = Map::new();
-        let mut many: Option<HashSet<String>> = None;
-        while let Some(name) = map.next_key::<String>()? {
-            let joint = if pass.place.is_empty() { "" } else { "." };
-            if members.len() == FEW && many.is_none() {
-                many = Some(members.keys().map(|key: &String| key.to_ascii_lowercase()).collect());
-            }
-            let again = match &mut many {
-                Some(many) => !many.insert(name.to_ascii_lowercase()),
-                None => members.keys().any(|key| key.eq_ignore_ascii_case(&name)),
-            };
-            if again && pass.doubled.is_none() {
-                pass.doubled = Some(format!("{}{joint}{name}", pass.place));
-            }
-            let value = pass.below(format_args!("{joint}{name}"), |pass| map.next_value_seed(Any(pass)))?;
-            members.insert(name, value);
-        }
-        Ok(Value::Object(members))
+        Ok(members)
     }
 }
 

@@ -1,6 +1,5 @@
 //! From the file to the stores. All of it is looked at, and nothing is believed.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
@@ -9,77 +8,17 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{SnapshotError, VERSION};
+use super::line::{ApplicationLine, EndLine, Line, ResourceLine};
+use super::{SnapshotError, Stock, VERSION};
 use crate::clock::{self, ParseInstantError};
 use crate::lock;
 use crate::parse_message;
 use crate::parse_message::Mistake;
 use crate::problem::Problem;
-use crate::store::content::{Content, Secret};
-use crate::store::members::Names;
+use crate::store::content::Content;
 use crate::store::restore::Restored;
-use crate::store::{Past, Ref, Store};
+use crate::store::{Past, Store};
 use crate::types::Kind;
-
-#[derive(Debug, Deserialize)]
-struct Header {
-    #[serde(rename = "mock-aquera-snapshot")]
-    format: Format,
-}
-
-#[derive(Debug, Deserialize)]
-struct Format {
-    version: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Line {
-    Application(ApplicationLine),
-    Resource(ResourceLine),
-    End(EndLine),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ApplicationLine {
-    name: String,
-    seed: u64,
-    ids_drawn: u64,
-    freed_ids: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ResourceLine {
-    #[serde(rename = "type")]
-    of_type: String,
-    #[serde(default)]
-    hidden: bool,
-    secret: Option<String>,
-    #[serde(default)]
-    members: Vec<String>,
-    #[serde(default)]
-    names: BTreeMap<String, Box<str>>,
-    #[serde(default)]
-    member_of: Vec<String>,
-    document: Map<String, Value>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EndLine {
-    resources: u64,
-}
-
-/// What is put together once everybody is there.
-struct Ties {
-    line: usize,
-    at: Ref,
-    members: Vec<String>,
-    names: BTreeMap<String, Box<str>>,
-    member_of: Vec<String>,
-}
 
 /// Where the resources of an application go.
 pub(crate) trait RestoreTarget {
@@ -94,11 +33,9 @@ pub(crate) enum RestoreError {
     #[error("this is no snapshot of mock-aquera")]
     NoSnapshot,
     #[error("it is of version {0}, and this program reads version {VERSION}")]
-    Version(u32),
+    Version(u64),
     #[error("column {}: {}", .0.column, .0.message)]
     Json(Mistake),
-    #[error(transparent)]
-    Document(#[from] serde_json::Error),
     #[error("something stands behind the last line")]
     AfterEnd,
     #[error("it ends here, though its last line is not there")]
@@ -116,7 +53,7 @@ pub(crate) enum RestoreError {
     #[error("the id {0} stands here a second time")]
     DoubledId(Arc<str>),
     #[error("its member {0} is not in this file")]
-    MissingMember(String),
+    MissingMember(Arc<str>),
     #[error("`document.{0}` is missing")]
     Missing(&'static str),
     #[error("`document.{name}` is {expected}")]
@@ -127,6 +64,11 @@ pub(crate) enum RestoreError {
 
 /// An error with its line.
 type AtLine = (usize, RestoreError);
+
+/// Takes JSON for a value of this type.
+pub(super) fn parsed<'t, T: Deserialize<'t>>(text: &'t [u8]) -> Result<T, RestoreError> {
+    serde_json::from_slice(text).map_err(|error| RestoreError::Json(parse_message::json(text, &error)))
+}
 
 /// Restores the applications of a file. Returns `false` if there is none.
 pub(super) fn read<P: RestoreTarget>(
@@ -143,7 +85,7 @@ pub(super) fn read<P: RestoreTarget>(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         opened => opened.map_err(unread)?,
     };
-    let mut reader = Reader { place, application: None, ties: Vec::new(), resources: 0, ended: false };
+    let mut reader = Reader { place, application: None, resources: 0, ended: false };
     let mut input = BufReader::with_capacity(1 << 18, opened);
     let (mut text, mut line) = (Vec::new(), 0);
     loop {
@@ -159,8 +101,8 @@ pub(super) fn read<P: RestoreTarget>(
 
 struct Reader<F, P> {
     place: F,
-    application: Option<P>,
-    ties: Vec<Ties>,
+    /// The application whose resources come, its line, and those that came.
+    application: Option<(P, usize, Stock)>,
     resources: u64,
     ended: bool,
 }
@@ -174,14 +116,12 @@ impl<P: RestoreTarget, F: FnMut(&str, u64) -> Result<P, RestoreError>> Reader<F,
         if self.ended {
             return Err(here(RestoreError::AfterEnd));
         }
-        match serde_json::from_slice(text)
-            .map_err(|error| here(RestoreError::Json(parse_message::json(text, &error))))?
-        {
+        match parsed(text).map_err(here)? {
             Line::Application(about) => {
                 self.finish()?;
-                self.application(about).map_err(here)
+                self.application(line, about).map_err(here)
             }
-            Line::Resource(resource) => self.resource(line, resource).map_err(here),
+            Line::Resource(resource) => self.resource(resource).map_err(here),
             Line::End(EndLine { resources }) => {
                 self.finish()?;
                 self.ended = true;
@@ -193,63 +133,38 @@ impl<P: RestoreTarget, F: FnMut(&str, u64) -> Result<P, RestoreError>> Reader<F,
         }
     }
 
-    fn application(&mut self, about: ApplicationLine) -> Result<(), RestoreError> {
+    fn application(&mut self, line: usize, about: ApplicationLine) -> Result<(), RestoreError> {
         let ApplicationLine { name, seed, ids_drawn, freed_ids } = about;
         let application = (self.place)(&name, seed)?;
-        let same_ids = application.seed() == seed;
-        let freed = freed_ids.into_iter().map(Arc::from).collect();
-        lock(application.store()).restore_id_state(if same_ids { ids_drawn } else { 0 }, freed);
-        self.application = Some(application);
+        let ids_drawn = if application.seed() == seed { ids_drawn } else { 0 };
+        let freed_ids = freed_ids.into_iter().map(Arc::from).collect();
+        let types = Arc::clone(lock(application.store()).types());
+        let stock = Stock { name, seed, ids_drawn, freed_ids, types, resources: Vec::new() };
+        self.application = Some((application, line, stock));
         Ok(())
     }
 
-    fn resource(&mut self, line: usize, resource: ResourceLine) -> Result<(), RestoreError> {
-        let ResourceLine { of_type, hidden, secret, members, names, member_of, document } = resource;
-        let application = self.application.as_ref().ok_or(RestoreError::NoApplication)?;
-        let mut store = lock(application.store());
-        let types = Arc::clone(store.types());
-        let type_id = types.named(&of_type).ok_or(RestoreError::UnknownType(of_type))?;
-        let mut restored = restored(types.get(type_id), &document)?;
-        restored.hidden = hidden;
-        restored.content.secret = secret.map(|text| digest(&text).ok_or(RestoreError::Secret)).transpose()?;
-        if !hidden && store.find(&restored.id).is_some() {
-            return Err(RestoreError::DoubledId(restored.id));
-        }
-        let at = store.put_back(type_id, restored);
+    fn resource(&mut self, resource: ResourceLine<'_>) -> Result<(), RestoreError> {
+        let (_, _, stock) = self.application.as_mut().ok_or(RestoreError::NoApplication)?;
+        stock.resources.push(resource.kept(&stock.types)?);
         self.resources += 1;
-        if !members.is_empty() || !member_of.is_empty() {
-            self.ties.push(Ties { line, at, members, names, member_of });
-        }
         Ok(())
     }
 
-    /// Puts together what the application before holds.
+    /// Restores the application before, whose resources stand on the lines behind its own.
     fn finish(&mut self) -> Result<(), AtLine> {
-        let Some(application) = self.application.take() else { return Ok(()) };
-        let mut store = lock(application.store());
-        let ties = std::mem::take(&mut self.ties);
-        for Ties { line, at, members, names, .. } in &ties {
-            let found = members
-                .iter()
-                .map(|id| store.find(id).ok_or_else(|| (*line, RestoreError::MissingMember(id.clone()))));
-            let found = found.collect::<Result<Vec<Ref>, _>>()?;
-            let named = names.iter().filter_map(|(id, name)| Some((store.find(id)?, name.clone())));
-            let named: Names = named.collect();
-            store.set_members(*at, &found, &named);
-        }
-        for Ties { at, member_of, .. } in ties.iter().filter(|ties| !ties.member_of.is_empty()) {
-            let places: HashMap<&str, usize> = member_of.iter().map(String::as_str).zip(0..).collect();
-            store.sort_groups(*at, |id| places.get(id).copied());
-        }
-        Ok(())
+        let Some((application, line, stock)) = self.application.take() else { return Ok(()) };
+        stock.put_back(&mut lock(application.store())).map_err(|(nth, error)| (line + 1 + nth, error))
     }
 }
 
 fn check_header(text: &[u8]) -> Result<(), RestoreError> {
-    let Ok(Header { format: Format { version } }) = serde_json::from_slice(text) else {
-        return Err(RestoreError::NoSnapshot);
-    };
-    if version == VERSION { Ok(()) } else { Err(RestoreError::Version(version)) }
+    let header: Value = serde_json::from_slice(text).unwrap_or_default();
+    match header["mock-aquera-snapshot"]["version"].as_u64() {
+        Some(VERSION) => Ok(()),
+        Some(version) => Err(RestoreError::Version(version)),
+        None => Err(RestoreError::NoSnapshot),
+    }
 }
 
 pub(super) fn restored(kind: &Kind, document: &Map<String, Value>) -> Result<Restored, RestoreError> {
@@ -274,15 +189,4 @@ pub(super) fn restored(kind: &Kind, document: &Map<String, Value>) -> Result<Res
         },
         hidden: false,
     })
-}
-
-fn digest(text: &str) -> Option<Secret> {
-    let mut digest = Secret::default();
-    if text.len() != 2 * digest.len() || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use scim::decode::write_text;
 use serde_json::json;
 
+use super::line::{ApplicationLine, EndLine, Line, ResourceLine};
 use super::{RestoreError, VERSION, beside, read};
 use crate::lock;
 use crate::store::restore::Kept;
@@ -19,12 +19,12 @@ use crate::types::Types;
 /// The data of one application.
 #[derive(Debug)]
 pub(crate) struct Stock {
-    name: String,
-    seed: u64,
-    ids_drawn: u64,
-    freed_ids: Vec<Arc<str>>,
-    types: Arc<Types>,
-    resources: Vec<Kept>,
+    pub(super) name: String,
+    pub(super) seed: u64,
+    pub(super) ids_drawn: u64,
+    pub(super) freed_ids: Vec<Arc<str>>,
+    pub(super) types: Arc<Types>,
+    pub(super) resources: Vec<Kept>,
 }
 
 impl Stock {
@@ -43,54 +43,57 @@ impl Stock {
     }
 
     /// Puts everything into a store that is empty, as it was.
-    pub(crate) fn put_back(&self, store: &mut Store) -> Result<(), RestoreError> {
+    ///
+    /// # Errors
+    /// The position of a resource that cannot be put back, and why.
+    pub(crate) fn put_back(&self, store: &mut Store) -> Result<(), (usize, RestoreError)> {
         store.restore_id_state(self.ids_drawn, self.freed_ids.clone());
         let mut ties = Vec::new();
-        for kept in &self.resources {
-            let document = serde_json::from_slice(&kept.text)?;
-            let mut restored = read::restored(self.types.get(kept.kind), &document)?;
-            restored.hidden = kept.hidden;
-            restored.content.secret = kept.secret;
-            let at = store.put_back(kept.kind, restored);
+        for (nth, kept) in self.resources.iter().enumerate() {
+            let at = self.put_back_one(kept, store).map_err(|error| (nth, error))?;
             if !kept.members.is_empty() || !kept.member_of.is_empty() {
-                ties.push((at, kept));
+                ties.push((nth, at, kept));
             }
         }
-        for (at, kept) in &ties {
-            let found: Vec<Ref> = kept.members.iter().filter_map(|id| store.find(id)).collect();
+        for (nth, at, kept) in &ties {
+            let find = |id: &Arc<str>| {
+                store.find(id).ok_or_else(|| (*nth, RestoreError::MissingMember(Arc::clone(id))))
+            };
+            let found = kept.members.iter().map(find).collect::<Result<Vec<Ref>, _>>()?;
             let named = kept.names.iter().filter_map(|(id, name)| Some((store.find(id)?, name.clone())));
-            store.set_members(*at, &found, &named.collect());
+            let named = named.collect();
+            store.set_members(*at, &found, &named);
         }
-        for (at, kept) in ties.iter().filter(|(_, kept)| !kept.member_of.is_empty()) {
+        for (_, at, kept) in ties.iter().filter(|(_, _, kept)| !kept.member_of.is_empty()) {
             let places: HashMap<&str, usize> = kept.member_of.iter().map(|id| &**id).zip(0..).collect();
             store.sort_groups(*at, |id| places.get(id).copied());
         }
         Ok(())
     }
+
+    fn put_back_one(&self, kept: &Kept, store: &mut Store) -> Result<Ref, RestoreError> {
+        let mut restored = read::restored(self.types.get(kept.kind), &read::parsed(&kept.text)?)?;
+        restored.hidden = kept.hidden;
+        restored.content.secret = kept.secret;
+        if !kept.hidden && store.find(&restored.id).is_some() {
+            return Err(RestoreError::DoubledId(restored.id));
+        }
+        Ok(store.put_back(kept.kind, restored))
+    }
 }
 
 /// A number that changes when anything has changed: each change of a resource makes a new text.
 pub(super) fn fingerprint(stock: &[Stock]) -> u64 {
-    let parts = stock.iter().map(|stock| {
-        let texts: Vec<(usize, usize)> =
-            stock.resources.iter().map(|kept| (kept.text.as_ptr() as usize, kept.text.len())).collect();
-        let tails: Vec<&[u8]> =
-            stock.resources.iter().map(|kept| &kept.text[kept.text.len().saturating_sub(192)..]).collect();
-        let ties: Vec<_> = stock
-            .resources
-            .iter()
-            .map(|kept| (&kept.members, &kept.names, &kept.member_of, kept.hidden, kept.secret))
-            .collect();
-        BuildHasherDefault::<DefaultHasher>::default().hash_one((
-            &stock.name,
-            stock.seed,
-            stock.ids_drawn,
-            texts,
-            tails,
-            ties,
-        ))
-    });
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(parts.collect::<Vec<_>>())
+    let mut hasher = DefaultHasher::new();
+    for Stock { name, seed, ids_drawn, resources, .. } in stock {
+        (name, seed, ids_drawn, resources.len()).hash(&mut hasher);
+        for Kept { text, hidden, secret, members, names, member_of, .. } in resources {
+            let tail = &text[text.len().saturating_sub(192)..];
+            (text.as_ptr() as usize, text.len(), tail).hash(&mut hasher);
+            (members, names, member_of, hidden, secret).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// Whoever reads the file sees the one before or the whole new one, whenever the machine stops.
@@ -112,57 +115,19 @@ pub(super) fn write(file: &Path, stock: &[Stock]) -> io::Result<()> {
 
 fn lines(out: &mut impl Write, stock: &[Stock]) -> io::Result<()> {
     writeln!(out, "{}", json!({"mock-aquera-snapshot": {"version": VERSION}}))?;
-    let mut line = Vec::new();
-    let mut resources = 0_u64;
-    for Stock { name, seed, ids_drawn, freed_ids, types, resources: all } in stock {
-        let freed: Vec<&str> = freed_ids.iter().map(|id| &**id).collect();
-        let about = json!({"name": name, "seed": seed, "idsDrawn": ids_drawn, "freedIds": freed});
-        writeln!(out, "{}", json!({ "application": about }))?;
-        for kept in all {
-            line.clear();
-            resource(&mut line, types.get(kept.kind).name(), kept);
-            out.write_all(&line)?;
-            resources += 1;
+    let mut write = |line: &Line<'_>| {
+        serde_json::to_writer(&mut *out, line)?;
+        out.write_all(b"\n")
+    };
+    let mut written = 0;
+    for Stock { name, seed, ids_drawn, freed_ids, types, resources } in stock {
+        let freed_ids = freed_ids.iter().map(ToString::to_string).collect();
+        let about = ApplicationLine { name: name.clone(), seed: *seed, ids_drawn: *ids_drawn, freed_ids };
+        write(&Line::Application(about))?;
+        for kept in resources {
+            write(&Line::Resource(ResourceLine::of(kept, types)?))?;
+            written += 1;
         }
     }
-    writeln!(out, "{}", json!({"end": {"resources": resources}}))
-}
-
-fn resource(line: &mut Vec<u8>, of_type: &str, kept: &Kept) {
-    line.extend_from_slice(b"{\"resource\":{\"type\":");
-    write_text(line, of_type);
-    if kept.hidden {
-        line.extend_from_slice(b",\"hidden\":true");
-    }
-    if let Some(secret) = &kept.secret {
-        line.extend_from_slice(b",\"secret\":\"");
-        for byte in secret {
-            line.extend_from_slice(format!("{byte:02x}").as_bytes());
-        }
-        line.push(b'"');
-    }
-    ids(line, b",\"members\":[", &kept.members);
-    for (at, (id, name)) in kept.names.iter().enumerate() {
-        line.extend_from_slice(if at == 0 { b",\"names\":{" } else { b"," });
-        write_text(line, id);
-        line.push(b':');
-        write_text(line, name);
-    }
-    if !kept.names.is_empty() {
-        line.push(b'}');
-    }
-    ids(line, b",\"memberOf\":[", &kept.member_of);
-    line.extend_from_slice(b",\"document\":");
-    line.extend_from_slice(&kept.text);
-    line.extend_from_slice(b"}}\n");
-}
-
-fn ids(line: &mut Vec<u8>, opening: &[u8], ids: &[Arc<str>]) {
-    for (at, id) in ids.iter().enumerate() {
-        line.extend_from_slice(if at == 0 { opening } else { b"," });
-        write_text(line, id);
-    }
-    if !ids.is_empty() {
-        line.push(b']');
-    }
+    write(&Line::End(EndLine { resources: written }))
 }

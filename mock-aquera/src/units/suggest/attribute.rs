@@ -5,55 +5,36 @@ use scim::schema::SchemaSet;
 
 use super::nearest;
 
-/// Names that clients use for SCIM attributes, in lower case, without `_` and `-`.
-const OTHER_NAMES: &[(&str, &str)] = &[
-    ("firstname", "name.givenName"),
-    ("forename", "name.givenName"),
-    ("fname", "name.givenName"),
-    ("lastname", "name.familyName"),
-    ("surname", "name.familyName"),
-    ("lname", "name.familyName"),
-    ("fullname", "displayName"),
-    ("email", "emails"),
-    ("mail", "emails"),
-    ("emailaddress", "emails"),
-    ("phone", "phoneNumbers"),
-    ("mobile", "phoneNumbers"),
-    ("mobilephone", "phoneNumbers"),
-    ("telephonenumber", "phoneNumbers"),
-    ("login", "userName"),
-    ("user", "userName"),
-    ("enabled", "active"),
-    ("isactive", "active"),
-    ("status", "active"),
-    ("jobtitle", "title"),
-    ("language", "preferredLanguage"),
-    ("users", "members"),
-    ("name", "displayName"),
+/// SCIM attributes and the names that clients use for them, in lower case, without `_` and `-`.
+const OTHER_NAMES: &[(&str, &[&str])] = &[
+    ("name.givenName", &["firstname", "forename", "fname"]),
+    ("name.familyName", &["lastname", "surname", "lname"]),
+    ("displayName", &["fullname", "name"]),
+    ("emails", &["email", "mail", "emailaddress"]),
+    ("phoneNumbers", &["phone", "mobile", "mobilephone", "telephonenumber"]),
+    ("userName", &["login", "user"]),
+    ("active", &["enabled", "isactive", "status"]),
+    ("title", &["jobtitle"]),
+    ("preferredLanguage", &["language"]),
+    ("members", &["users"]),
 ];
 
-/// Names that clients use for sub-attributes, in lower case.
-const PART_NAMES: &[(&str, &str, &str)] = &[
-    ("name", "first", "givenName"),
-    ("name", "given", "givenName"),
-    ("name", "last", "familyName"),
-    ("name", "family", "familyName"),
-    ("name", "middle", "middleName"),
-    ("name", "full", "formatted"),
-    ("name", "fullname", "formatted"),
-    ("name", "display", "formatted"),
-    ("name", "prefix", "honorificPrefix"),
-    ("name", "suffix", "honorificSuffix"),
-    ("emails", "address", "value"),
-    ("emails", "email", "value"),
-    ("phoneNumbers", "number", "value"),
-    ("phoneNumbers", "phone", "value"),
-    ("addresses", "street", "streetAddress"),
-    ("addresses", "city", "locality"),
-    ("addresses", "state", "region"),
-    ("addresses", "zip", "postalCode"),
-    ("members", "id", "value"),
-    ("manager", "id", "value"),
+/// Sub-attributes and the names that clients use for them, in lower case.
+const PART_NAMES: &[(&str, &str, &[&str])] = &[
+    ("name", "givenName", &["first", "given"]),
+    ("name", "familyName", &["last", "family"]),
+    ("name", "middleName", &["middle"]),
+    ("name", "formatted", &["full", "fullname", "display"]),
+    ("name", "honorificPrefix", &["prefix"]),
+    ("name", "honorificSuffix", &["suffix"]),
+    ("emails", "value", &["address", "email"]),
+    ("phoneNumbers", "value", &["number", "phone"]),
+    ("addresses", "streetAddress", &["street"]),
+    ("addresses", "locality", &["city"]),
+    ("addresses", "region", &["state"]),
+    ("addresses", "postalCode", &["zip"]),
+    ("members", "value", &["id"]),
+    ("manager", "value", &["id"]),
 ];
 
 /// Returns the attribute path that `place` is most likely a misspelling of, or another name for.
@@ -88,9 +69,9 @@ pub(crate) fn attribute_name(schemas: &SchemaSet, place: &str) -> Option<String>
 /// Returns the sub-attribute that clients know under another name.
 fn part_named(attribute: &str, written: &str) -> Option<&'static str> {
     let lower = written.to_ascii_lowercase();
-    let own = PART_NAMES.iter().find(|(of, other, _)| *of == attribute && *other == lower);
-    own.map(|(_, _, name)| *name).or_else(|| {
-        let (_, path) = OTHER_NAMES.iter().find(|(other, _)| *other == lower)?;
+    let own = PART_NAMES.iter().find(|(of, _, others)| *of == attribute && others.contains(&&*lower));
+    own.map(|(_, name, _)| *name).or_else(|| {
+        let (path, _) = OTHER_NAMES.iter().find(|(_, others)| others.contains(&&*lower))?;
         path.split_once('.').filter(|(of, _)| *of == attribute).map(|(_, name)| name)
     })
 }
@@ -100,8 +81,8 @@ fn part_named(attribute: &str, written: &str) -> Option<&'static str> {
 fn at_top(schemas: &SchemaSet, written: &str) -> Option<String> {
     let known = |path: &str| path.parse().is_ok_and(|path| schemas.locate(&path).is_some());
     let lower = written.to_ascii_lowercase();
-    let other = OTHER_NAMES.iter().find(|(other, path)| *other == lower && known(path));
-    if let Some((_, path)) = other {
+    let other = OTHER_NAMES.iter().find(|(path, others)| others.contains(&&*lower) && known(path));
+    if let Some((path, _)) = other {
         return Some((*path).to_owned());
     }
     let mut places: Vec<(&str, String)> = Vec::new();
