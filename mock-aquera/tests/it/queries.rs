@@ -164,7 +164,7 @@ async fn order() {
     for (query, said) in [
         ([("sortBy", "shoe"), ("count", "1")], "shoe"),
         ([("sortBy", "name"), ("count", "1")], "name.formatted"),
-        ([("sortBy", "password"), ("count", "1")], "never returned"),
+        ([("sortBy", "password"), ("count", "1")], "an attribute that is returned"),
         ([("sortBy", "userName"), ("sortOrder", "up")], "sortOrder"),
     ] {
         let detail = client.query("/Users", &query).await.scim_error(400, Some("invalidValue"));

@@ -184,7 +184,7 @@ fn of_literal(path: &str) -> Finding {
     }
 }
 
-/// Returns the dotted paths below `prefix` that lead to no attribute, except those that PingOne's API adds for its own
+/// Returns the dotted paths below `prefix` that lead to no attribute, except what PingOne's API adds for its own
 /// use.
 fn unknown(source: &SourceConfig, prefix: &str, value: &Value) -> Vec<Unknown> {
     let Value::Object(members) = value else { return Vec::new() };
