@@ -1,7 +1,5 @@
 //! The PATCH that nearly every client sends: one operation that sets one plain attribute, done in the text.
 
-use std::borrow::Cow;
-
 use scim::decode::write_text;
 use scim::patch::PatchKind;
 use scim::schema::{AttributeType, Mutability, PATCH_URN, Returned, Uniqueness};
@@ -10,24 +8,22 @@ use serde_json::Value;
 
 use crate::types::Kind;
 
-/// A PATCH request with the members that the RFC names and no others.
+/// A PATCH request of one operation, with the members that the RFC names, no others and no escapes in their texts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request<'r> {
     #[serde(borrow)]
-    schemas: Vec<Cow<'r, str>>,
+    schemas: [&'r str; 1],
     #[serde(rename = "Operations", borrow)]
-    operations: Vec<Operation<'r>>,
+    operations: [Operation<'r>; 1],
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Operation<'r> {
-    #[serde(borrow)]
-    op: Cow<'r, str>,
-    #[serde(borrow)]
-    path: Option<Cow<'r, str>>,
-    value: Option<Value>,
+    op: &'r str,
+    path: &'r str,
+    value: Value,
 }
 
 /// One top-level member and its new value.
@@ -41,18 +37,12 @@ pub(super) struct Setting<'k> {
 
 /// Reads a body as such a PATCH; nothing for every other one, be it good or bad.
 pub(super) fn read<'k>(kind: &'k Kind, body: &[u8]) -> Option<Setting<'k>> {
-    let request: Request<'_> = serde_json::from_slice(body).ok()?;
-    // More of them are looked at closely: one may be there twice.
-    let [urn] = request.schemas.as_slice() else { return None };
-    if !urn.eq_ignore_ascii_case(PATCH_URN) {
+    let Request { schemas: [urn], operations: [operation] } = serde_json::from_slice(body).ok()?;
+    let is_set = [PatchKind::Replace, PatchKind::Add].iter().any(|kind| kind.as_str() == operation.op);
+    if !urn.eq_ignore_ascii_case(PATCH_URN) || !is_set {
         return None;
     }
-    let [operation] = request.operations.as_slice() else { return None };
-    if operation.op != PatchKind::Replace.as_str() && operation.op != PatchKind::Add.as_str() {
-        return None;
-    }
-    let path = operation.path.as_deref()?;
-    let attribute = kind.schemas.core().attribute(path)?;
+    let attribute = kind.schemas.core().attribute(operation.path)?;
     let plain = !attribute.multi_valued
         && attribute.mutability == Mutability::ReadWrite
         && attribute.returned == Returned::Default
@@ -62,7 +52,7 @@ pub(super) fn read<'k>(kind: &'k Kind, body: &[u8]) -> Option<Setting<'k>> {
         return None;
     }
     let name = attribute.name.as_str();
-    match (attribute.kind, operation.value.as_ref()?) {
+    match (attribute.kind, &operation.value) {
         (AttributeType::Boolean, Value::Bool(flag)) => {
             let json = if *flag { b"true".to_vec() } else { b"false".to_vec() };
             Some(Setting { name, json, active: (name == "active").then_some(*flag) })

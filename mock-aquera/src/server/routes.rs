@@ -3,6 +3,7 @@
 //! Paths below a SCIM base URL are read by [`Route`](crate::route::Route), those of administration stand in
 //! [`admin`](super::admin).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::any;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tower::service_fn;
 
 use super::{Admin, Cors, Server, cors};
 use crate::application::{Application, Incoming, Served};
@@ -31,7 +33,12 @@ const MAX_UNREAD: usize = 64 * 1024;
 
 /// The main port: all SCIM and token endpoints, and administration unless it has a port of its own.
 pub(crate) fn main_port(server: &Arc<Server>, admin: Option<Admin>, cors: &Cors) -> HttpApp {
-    let mut router = Router::new().fallback(endpoint).with_state(Arc::clone(server));
+    let shared = Arc::clone(server);
+    // A service, since a handler with extractors moves each request several times more.
+    let mut router = Router::new().fallback_service(service_fn(move |request| {
+        let server = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(endpoint(&server, request).await) }
+    }));
     if let Some(admin) = admin {
         router = router.merge(admin.router());
     }
@@ -58,7 +65,7 @@ fn with_cors(router: Router, cors: &Cors) -> Router {
 }
 
 /// Any request that is not one of administration.
-async fn endpoint(State(server): State<Arc<Server>>, request: Request) -> Response {
+async fn endpoint(server: &Arc<Server>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     match Endpoint::of(path) {
@@ -73,7 +80,7 @@ async fn endpoint(State(server): State<Arc<Server>>, request: Request) -> Respon
                 }
             }
         }
-        Endpoint::Token { application } => token(&server, application, &parts, body).await,
+        Endpoint::Token { application } => token(server, application, &parts, body).await,
         Endpoint::Other => {
             let head = Head::from(&parts);
             let seen = head.seen_as(server.addresses()).ok().flatten();
