@@ -29,7 +29,7 @@ CHEAP_START = 3.0
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mock", default=str(ROOT / "target/release/mock-aquera"), help="the program to measure")
+    parser.add_argument("--mock", default=str(ROOT / "target/dist/mock-aquera"), help="the program to measure")
     parser.add_argument("--mock-option", action="append", default=[], metavar="OPTION",
                         help="a further option for it, e.g. --mock-option=--profile=rfc (repeatable)")
     parser.add_argument("--sizes", default="1000,10000,1000000", help="users in the store")
@@ -61,7 +61,7 @@ def options():
         if not shutil.which(tool):
             parser.error(f"{tool} is missing: apt-get install wrk util-linux")
     if not given.no_mock and not os.access(given.mock, os.X_OK):
-        parser.error(f"{given.mock} is missing: cargo build --release -p mock-aquera")
+        parser.error(f"{given.mock} is missing: cargo build --profile dist -p mock-aquera")
     return given
 
 
