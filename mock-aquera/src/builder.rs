@@ -320,7 +320,7 @@ impl MockAqueraBuilder {
         let types = Types::of_documents(&self.schemas, &self.resource_types)?;
         check_paths(&self.profile, &types)
             .map_err(|reason| StartError::Profile { profile: self.profile.name.clone(), reason })?;
-        let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
+        let listen = |ListenError { addr, source }| StartError::Listen { address: addr, source };
         let tls = self.tls.as_ref().map(|tls| tls.config.clone());
         let config = |at| NetConfig { tls: tls.clone(), ..NetConfig::new(at) };
         let bound = net::bind(config(self.listen)).map_err(listen)?;
