@@ -266,11 +266,6 @@ impl Application {
         *settings = Arc::new(next);
     }
 
-    /// Where each request is told, if anywhere.
-    fn request_log(&self) -> Option<&RequestLog> {
-        self.0.log.as_ref()
-    }
-
     /// The journal itself.
     pub(crate) fn journal_ring(&self) -> &Journal {
         &self.0.journal

@@ -15,7 +15,7 @@ pub(crate) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/
 const HTML_404: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><title>Not Found</title></head>\
 <body><h1>Not Found</h1><p>The requested URL was not found on this server.</p></body></html>\n";
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -31,16 +31,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
-        Self {
-            status,
-            headers,
-            body,
-            problem: None,
-            downstream: Downstreams::None,
-            changes: Vec::new(),
-            dialects: Vec::new(),
-            notes: Vec::new(),
-        }
+        Self { status, headers, body, ..Self::default() }
     }
 
     /// Another answer to the same request: what is known of it goes along.

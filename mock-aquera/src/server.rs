@@ -266,7 +266,7 @@ impl Server {
             None => {
                 let reply = self.gatekeeper.issue(&parts.headers, body, self.clock.now());
                 self.tell(Some(Head::from(parts)), reply.status, Some("the application does not exist yet"));
-                return token_reply(reply);
+                return Served::from(reply);
             }
         };
         application.issue_token(parts, body)
@@ -310,14 +310,6 @@ fn add_faults(application: &Application, faults: &[Fault]) {
     for fault in faults {
         application.add_fault(fault.clone());
     }
-}
-
-/// A token reply as it goes over the wire.
-pub(crate) fn token_reply(reply: crate::auth::TokenReply) -> Served {
-    let mut served = Served::of(Reply::empty(reply.status));
-    served.headers.extend(reply.headers);
-    served.body = reply.body;
-    served
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyper::Method;
 
-use super::operations::{OperationKind, ScimOperation, kind_of};
+use super::operations::{OperationKind, kind_of};
 use super::record::RequestRecord;
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "other"];
@@ -61,14 +61,9 @@ impl Counters {
         self.operations[kind as usize]
     }
 
-    pub(super) fn count(&mut self, counted: &Counted, faults: &[Arc<str>], operations: &[ScimOperation]) {
+    pub(super) fn count(&mut self, counted: &Counted, faults: &[Arc<str>]) {
         self.requests[counted.method][counted.class] += 1;
-        if operations.is_empty() {
-            self.operations[counted.kind as usize] += 1;
-        }
-        for operation in operations {
-            self.operations[operation.kind as usize] += 1;
-        }
+        self.operations[counted.kind as usize] += 1;
         self.bytes_in += counted.bytes_in;
         self.bytes_out += counted.bytes_out;
         self.durations[counted.bucket] += 1;
