@@ -178,8 +178,7 @@ impl Application {
     pub fn check_query(&self, query: &JournalQuery) -> Result<(), QueryError> {
         let settings = self.settings();
         let name = self.name();
-        let base =
-            if name == DEFAULT_APPLICATION { "/scim".to_owned() } else { format!("/apps/{name}/scim") };
+        let base = scim_url("", name);
         query.can_match_in(&Asked { name, base: &base, places: places(&settings, self.0.clock.now()) })
     }
 

@@ -40,13 +40,8 @@ struct Unanswered<'a>(Option<Waiting<'a>>);
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         let Some(Waiting { application, at, head, body, strikes, reply }) = self.0.take() else { return };
-        let known = RequestMetadata {
-            downstream: reply.map(|reply| reply.downstream.clone()).unwrap_or_default(),
-            faults: strikes.rules().cloned().collect(),
-            dialects: reply.map(|reply| reply.dialects.clone()).unwrap_or_default(),
-            notes: reply.map(|reply| reply.notes.clone()).unwrap_or_default(),
-            changes: reply.map(|reply| reply.changes.clone()).unwrap_or_default(),
-        };
+        let known = reply.map(|reply| reply.known.clone()).unwrap_or_default();
+        let known = RequestMetadata { faults: strikes.rules().cloned().collect(), ..known };
         application.tell_given_up(head, strikes);
         application.record((head, at, body), (None, &HeaderMap::new(), &Bytes::new()), known);
     }

@@ -25,7 +25,7 @@ impl Application {
         strikes: Option<&Strikes>,
     ) {
         let Some(log) = &self.0.log else { return };
-        let Reply { problem, dialects, notes, .. } = reply;
+        let RequestMetadata { dialects, notes, .. } = &reply.known;
         let notable =
             !reply.status.is_success() || strikes.is_some() || !dialects.is_empty() || !notes.is_empty();
         log.tell(Line { status, head: Some((head.method, head.uri)), notable }, |line| {
@@ -33,7 +33,7 @@ impl Application {
                 .iter()
                 .flat_map(|strikes| strikes.rules())
                 .for_each(|rule| line.add(format_args!("fault {rule}")));
-            if let Some(problem) = problem {
+            if let Some(problem) = &reply.problem {
                 line.add(problem);
             }
             for dialect in dialects {

@@ -192,7 +192,7 @@ impl Application {
         let ReceivedRequest { settings, head, route, body, now, seen_as, .. } = *received;
         if reply.status.is_success() {
             let query = head.uri.query().unwrap_or_default();
-            reply.notes.extend(gateway::passed_over(settings, head.method, route, query, body));
+            reply.known.notes.extend(gateway::passed_over(settings, head.method, route, query, body));
         }
         if let Some(to) = seen_as {
             Rebase { from: &settings.scim_url, to }.reply(&mut reply);
@@ -210,13 +210,7 @@ impl Application {
             (Some(reply.status), &reply.headers, &reply.body)
         };
         self.tell_answered(head, answer.0, &reply, verdict.strikes.as_deref());
-        let known = RequestMetadata {
-            downstream: std::mem::take(&mut reply.downstream),
-            faults: verdict.rules(),
-            dialects: std::mem::take(&mut reply.dialects),
-            notes: std::mem::take(&mut reply.notes),
-            changes: std::mem::take(&mut reply.changes),
-        };
+        let known = RequestMetadata { faults: verdict.rules(), ..std::mem::take(&mut reply.known) };
         self.record((head, now, body), answer, known);
         Served { fault, ..Served::of(reply) }
     }

@@ -56,7 +56,7 @@ pub(crate) struct RequestRecord<'r> {
 }
 
 /// What is known of an exchange and handed over.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RequestMetadata {
     pub(crate) downstream: Downstreams,
     /// The rules that struck, the one that decided first.

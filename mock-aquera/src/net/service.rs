@@ -152,13 +152,13 @@ async fn faulty(
     connection: &ConnectionState,
     shutdown: &ShutdownSignal,
 ) -> Result<Response<AxumBody>, ResetStream> {
-    let play = |response| async {
+    let play_now = |response| async {
         connection.play_now(response);
         pending().await
     };
     match fault {
-        SocketFault::Reset => play(FaultResponse::just(Ending::Reset)).await,
-        SocketFault::Garbage(bytes) => play(FaultResponse::closing(bytes)).await,
+        SocketFault::Reset => play_now(FaultResponse::just(Ending::Reset)).await,
+        SocketFault::Garbage(bytes) => play_now(FaultResponse::closing(bytes)).await,
         SocketFault::EmptyReply => Err(ResetStream),
         SocketFault::Hang(time) => {
             tokio::select! {
