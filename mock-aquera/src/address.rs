@@ -299,7 +299,7 @@ impl Rebase<'_> {
         if let Some(body) = self.text(&reply.body) {
             reply.body = body;
         }
-        for change in &mut reply.changes {
+        for change in &mut reply.known.changes {
             for side in [&mut change.before, &mut change.after].into_iter().flatten() {
                 if let Some(text) = self.text(side) {
                     *side = text;

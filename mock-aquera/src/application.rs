@@ -178,8 +178,7 @@ impl Application {
     pub fn check_query(&self, query: &JournalQuery) -> Result<(), QueryError> {
         let settings = self.settings();
         let name = self.name();
-        let base =
-            if name == DEFAULT_APPLICATION { "/scim".to_owned() } else { format!("/apps/{name}/scim") };
+        let base = scim_url("", name);
         query.can_match_in(&Asked { name, base: &base, places: places(&settings, self.0.clock.now()) })
     }
 
@@ -264,11 +263,6 @@ impl Application {
         let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
         let next = change(&settings);
         *settings = Arc::new(next);
-    }
-
-    /// Where each request is told, if anywhere.
-    fn request_log(&self) -> Option<&RequestLog> {
-        self.0.log.as_ref()
     }
 
     /// The journal itself.

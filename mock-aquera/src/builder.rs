@@ -320,7 +320,7 @@ impl MockAqueraBuilder {
         let types = Types::of_documents(&self.schemas, &self.resource_types)?;
         check_paths(&self.profile, &types)
             .map_err(|reason| StartError::Profile { profile: self.profile.name.clone(), reason })?;
-        let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
+        let listen = |ListenError { addr, source }| StartError::Listen { address: addr, source };
         let tls = self.tls.as_ref().map(|tls| tls.config.clone());
         let config = |at| NetConfig { tls: tls.clone(), ..NetConfig::new(at) };
         let bound = net::bind(config(self.listen)).map_err(listen)?;
@@ -346,7 +346,7 @@ impl MockAqueraBuilder {
         let default = server
             .create_default(DEFAULT_APPLICATION)
             .map_err(|problem| StartError::Resource { index: 0, detail: problem.to_string() })?;
-        for fault in &server.defaults().faults {
+        for fault in &server.defaults.faults {
             let check = default.check_fault(fault);
             check.map_err(|reason| StartError::Fault { rule: fault.to_string(), reason })?;
         }
@@ -468,7 +468,7 @@ impl MockAquera {
     /// The URL of the administration API, `http://127.0.0.1:PORT/_mock`.
     pub fn admin_url(&self) -> String {
         if self.admin_addr == self.addr {
-            return format!("{}/_mock", self.server.addresses().origin());
+            return format!("{}/_mock", self.server.addresses.origin());
         }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}/_mock", reachable(self.admin_addr))
@@ -476,7 +476,7 @@ impl MockAquera {
 
     /// Where clients of OAuth 2 fetch their tokens for the default application.
     pub fn token_url(&self) -> String {
-        format!("{}/oauth/token", self.server.addresses().origin())
+        format!("{}/oauth/token", self.server.addresses.origin())
     }
 
     /// The PEM of the authority that a client has to trust; none without TLS or with a certificate of one's own.

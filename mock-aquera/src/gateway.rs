@@ -389,7 +389,9 @@ impl From<Problem> for Refusal {
 
 impl From<Refusal> for Reply {
     fn from(Refusal { problem, downstream, notes }: Refusal) -> Self {
-        Self { notes, ..Self::from(problem).became(downstream) }
+        let mut reply = Self::from(problem).became(downstream);
+        reply.known.notes = notes;
+        reply
     }
 }
 
@@ -408,9 +410,11 @@ fn bad_json(body: &[u8], error: &serde_json::Error) -> Problem {
 }
 
 /// Adds what had no effect in a request, whatever became of it.
-fn noted(outcome: Result<Reply, Refusal>, notes: Vec<Note>) -> Result<Reply, Refusal> {
-    match outcome {
-        Ok(reply) => Ok(Reply { notes: [notes, reply.notes].concat(), ..reply }),
-        Err(refusal) => Err(Refusal { notes: [notes, refusal.notes].concat(), ..refusal }),
-    }
+fn noted(mut outcome: Result<Reply, Refusal>, notes: Vec<Note>) -> Result<Reply, Refusal> {
+    let told = match &mut outcome {
+        Ok(reply) => &mut reply.known.notes,
+        Err(refusal) => &mut refusal.notes,
+    };
+    told.splice(..0, notes);
+    outcome
 }

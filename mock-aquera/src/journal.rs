@@ -116,7 +116,7 @@ impl Journal {
         let mut ring = lock(&self.0.ring);
         ring.last += 1;
         let seq = ring.last;
-        ring.counters.count(&counted, &kept.rest().faults, &kept.rest().scim);
+        ring.counters.count(&counted, &kept.rest().faults);
         ring.bytes += kept.weight;
         // Mostly it is one record that has to make room.
         let oldest = if ring.is_over(1) { ring.forget() } else { None };
@@ -134,7 +134,7 @@ impl Journal {
     /// The exchanges that a query asks for.
     pub(crate) fn query(&self, query: &JournalQuery) -> Vec<Exchange> {
         let limit = query.limit.unwrap_or(usize::MAX);
-        let mut records = self.records(query.since_seq.unwrap_or(0));
+        let (_, mut records) = self.after(query.since_seq.unwrap_or(0), usize::MAX);
         if query.order == Order::Newest {
             records.reverse();
         }
@@ -145,7 +145,7 @@ impl Journal {
 
     /// All exchanges after a number that are remembered, oldest first, made readable one by one.
     pub(crate) fn exchanges_after(&self, seq: u64) -> impl Iterator<Item = Exchange> {
-        self.records(seq).into_iter().map(|(seq, record)| self.readable(&record, seq))
+        self.after(seq, usize::MAX).1.into_iter().map(|(seq, record)| self.readable(&record, seq))
     }
 
     pub(crate) fn last_seq(&self) -> u64 {
@@ -186,12 +186,8 @@ impl Journal {
         lock(&self.0.ring).counters = Counters::default();
     }
 
-    /// All records after a number, oldest first. What is large in them is not copied.
-    fn records(&self, since: u64) -> Vec<(u64, Kept)> {
-        self.after(since, usize::MAX).1
-    }
-
-    /// How many records after a number are forgotten, and up to `limit` of the others.
+    /// How many records after a number are forgotten, and up to `limit` of the others, oldest first. What is large in them
+    /// is not copied.
     fn after(&self, since: u64, limit: usize) -> (u64, Vec<(u64, Kept)>) {
         let ring = lock(&self.0.ring);
         // The number before the oldest that is there.

@@ -52,17 +52,15 @@ pub(crate) struct Bound {
 ///
 /// # Panics
 /// Outside a tokio runtime.
-pub(crate) fn bind(config: NetConfig) -> Result<Bound, ListenError> {
-    let NetConfig { listen, tls, limits } = config;
-    let listener =
-        Listener::open(listen, limits).map_err(|source| ListenError::Bind { addr: listen, source })?;
+pub(crate) fn bind(NetConfig { listen, tls, limits }: NetConfig) -> Result<Bound, ListenError> {
+    let listener = Listener::open(listen, limits).map_err(|source| ListenError { addr: listen, source })?;
     Ok(Bound { listener, tls })
 }
 
 impl Bound {
     /// The address that it listens at.
     pub(crate) fn addr(&self) -> SocketAddr {
-        self.listener.socket.addr()
+        self.listener.socket.addr
     }
 
     /// Answers in the background from now on.
@@ -82,7 +80,7 @@ pub(crate) struct Running(Listener);
 impl Running {
     /// The address that it listens at.
     pub(crate) fn addr(&self) -> SocketAddr {
-        self.0.socket.addr()
+        self.0.socket.addr
     }
 
     /// How many connections are open.
@@ -103,13 +101,13 @@ impl Running {
         let Listener { limits, shutdown, tasks, .. } = &self.0;
         self.drain();
         if tokio::time::timeout(limits.drain, tasks.wait()).await.is_err() {
-            shutdown.abort();
+            shutdown.abort.cancel();
             tasks.wait().await;
         }
     }
 
     fn drain(&self) {
-        self.0.shutdown.drain();
+        self.0.shutdown.drain.cancel();
         self.0.socket.close();
         self.0.tasks.close();
     }

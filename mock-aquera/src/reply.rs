@@ -6,7 +6,7 @@ use scim::error::error_body;
 use serde_json::Value;
 
 use crate::downstream::Downstreams;
-use crate::journal::{Note, StateChange};
+use crate::journal::RequestMetadata;
 use crate::problem::Problem;
 
 /// The media type of everything under a SCIM path (RFC 7644 §3.1).
@@ -15,38 +15,25 @@ pub(crate) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/
 const HTML_404: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><title>Not Found</title></head>\
 <body><h1>Not Found</h1><p>The requested URL was not found on this server.</p></body></html>\n";
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// What is wrong, where something is: its body can be written in other forms.
     pub(crate) problem: Option<Box<Problem>>,
-    pub(crate) downstream: Downstreams,
-    pub(crate) changes: Vec<StateChange>,
-    pub(crate) dialects: Vec<&'static str>,
-    /// What in the request had no effect.
-    pub(crate) notes: Vec<Note>,
+    /// What the journal is told.
+    pub(crate) known: RequestMetadata,
 }
 
 impl Reply {
     fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
-        Self {
-            status,
-            headers,
-            body,
-            problem: None,
-            downstream: Downstreams::None,
-            changes: Vec::new(),
-            dialects: Vec::new(),
-            notes: Vec::new(),
-        }
+        Self { status, headers, body, ..Self::default() }
     }
 
     /// Another answer to the same request: what is known of it goes along.
     pub(crate) fn answered_as(self, other: Self) -> Self {
-        let Self { downstream, changes, dialects, notes, .. } = self;
-        Self { downstream, changes, dialects, notes, ..other }
+        Self { known: self.known, ..other }
     }
 
     pub(crate) fn scim(status: StatusCode, body: Bytes) -> Self {
@@ -81,7 +68,7 @@ impl Reply {
     }
 
     pub(crate) fn became(mut self, downstream: Downstreams) -> Self {
-        self.downstream = downstream;
+        self.known.downstream = downstream;
         self
     }
 

@@ -56,8 +56,8 @@ pub(crate) struct Defaults {
 /// Everything that the handlers share.
 #[derive(Debug)]
 pub(crate) struct Server {
-    addresses: Arc<Addresses>,
-    defaults: Defaults,
+    pub(crate) addresses: Arc<Addresses>,
+    pub(crate) defaults: Defaults,
     /// Lets in those who ask for an application that doesn't exist yet.
     gatekeeper: Gatekeeper,
     clock: Arc<dyn Clock>,
@@ -103,14 +103,6 @@ impl Server {
 
     pub(crate) fn application(&self, name: &str) -> Option<Application> {
         self.applications.get(name).map(|application| application.clone())
-    }
-
-    pub(crate) fn addresses(&self) -> &Arc<Addresses> {
-        &self.addresses
-    }
-
-    pub(crate) fn defaults(&self) -> &Defaults {
-        &self.defaults
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -257,16 +249,12 @@ impl Server {
             Some(application) => application,
             None if self.gatekeeper.would_issue(&parts.headers, body) => match self.create_on_demand(name) {
                 Ok(application) => application,
-                Err(problem) => {
-                    let reply = Reply::from(problem);
-                    self.refuse(name, Head::from(parts), &reply);
-                    return Served::of(reply);
-                }
+                Err(problem) => return Served::of(self.refuse(name, parts, problem)),
             },
             None => {
                 let reply = self.gatekeeper.issue(&parts.headers, body, self.clock.now());
                 self.tell(Some(Head::from(parts)), reply.status, Some("the application does not exist yet"));
-                return token_reply(reply);
+                return Served::from(reply);
             }
         };
         application.issue_token(parts, body)
@@ -282,13 +270,15 @@ impl Server {
         }
     }
 
-    /// Tells of a request that is refused whatever its application has, and journals it where there is one.
-    fn refuse(&self, name: &str, head: Head<'_>, reply: &Reply) {
+    /// Refuses a request whatever its application has: tells of it, and journals it where there is one.
+    fn refuse(&self, name: &str, parts: &Parts, problem: Problem) -> Reply {
+        let (head, reply) = (Head::from(parts), Reply::from(problem));
         let why = reply.note().unwrap_or_default();
         match self.application(name) {
             Some(application) => application.refuse(head, (reply.status, &reply.headers, &reply.body), &why),
             None => self.tell(Some(head), reply.status, Some(&why)),
         }
+        reply
     }
 
     /// Reports a request that the connection layer rejected.
@@ -310,14 +300,6 @@ fn add_faults(application: &Application, faults: &[Fault]) {
     for fault in faults {
         application.add_fault(fault.clone());
     }
-}
-
-/// A token reply as it goes over the wire.
-pub(crate) fn token_reply(reply: crate::auth::TokenReply) -> Served {
-    let mut served = Served::of(Reply::empty(reply.status));
-    served.headers.extend(reply.headers);
-    served.body = reply.body;
-    served
 }
 
 #[cfg(test)]

@@ -76,19 +76,12 @@ pub(crate) enum Equals {
     Several,
 }
 
-/// What `meta` says of a resource that comes back from somewhere.
+/// What `meta` says of the versions of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Past {
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
     pub(crate) version: u32,
-}
-
-impl Stale {
-    /// Whether it was a resource of this type.
-    pub(crate) fn is_of(&self, kind: TypeId) -> bool {
-        self.kind == kind
-    }
 }
 
 /// All resources of one application.
@@ -112,7 +105,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 pub(crate) struct Stale {
     until: Timestamp,
-    kind: TypeId,
+    pub(crate) kind: TypeId,
     /// The place in the order of creation.
     pub(crate) order: u64,
     pub(crate) etag: String,
@@ -252,7 +245,7 @@ impl Store {
             self.remove(before);
         }
         let Past { created, modified, version } = *past;
-        let document = self.document(kind, &content, &id, created, modified, version);
+        let document = self.document(kind, &content, &id, *past);
         let Content { active, refs, names, secret, on_request, .. } = content;
         let group = self.types.get(kind).role == Role::Group;
         let key = Arc::clone(&id);
@@ -278,50 +271,27 @@ impl Store {
         at
     }
 
-    fn document(
-        &self,
-        kind: TypeId,
-        content: &Content,
-        id: &str,
-        created: Timestamp,
-        modified: Timestamp,
-        version: u32,
-    ) -> Document {
+    fn document(&self, kind: TypeId, content: &Content, id: &str, past: Past) -> Document {
         let schemas = &self.types.get(kind).schemas;
         let used = content.extensions.iter().filter_map(|at| schemas.extensions().get(*at));
         let urns = std::iter::once(schemas.core()).chain(used).map(|schema| schema.id().as_str());
-        Document::new(urns, &content.members, &self.meta(kind, id, created, modified, version), &content.keys)
+        Document::new(urns, &content.members, &self.meta(kind, id, past), &content.keys)
     }
 
-    fn meta<'a>(
-        &'a self,
-        kind: TypeId,
-        id: &'a str,
-        created: Timestamp,
-        modified: Timestamp,
-        version: u32,
-    ) -> Meta<'a> {
-        Meta {
-            resource_type: self.types.get(kind).name(),
-            created,
-            modified,
-            endpoint: &self.endpoints[kind.index()],
-            id,
-            version,
-        }
+    fn meta<'a>(&'a self, kind: TypeId, id: &'a str, past: Past) -> Meta<'a> {
+        Meta { resource_type: self.types.get(kind).name(), endpoint: &self.endpoints[kind.index()], id, past }
     }
 
     /// Writes a resource anew under its id and its place in the order: a new version.
     pub(crate) fn replace(&mut self, at: Ref, content: Content, now: Timestamp) {
         let Some(record) = self.get(at) else { return };
-        let (id, created, version) =
-            (Arc::clone(&record.id), record.created, record.version.saturating_add(1));
-        let document = self.document(at.kind, &content, &id, created, now, version);
+        let (id, past) = (Arc::clone(&record.id), record.next(now));
+        let document = self.document(at.kind, &content, &id, past);
         let Content { active, refs, names, secret, on_request, .. } = content;
         let table = self.table_mut(at.kind);
         table.rewrite(at.slot, document);
         if let Some(record) = table.get_mut(at.slot) {
-            record.version = version;
+            record.version = past.version;
             record.modified = now;
             record.active = active.unwrap_or(record.active);
             record.on_request = on_request;
@@ -343,28 +313,30 @@ impl Store {
         active: Option<bool>,
         now: Timestamp,
     ) {
-        let Some(record) = self.get(at) else { return };
-        let version = record.version.saturating_add(1);
-        let meta = self.meta(at.kind, &record.id, record.created, now, version);
-        let document = record.document.with_member(member, json, &meta);
-        if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
-            record.document = document;
-            record.version = version;
-            record.modified = now;
+        let record = self.renew(at, now, |document, meta| document.with_member(member, json, meta));
+        if let Some(record) = record {
             record.active = active.unwrap_or(record.active);
         }
     }
 
     /// A new version of the same content: something that it is read with has changed.
     fn touch(&mut self, at: Ref, now: Timestamp) {
-        let Some(record) = self.table(at.kind).get(at.slot) else { return };
-        let version = record.version.saturating_add(1);
-        let document = record.document.touched(&self.meta(at.kind, &record.id, record.created, now, version));
-        if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
-            record.document = document;
-            record.version = version;
-            record.modified = now;
-        }
+        self.renew(at, now, Document::touched);
+    }
+
+    /// A new version with the document that is made of the one before. No index is about what differs.
+    fn renew(
+        &mut self,
+        at: Ref,
+        now: Timestamp,
+        make: impl FnOnce(&Document, &Meta<'_>) -> Document,
+    ) -> Option<&mut Record> {
+        let record = self.table(at.kind).get(at.slot)?;
+        let past = record.next(now);
+        let document = make(&record.document, &self.meta(at.kind, &record.id, past));
+        let record = self.table_mut(at.kind).get_mut(at.slot)?;
+        (record.document, record.version, record.modified) = (document, past.version, now);
+        Some(record)
     }
 
     /// Removes a resource, also from the groups that it is a member of, which are changed by that.

@@ -1,16 +1,13 @@
 //! A request that waits on purpose, and whose client may give up meanwhile: then it is dropped where it stands, and the
 //! journal has to show it all the same.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
 use super::Application;
-use crate::clock::Clock as _;
 use crate::fault::{Phase, Strikes};
-use crate::journal::{RequestMetadata, RequestRecord};
+use crate::journal::RequestMetadata;
 use crate::net::Head;
 use crate::reply::Reply;
 
@@ -43,27 +40,9 @@ struct Unanswered<'a>(Option<Waiting<'a>>);
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         let Some(Waiting { application, at, head, body, strikes, reply }) = self.0.take() else { return };
-        let took: Option<Duration> = application.clock().now().duration_since(at).try_into().ok();
-        let seen = RequestRecord {
-            at,
-            took: took.unwrap_or_default(),
-            method: head.method,
-            uri: head.uri,
-            headers: head.headers,
-            request_body: body,
-            status: None,
-            response_headers: &HeaderMap::new(),
-            response_body: &Bytes::new(),
-        };
-        let known = RequestMetadata {
-            downstream: reply.map(|reply| reply.downstream.clone()).unwrap_or_default(),
-            faults: strikes.rules().cloned().collect(),
-            dialects: reply.map(|reply| reply.dialects.clone()).unwrap_or_default(),
-            notes: reply.map(|reply| reply.notes.clone()).unwrap_or_default(),
-            changes: reply.map(|reply| reply.changes.clone()).unwrap_or_default(),
-            scim: Vec::new(),
-        };
+        let known = reply.map(|reply| reply.known.clone()).unwrap_or_default();
+        let known = RequestMetadata { faults: strikes.rules().cloned().collect(), ..known };
         application.tell_given_up(head, strikes);
-        application.journal_ring().record(&seen, known);
+        application.record((head, at, body), (None, &HeaderMap::new(), &Bytes::new()), known);
     }
 }

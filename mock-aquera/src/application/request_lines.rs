@@ -1,9 +1,8 @@
-//! The line that tells of a request, where lines are wanted.
-
-use std::time::Duration;
+//! The record of a request in the journal, and the line that tells of it where lines are wanted.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Application;
@@ -25,8 +24,8 @@ impl Application {
         reply: &Reply,
         strikes: Option<&Strikes>,
     ) {
-        let Some(log) = self.request_log() else { return };
-        let Reply { problem, dialects, notes, .. } = reply;
+        let Some(log) = &self.0.log else { return };
+        let RequestMetadata { dialects, notes, .. } = &reply.known;
         let notable =
             !reply.status.is_success() || strikes.is_some() || !dialects.is_empty() || !notes.is_empty();
         log.tell(Line { status, head: Some((head.method, head.uri)), notable }, |line| {
@@ -34,7 +33,7 @@ impl Application {
                 .iter()
                 .flat_map(|strikes| strikes.rules())
                 .for_each(|rule| line.add(format_args!("fault {rule}")));
-            if let Some(problem) = problem {
+            if let Some(problem) = &reply.problem {
                 line.add(problem);
             }
             for dialect in dialects {
@@ -48,7 +47,7 @@ impl Application {
 
     /// Tells of a request to the token endpoint.
     pub(super) fn tell_token(&self, head: Head<'_>, token: &TokenReply) {
-        let Some(log) = self.request_log() else { return };
+        let Some(log) = &self.0.log else { return };
         let notable = !token.status.is_success();
         let line = Line { status: Some(token.status), head: Some((head.method, head.uri)), notable };
         log.tell(line, |line| {
@@ -66,27 +65,39 @@ impl Application {
         (status, headers, body): (StatusCode, &HeaderMap, &Bytes),
         why: &str,
     ) {
-        if let Some(log) = self.request_log() {
+        if let Some(log) = &self.0.log {
             let line = Line { status: Some(status), head: Some((head.method, head.uri)), notable: true };
             log.tell(line, |notes| notes.add(why));
         }
+        let request = (head, self.0.clock.now(), &Bytes::new());
+        self.record(request, (Some(status), headers, body), RequestMetadata::default());
+    }
+
+    /// Journals an exchange that ends now: its request with the instant at which it came, and the answer. Without a status,
+    /// the client got none.
+    pub(super) fn record(
+        &self,
+        (head, at, request_body): (Head<'_>, Timestamp, &Bytes),
+        (status, response_headers, response_body): (Option<StatusCode>, &HeaderMap, &Bytes),
+        known: RequestMetadata,
+    ) {
         let seen = RequestRecord {
-            at: self.clock().now(),
-            took: Duration::ZERO,
+            at,
+            took: self.0.clock.now().duration_since(at).try_into().unwrap_or_default(),
             method: head.method,
             uri: head.uri,
             headers: head.headers,
-            request_body: &Bytes::new(),
-            status: Some(status),
-            response_headers: headers,
-            response_body: body,
+            request_body,
+            status,
+            response_headers,
+            response_body,
         };
-        self.journal_ring().record(&seen, RequestMetadata::default());
+        self.0.journal.record(&seen, known);
     }
 
     /// Tells of a request whose client gave up while a fault kept it waiting.
     pub(super) fn tell_given_up(&self, head: Head<'_>, strikes: &Strikes) {
-        let Some(log) = self.request_log() else { return };
+        let Some(log) = &self.0.log else { return };
         log.tell(Line { status: None, head: Some((head.method, head.uri)), notable: true }, |line| {
             strikes.rules().for_each(|rule| line.add(format_args!("fault {rule}")));
             line.add("the client gave up while it waited");

@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use super::{Application, Settings, mixed, scim_url};
 use crate::address::Rebase;
 use crate::application::cancellation::Waiting;
-use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
+use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal, TokenReply};
 use crate::breakpoint::Breakpoint;
 use crate::clock::Clock as _;
 use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
 use crate::gateway;
 use crate::gateway::{Outcome, RequestContext, response_format};
-use crate::journal::{RequestMetadata, RequestRecord};
+use crate::journal::RequestMetadata;
 use crate::lock;
 use crate::net::{Head, SocketFault};
 use crate::problem::Problem;
@@ -64,6 +64,12 @@ impl Served {
 
     pub(crate) fn of(reply: Reply) -> Self {
         Self { status: reply.status, headers: reply.headers, body: reply.body, fault: None, refuse: None }
+    }
+}
+
+impl From<TokenReply> for Served {
+    fn from(TokenReply { status, headers, body }: TokenReply) -> Self {
+        Self { status, headers: headers.into_iter().collect(), body, fault: None, refuse: None }
     }
 }
 
@@ -186,7 +192,7 @@ impl Application {
         let ReceivedRequest { settings, head, route, body, now, seen_as, .. } = *received;
         if reply.status.is_success() {
             let query = head.uri.query().unwrap_or_default();
-            reply.notes.extend(gateway::passed_over(settings, head.method, route, query, body));
+            reply.known.notes.extend(gateway::passed_over(settings, head.method, route, query, body));
         }
         if let Some(to) = seen_as {
             Rebase { from: &settings.scim_url, to }.reply(&mut reply);
@@ -197,29 +203,15 @@ impl Application {
         {
             reply.headers.insert(header::CONTENT_TYPE, kind);
         }
-        let lost = fault.as_ref().is_some_and(is_lost);
-        self.tell_answered(head, (!lost).then_some(reply.status), &reply, verdict.strikes.as_deref());
         let (no_headers, no_body) = (HeaderMap::new(), Bytes::new());
-        let seen = RequestRecord {
-            at: now,
-            took: self.0.clock.now().duration_since(now).try_into().unwrap_or_default(),
-            method: head.method,
-            uri: head.uri,
-            headers: head.headers,
-            request_body: body,
-            status: (!lost).then_some(reply.status),
-            response_headers: if lost { &no_headers } else { &reply.headers },
-            response_body: if lost { &no_body } else { &reply.body },
+        let answer = if fault.as_ref().is_some_and(is_lost) {
+            (None, &no_headers, &no_body)
+        } else {
+            (Some(reply.status), &reply.headers, &reply.body)
         };
-        let known = RequestMetadata {
-            downstream: std::mem::take(&mut reply.downstream),
-            faults: verdict.rules(),
-            dialects: std::mem::take(&mut reply.dialects),
-            notes: std::mem::take(&mut reply.notes),
-            changes: std::mem::take(&mut reply.changes),
-            scim: Vec::new(),
-        };
-        self.0.journal.record(&seen, known);
+        self.tell_answered(head, answer.0, &reply, verdict.strikes.as_deref());
+        let known = RequestMetadata { faults: verdict.rules(), ..std::mem::take(&mut reply.known) };
+        self.record((head, now, body), answer, known);
         Served { fault, ..Served::of(reply) }
     }
 

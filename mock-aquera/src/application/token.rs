@@ -1,14 +1,11 @@
 //! The token endpoint of an application.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use super::{Application, Served};
 use crate::clock::Clock as _;
-use crate::journal::{RequestMetadata, RequestRecord};
+use crate::journal::RequestMetadata;
 use crate::net::Head;
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -27,20 +24,9 @@ impl Application {
         }
         let token = settings.gatekeeper.issue(&parts.headers, body, now);
         self.tell_token(Head::from(parts), &token);
-        let mut headers = HeaderMap::new();
-        headers.extend(token.headers);
-        let seen = RequestRecord {
-            at: now,
-            took: Duration::ZERO,
-            method: &parts.method,
-            uri: &parts.uri,
-            headers: &parts.headers,
-            request_body: body,
-            status: Some(token.status),
-            response_headers: &headers,
-            response_body: &token.body,
-        };
-        self.0.journal.record(&seen, RequestMetadata::default());
-        Served { headers, body: token.body, ..Served::of(Reply::empty(token.status)) }
+        let served = Served::from(token);
+        let answer = (Some(served.status), &served.headers, &served.body);
+        self.record((Head::from(parts), now, body), answer, RequestMetadata::default());
+        served
     }
 }

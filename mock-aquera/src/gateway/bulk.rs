@@ -290,12 +290,12 @@ impl<'a> Run<'a> {
             location,
             response: (!reply.status.is_success()).then(|| self.response(&reply)).flatten(),
         };
-        self.downstream.extend(reply.downstream.to_list());
-        self.reply.changes.extend(reply.changes);
-        self.reply.notes.extend(reply.notes);
-        for dialect in reply.dialects {
-            if !self.reply.dialects.contains(&dialect) {
-                self.reply.dialects.push(dialect);
+        self.downstream.extend(reply.known.downstream.to_list());
+        self.reply.known.changes.extend(reply.known.changes);
+        self.reply.known.notes.extend(reply.known.notes);
+        for dialect in reply.known.dialects {
+            if !self.reply.known.dialects.contains(&dialect) {
+                self.reply.known.dialects.push(dialect);
             }
         }
         outcome

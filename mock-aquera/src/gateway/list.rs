@@ -36,7 +36,7 @@ use crate::reply::Reply;
 use crate::store::document::write_number;
 use crate::store::render::MembersShown;
 use crate::store::{Equals, Ref, Store};
-use crate::types::{IndexedPath, Kind, Role, TypeId, Types};
+use crate::types::{IndexedPath, Kind, Role, TypeId};
 use item::{Item, Listed};
 use refused::refused;
 use walk::{Chosen, Walk};
@@ -50,7 +50,6 @@ const SMALL: usize = 512;
 #[derive(Debug)]
 pub(crate) struct List {
     settings: Arc<Settings>,
-    types: Arc<Types>,
     kinds: Vec<TypeId>,
     filter: Option<Filter>,
     nothing: bool,
@@ -156,9 +155,8 @@ pub(super) fn list(
 
 impl List {
     fn new(scene: &RequestContext<'_>, kinds: Vec<TypeId>, asked: &Query) -> Result<Self, Refusal> {
-        let settings = Arc::clone(scene.settings);
-        let types = Arc::clone(&settings.types);
-        let looked_at: Vec<&Kind> = kinds.iter().map(|at| types.get(*at)).collect();
+        let settings = scene.settings;
+        let looked_at: Vec<&Kind> = kinds.iter().map(|at| settings.types.get(*at)).collect();
         let mut dialects = asked.dialects.clone();
         let taken = match &asked.filter {
             Some(text) => {
@@ -170,7 +168,7 @@ impl List {
             None => None,
         };
         let notes = taken.as_ref().map(|taken| filters::noted(taken, &looked_at)).unwrap_or_default();
-        let list = Self::of_filter(scene, kinds, asked, taken, dialects);
+        let list = Self::of_filter(scene, (kinds, &looked_at), asked, taken, dialects);
         match list {
             Ok(list) => Ok(Self { notes, ..list }),
             Err(problem) => Err(Refusal { notes, ..Refusal::from(problem) }),
@@ -179,35 +177,31 @@ impl List {
 
     fn of_filter(
         scene: &RequestContext<'_>,
-        kinds: Vec<TypeId>,
+        (kinds, looked_at): (Vec<TypeId>, &[&Kind]),
         asked: &Query,
         taken: Option<Taken>,
         dialects: Vec<Dialect>,
     ) -> Result<Self, Problem> {
-        let settings = Arc::clone(scene.settings);
-        let types = Arc::clone(&settings.types);
-        let rules = &settings.profile.list;
-        let looked_at: Vec<&Kind> = kinds.iter().map(|at| types.get(*at)).collect();
+        let rules = &scene.settings.profile.list;
         let (filter, nothing) = match taken {
             Some(Taken::Applied(filter)) => (Some(filter), false),
             Some(Taken::Nothing) => (None, true),
             Some(Taken::Ignored) | None => (None, false),
         };
-        refused(asked, rules, &looked_at)?;
+        refused(asked, rules, looked_at)?;
         let hash = query_hash(asked, &kinds);
         let window = Window::of(asked, rules, (&kinds, hash), scene.now)?;
-        let sort = sort(asked, rules, &looked_at)?;
+        let sort = sort(asked, rules, looked_at)?;
         if let Window::Cursor { after: Some(after), .. } = &window
             && after.key.is_some() != sort.is_some()
         {
             return Err(Problem::BadCursor);
         }
-        let projections = projections(asked, &looked_at)?;
+        let projections = projections(asked, looked_at)?;
         Ok(Self {
             filtered: asked.filter.is_some(),
             now: scene.now,
-            settings,
-            types,
+            settings: Arc::clone(scene.settings),
             kinds,
             filter,
             nothing,
@@ -230,7 +224,9 @@ impl List {
         let filtered_by_index = match &self.filter {
             _ if store.has_stale(self.now) => false,
             None => self.sort.is_none() && !self.hides_some(),
-            Some(filter) => self.kinds.iter().all(|at| self.index(filter, self.types.get(*at)).is_some()),
+            Some(filter) => {
+                self.kinds.iter().all(|at| self.index(filter, self.settings.types.get(*at)).is_some())
+            }
         };
         let size = self.kinds.iter().map(|at| store.count(*at)).sum::<usize>();
         (filtered_by_index || size <= SMALL) && self.window.count() <= 2 * self.rules().max_count as usize
@@ -268,7 +264,7 @@ impl List {
             .map_err(|problem| Refusal { notes: self.notes.clone(), ..Refusal::from(problem) })?;
         let mut reply = self.render(&lock(store), &found).became(read());
         write::note(&mut reply, &self.dialects);
-        reply.notes.clone_from(&self.notes);
+        reply.known.notes.clone_from(&self.notes);
         Ok(reply)
     }
 
@@ -341,7 +337,7 @@ impl List {
         for (nth, &kind_at) in self.kinds.iter().enumerate() {
             let walk = Walk::new(self, nth, kind_at);
             let indexed = self.filter.as_ref().filter(|_| !stale);
-            match indexed.and_then(|filter| self.index(filter, self.types.get(kind_at))) {
+            match indexed.and_then(|filter| self.index(filter, self.settings.types.get(kind_at))) {
                 Some(indexed) => walk.candidates(&lock(store), &indexed, &mut chosen),
                 None => walk.everything(store, &mut chosen),
             }
@@ -413,7 +409,7 @@ impl List {
 
     fn render(&self, store: &Store, found: &Found) -> Reply {
         let rules = self.rules();
-        let users = self.kinds.iter().any(|at| self.types.get(*at).role == Role::User);
+        let users = self.kinds.iter().any(|at| self.settings.types.get(*at).role == Role::User);
         if !self.filtered && users && rules.without_filter == WithoutFilter::OneSynthetic {
             return Reply::scim(StatusCode::OK, Bytes::from(synthetic()));
         }
@@ -479,7 +475,7 @@ impl List {
         let projection = if let Some(projection) = projection {
             projection
         } else {
-            default = Projection::default_for(&self.types.get(listed.kind()).schemas);
+            default = Projection::default_for(&self.settings.types.get(listed.kind()).schemas);
             &default
         };
         out.extend_from_slice(&super::projected(&text, projection));

@@ -3,8 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use scim::filter::PatchPath;
-use scim::filter::{CompareOp, Filter, Literal};
+use scim::filter::{CompareOp, Filter, Literal, PatchPath};
 use scim::json::{get_ci, key_ci};
 use scim::patch::{Dialect, PatchKind, PatchOp, PatchRequest};
 use serde_json::{Value, json};

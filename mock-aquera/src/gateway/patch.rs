@@ -61,24 +61,14 @@ pub(super) fn patch(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Re
     let mut outcome = patch_by(scene, kind_at, id, rule, request, dialects);
     if let Ok(reply) = &mut outcome {
         let what = "was not changed: the profile of this application answers PATCH and ignores it";
-        reply.notes.extend(notes::by_profile(&ignored, what));
+        reply.known.notes.extend(notes::by_profile(&ignored, what));
     }
     noted(outcome, notes)
 }
 
 /// Whether a PATCH is answered as if it had been carried out.
 fn is_swallowed(rule: PatchRule) -> bool {
-    match rule {
-        PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200 => true,
-        PatchRule::Works
-        | PatchRule::Answers400
-        | PatchRule::Answers403
-        | PatchRule::Answers404Html
-        | PatchRule::Answers405
-        | PatchRule::Answers501
-        | PatchRule::AppliedThen404
-        | PatchRule::AppliedThen500 => false,
-    }
+    matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200)
 }
 
 fn patch_by(
@@ -93,6 +83,7 @@ fn patch_by(
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
     check(&profile.gateway, &request)?;
+    // What the profile takes for the names of members.
     let literal = match profile.gateway.patch_dotted_paths {
         DottedPaths::Works => Vec::new(),
         DottedPaths::Swallowed => dotted::take_out(&mut request),
@@ -106,7 +97,6 @@ fn patch_by(
         let has_it = downstream::has(profile, DownstreamOperation::PartialUpdate);
         refuse(if has_it { problem } else { Problem::PartialUpdateUnsupported })
     };
-    let asked = Asked { request, literal };
     let mut tries = 0;
     let (mut store, at, was_active, patched) = loop {
         let mut store = scene.store();
@@ -122,14 +112,14 @@ fn patch_by(
         }
         let basis = Basis::of(&store, at, record);
         let split = match kind.role {
-            Role::Group => members::split(scene, &store, at, &asked.request).map_err(unfit)?,
-            Role::User | Role::Other => Split::without_members(&asked.request),
+            Role::Group => members::split(scene, &store, at, &request).map_err(unfit)?,
+            Role::User | Role::Other => Split::without_members(&request),
         };
         // Members are worked out in the store itself.
         let apart = kind.role != Role::Group && tries < TRIES && basis.is_long(scene.body);
         if apart {
             drop(store);
-            let patched = patched(scene, kind, &basis, split, &asked.literal);
+            let patched = patched(scene, kind, &basis, split, &literal);
             store = scene.store();
             if !store.get(at).is_some_and(|record| basis.is_of(record)) {
                 tries += 1;
@@ -137,7 +127,7 @@ fn patch_by(
             }
             break (store, at, basis.active, patched.map_err(unfit)?);
         }
-        let mut patched = patched(scene, kind, &basis, split, &asked.literal).map_err(unfit)?;
+        let mut patched = patched(scene, kind, &basis, split, &literal).map_err(unfit)?;
         if kind.role == Role::Group {
             settle_members(&store, at, &mut patched);
         }
@@ -145,7 +135,7 @@ fn patch_by(
     };
     dialects.extend(patched.dialects);
     let mut left_out = notes::not_stored(&patched.left_out);
-    let swallowed: Vec<String> = asked.literal.iter().map(|(path, _)| path.clone()).collect();
+    let swallowed: Vec<String> = literal.iter().map(|(path, _)| path.clone()).collect();
     let what = "was stored as a member of that name, and the attribute is as it was: so has it the profile of this \
                 application";
     left_out.extend(notes::by_profile(&swallowed, what));
@@ -164,7 +154,7 @@ fn patch_by(
     write::echo(scene, &store, at, patched.asked.as_ref(), &mut reply)?;
     drop(store);
     write::note(&mut reply, &dialects);
-    reply.notes = left_out;
+    reply.known.notes = left_out;
     Ok(answered(scene, rule, kind_at, id, reply))
 }
 
@@ -202,13 +192,7 @@ fn whatever_it_says(rule: PatchRule) -> Option<Result<Reply, Refusal>> {
         PatchRule::Answers403 => refused(403, None),
         PatchRule::Answers404Html => Some(Ok(Reply::html_not_found())),
         PatchRule::Answers501 => Some(Err(Problem::NotImplemented("PATCH").into())),
-        PatchRule::Works
-        | PatchRule::Answers405
-        | PatchRule::Ignored200
-        | PatchRule::Ignored204
-        | PatchRule::Lies200
-        | PatchRule::AppliedThen404
-        | PatchRule::AppliedThen500 => None,
+        _ => None,
     }
 }
 
@@ -265,13 +249,6 @@ fn check(gateway: &GatewayRules, request: &PatchRequest) -> Result<(), Problem> 
         }
     }
     Ok(())
-}
-
-/// A request as it is applied.
-struct Asked {
-    request: PatchRequest,
-    /// What a profile takes for the names of members.
-    literal: Vec<dotted::Literal>,
 }
 
 /// What a request makes of a resource.
@@ -392,10 +369,10 @@ fn change_members(
     } else {
         write::represented(scene, store, at)?
     };
-    reply.downstream = Downstreams::done(operations, &id);
+    reply.known.downstream = Downstreams::done(operations, &id);
     if changed {
         let after = store.get(at).map(|record| record.document.shared());
-        reply.changes.push(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
+        reply.known.changes.push(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
     Ok(reply)
 }
@@ -427,7 +404,7 @@ fn set(
     }
     let mut reply = write::represented(scene, &store, at)?.became(Downstreams::done(operations, &id));
     drop(store);
-    reply.changes.extend(changed);
+    reply.known.changes.extend(changed);
     Ok(answered(scene, PatchRule::Works, kind_at, &id, reply))
 }
 

@@ -109,11 +109,11 @@ fn create_of(scene: &RequestContext<'_>, kind_at: TypeId, body: resource::Taken)
         reply.headers.insert(header::LOCATION, location);
     }
     note(&mut reply, &dialects);
-    reply.notes = left_out;
+    reply.known.notes = left_out;
     let what = "was set to true: the profile of this application creates users enabled";
-    reply.notes.extend(super::notes::by_profile(&made_active, what));
-    reply.downstream = downstream;
-    reply.changes.push(change);
+    reply.known.notes.extend(super::notes::by_profile(&made_active, what));
+    reply.known.downstream = downstream;
+    reply.known.changes.push(change);
     Ok(reply)
 }
 
@@ -129,8 +129,8 @@ pub(super) fn new_id(scene: &RequestContext<'_>, store: &mut Store, user_name: O
 /// A dialect is noted where it was made use of.
 pub(super) fn note(reply: &mut Reply, dialects: &[scim::patch::Dialect]) {
     for dialect in dialects {
-        if !reply.dialects.contains(&dialect.as_str()) {
-            reply.dialects.push(dialect.as_str());
+        if !reply.known.dialects.contains(&dialect.as_str()) {
+            reply.known.dialects.push(dialect.as_str());
         }
     }
 }
@@ -167,20 +167,18 @@ pub(super) fn check_members(scene: &RequestContext<'_>, count: usize) -> Result<
 pub(super) fn read(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let operations = &[DownstreamOperation::Read];
     let store = scene.store();
-    if let Some(stale) = store.stale(id, scene.now).filter(|stale| stale.is_of(kind_at)) {
+    if let Some(stale) = store.stale(id, scene.now).filter(|stale| stale.kind == kind_at) {
         return eventual_consistency::read(scene, kind_at, id, stale);
     }
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
-    let downstream = Downstreams::done(operations, id);
-    if scene.conditional && names_version(scene, &header::IF_NONE_MATCH, &store.etag(record)) == Some(true) {
-        let mut reply = Reply::empty(StatusCode::NOT_MODIFIED);
-        tag(scene, &store, record, &mut reply);
-        return Ok(reply.became(downstream));
-    }
-    let mut reply = Reply::scim(StatusCode::OK, represent(scene, &store, at, record)?);
+    let is_known = || names_version(scene, &header::IF_NONE_MATCH, &store.etag(record)) == Some(true);
+    let mut reply = if scene.conditional && is_known() {
+        Reply::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        Reply::scim(StatusCode::OK, represent(scene, &store, at, record)?)
+    };
     tag(scene, &store, record, &mut reply);
-    reply.downstream = downstream;
-    Ok(reply)
+    Ok(reply.became(Downstreams::done(operations, id)))
 }
 
 /// The representation that a request asks for.
@@ -296,7 +294,7 @@ pub(super) fn allowed(
 pub(super) fn delete(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let gateway = &scene.settings.profile.gateway;
     let kind = scene.settings.types.get(kind_at);
-    let rule = if kind.role == Role::Group { gateway.delete_of_groups() } else { gateway.delete };
+    let rule = super::delete_rule(gateway, kind);
     match rule {
         DeleteRule::Works | DeleteRule::Answers405 | DeleteRule::Ignored204 => {}
         DeleteRule::Answers403 => {
@@ -311,13 +309,13 @@ pub(super) fn delete(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> R
     if rule == DeleteRule::Ignored204 {
         let mut reply = Reply::empty(StatusCode::NO_CONTENT);
         let what = "was not carried out: the profile of this application answers DELETE and ignores it";
-        reply.notes = super::notes::by_profile(&["DELETE".to_owned()], what);
+        reply.known.notes = super::notes::by_profile(&["DELETE".to_owned()], what);
         return Ok(reply);
     }
     let downstream = Downstreams::done(operations, &record.id);
     let changes = remove(scene, &mut store, at);
     let mut reply = Reply::empty(StatusCode::NO_CONTENT).became(downstream);
-    reply.changes.extend(changes);
+    reply.known.changes.extend(changes);
     Ok(reply)
 }
 
@@ -338,12 +336,13 @@ pub(super) fn carry_out(
         let shown = would_be(scene, store, at, &next.content)?;
         let changes = remove(scene, store, at);
         let mut reply = Reply::scim(StatusCode::OK, shown).became(done);
-        reply.changes.extend(changes);
+        reply.known.changes.extend(changes);
         return Ok(reply);
     }
     if let Some(path) = store.taken(at.kind, &next.content.keys, Some(at.slot)) {
         let problem = taken(path, kind, &next.content);
-        return Err(refused(problem, last_of(operations), Some(&id)));
+        let last = &operations[operations.len().saturating_sub(1)..];
+        return Err(refused(problem, last, Some(&id)));
     }
     let mut changed = None;
     // A write that changes nothing makes no new version (RFC 7644 §3.5.2.1).
@@ -354,7 +353,7 @@ pub(super) fn carry_out(
         changed = Some(change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
     let mut reply = represented(scene, store, at)?.became(done);
-    reply.changes.extend(changed);
+    reply.known.changes.extend(changed);
     Ok(reply)
 }
 
@@ -385,10 +384,6 @@ pub(super) fn may(
         _ => Problem::OperationUnsupported("of that kind"),
     };
     Err(refused(problem, missing, Some(id)))
-}
-
-fn last_of(operations: &'static [DownstreamOperation]) -> &'static [DownstreamOperation] {
-    &operations[operations.len().saturating_sub(1)..]
 }
 
 /// The representation of content that is not kept, under the id and meta of the resource that it is about.

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use hyper::Method;
-
-use super::operations::{OperationKind, ScimOperation, kind_of};
+use super::operations::{OperationKind, kind_of};
 use super::record::RequestRecord;
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "other"];
@@ -61,14 +59,9 @@ impl Counters {
         self.operations[kind as usize]
     }
 
-    pub(super) fn count(&mut self, counted: &Counted, faults: &[Arc<str>], operations: &[ScimOperation]) {
+    pub(super) fn count(&mut self, counted: &Counted, faults: &[Arc<str>]) {
         self.requests[counted.method][counted.class] += 1;
-        if operations.is_empty() {
-            self.operations[counted.kind as usize] += 1;
-        }
-        for operation in operations {
-            self.operations[operation.kind as usize] += 1;
-        }
+        self.operations[counted.kind as usize] += 1;
         self.bytes_in += counted.bytes_in;
         self.bytes_out += counted.bytes_out;
         self.durations[counted.bucket] += 1;
@@ -98,7 +91,7 @@ impl Counted {
     pub(super) fn of(record: &RequestRecord<'_>) -> Self {
         let took = u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX);
         Self {
-            method: method_index(record.method),
+            method: METHODS.iter().position(|one| record.method == one).unwrap_or(METHODS.len() - 1),
             class: record.status.map_or(0, |status| usize::from(status.as_u16() / 100).min(5)),
             kind: kind_of(record.method, record.uri.path()),
             bytes_in: record.request_body.len() as u64,
@@ -106,17 +99,6 @@ impl Counted {
             bucket: BUCKETS.iter().position(|bound| took <= *bound).unwrap_or(BUCKETS.len()),
             took,
         }
-    }
-}
-
-fn method_index(method: &Method) -> usize {
-    match *method {
-        Method::GET => 0,
-        Method::POST => 1,
-        Method::PUT => 2,
-        Method::PATCH => 3,
-        Method::DELETE => 4,
-        _ => 5,
     }
 }
 

@@ -128,11 +128,7 @@ impl Exchange {
         let method: Method = record.method().parse().unwrap_or_default();
         let path = record.path_and_query().into_owned();
         let rest = record.rest();
-        let mut operations = if rest.scim.is_empty() {
-            operations::read(&method, &path, request_body.as_ref(), response_body.as_ref())
-        } else {
-            rest.scim.clone()
-        };
+        let mut operations = operations::read(&method, &path, request_body.as_ref(), response_body.as_ref());
         operations.iter_mut().for_each(redact::operation);
         let faults: Vec<String> = rest.faults.iter().map(ToString::to_string).collect();
         Self {

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::exchange::Note;
-use super::operations::ScimOperation;
 use crate::downstream::Downstreams;
 
 /// Bodies of state changes above this size are not kept.
@@ -57,7 +56,7 @@ pub(crate) struct RequestRecord<'r> {
 }
 
 /// What is known of an exchange and handed over.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RequestMetadata {
     pub(crate) downstream: Downstreams,
     /// The rules that struck, the one that decided first.
@@ -67,8 +66,6 @@ pub(crate) struct RequestMetadata {
     /// What in the request had no effect.
     pub(crate) notes: Vec<Note>,
     pub(crate) changes: Vec<StateChange>,
-    /// Where it is empty, it is read out of method, path and body.
-    pub(crate) scim: Vec<ScimOperation>,
 }
 
 impl fmt::Debug for StateChange {

@@ -177,7 +177,7 @@ pub(super) fn json(value: &mut Value) {
     }
 }
 
-/// Clears an operation that was read out of a request before its query was, or given by the application.
+/// Clears an operation that was read out of a request before its query was.
 pub(super) fn operation(operation: &mut ScimOperation) {
     if let Some(filter) = operation.filter.as_mut().filter(|filter| compares_password("filter", filter)) {
         REDACTED.clone_into(filter);

@@ -14,7 +14,6 @@ use hyper::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 use super::exchange::Note;
-use super::operations::ScimOperation;
 use super::record::{MAX_STATE_BYTES, RequestMetadata, RequestRecord, StateChange};
 use super::redact::{self, REDACTED};
 use crate::downstream::{self, Downstream, DownstreamOperation, Downstreams};
@@ -85,20 +84,17 @@ pub(super) struct Rest {
     /// What in the request had no effect.
     pub(super) notes: Vec<Note>,
     pub(super) changes: Vec<StateChange>,
-    /// What was asked for, where the application has told it.
-    pub(super) scim: Vec<ScimOperation>,
 }
 
 impl Rest {
     fn is_nothing(&self) -> bool {
-        let Self { request_body, downstream, faults, dialects, notes, changes, scim } = self;
+        let Self { request_body, downstream, faults, dialects, notes, changes } = self;
         request_body.is_none()
             && changes.is_empty()
             && downstream.is_empty()
             && faults.is_empty()
             && dialects.is_empty()
             && notes.is_empty()
-            && scim.is_empty()
     }
 
     /// About how many bytes it takes up.
@@ -108,7 +104,7 @@ impl Rest {
         size_of::<Self>()
             + length(&self.request_body)
             + changes.sum::<usize>()
-            + (self.downstream.len() + self.scim.len() + 2 * self.notes.len()) * 128
+            + (self.downstream.len() + 2 * self.notes.len()) * 128
     }
 }
 
@@ -129,13 +125,13 @@ impl Kept {
     }
 
     fn written(room: &mut Vec<u8>, seen: &RequestRecord<'_>, known: RequestMetadata, limit: usize) -> Self {
-        let RequestMetadata { downstream, faults, dialects, notes, changes, scim } = known;
+        let RequestMetadata { downstream, faults, dialects, notes, changes } = known;
         let (operations, target, accepted, many) = match downstream {
             Downstreams::None => (Default::default(), None, false, Vec::new()),
             Downstreams::Few { operations, target, accepted } => (operations, target, accepted, Vec::new()),
             Downstreams::Many(many) => (Default::default(), None, false, many),
         };
-        let mut rest = Rest { request_body: None, downstream: many, faults, dialects, notes, changes, scim };
+        let mut rest = Rest { request_body: None, downstream: many, faults, dialects, notes, changes };
         for change in &mut rest.changes {
             for state in [&mut change.before, &mut change.after] {
                 state.take_if(|state| state.len() > MAX_STATE_BYTES);
@@ -242,7 +238,6 @@ impl Kept {
             dialects: Vec::new(),
             notes: Vec::new(),
             changes: Vec::new(),
-            scim: Vec::new(),
         };
         self.rest.as_deref().unwrap_or(&NOTHING)
     }

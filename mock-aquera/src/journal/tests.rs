@@ -37,7 +37,6 @@ pub(crate) struct Record {
     pub(crate) faults: Vec<Arc<str>>,
     pub(crate) dialects: Vec<&'static str>,
     pub(crate) changes: Vec<StateChange>,
-    pub(crate) scim: Vec<ScimOperation>,
 }
 
 pub(crate) trait RecordWhole {
@@ -46,7 +45,7 @@ pub(crate) trait RecordWhole {
 
 impl RecordWhole for Journal {
     fn record_whole(&self, record: Record) -> u64 {
-        let Record { downstream, faults, dialects, changes, scim, .. } = record;
+        let Record { downstream, faults, dialects, changes, .. } = record;
         let seen = RequestRecord {
             at: record.at,
             took: record.took,
@@ -58,7 +57,7 @@ impl RecordWhole for Journal {
             response_headers: &record.response_headers,
             response_body: &record.response_body,
         };
-        self.record(&seen, RequestMetadata { downstream, faults, dialects, notes: Vec::new(), changes, scim })
+        self.record(&seen, RequestMetadata { downstream, faults, dialects, notes: Vec::new(), changes })
     }
 }
 
@@ -77,7 +76,6 @@ pub(crate) fn record(method: Method, uri: &str, body: &str) -> Record {
         faults: Vec::new(),
         dialects: Vec::new(),
         changes: Vec::new(),
-        scim: Vec::new(),
     }
 }
 

@@ -99,15 +99,12 @@ impl Default for Limits {
     }
 }
 
-/// Why there is no server.
+/// The address is not available.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ListenError {
-    /// The address is not available.
-    #[error("listen at {addr}: {source}; port 0 takes a free one")]
-    Bind {
-        /// The address that was asked for.
-        addr: SocketAddr,
-        /// The error of the system.
-        source: io::Error,
-    },
+#[error("listen at {addr}: {source}; port 0 takes a free one")]
+pub(crate) struct ListenError {
+    /// The address that was asked for.
+    pub(crate) addr: SocketAddr,
+    /// The error of the system.
+    pub(crate) source: io::Error,
 }

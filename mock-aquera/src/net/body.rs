@@ -8,7 +8,7 @@ use axum::body::Body as AxumBody;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-use super::connection_state::ConnectionState;
+use super::connection_state::{ConnectionPhase, ConnectionState};
 
 /// Returns the whole body. A stream that fails ends there; one without an end must not get a fault.
 pub(super) async fn whole(mut body: AxumBody) -> Bytes {
@@ -24,22 +24,16 @@ pub(super) async fn whole(mut body: AxumBody) -> Bytes {
 /// A body that tells its connection when hyper has all of it.
 #[derive(Debug)]
 pub(super) struct ResponseBody {
-    body: AxumBody,
+    pub(super) body: AxumBody,
     /// HTTP/1 only.
-    connection: Option<Arc<ConnectionState>>,
-}
-
-impl ResponseBody {
-    pub(super) fn new(body: AxumBody, connection: Option<Arc<ConnectionState>>) -> Self {
-        Self { body, connection }
-    }
+    pub(super) connection: Option<Arc<ConnectionState>>,
 }
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         // hyper lets go of a body as soon as it has taken the last of it, and before it writes that out.
         if let Some(connection) = &self.connection {
-            connection.replied();
+            connection.enter(ConnectionPhase::Replied);
         }
     }
 }

@@ -74,7 +74,7 @@ impl Connection {
     pub(super) async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
         tokio::select! {
             () = self.serve(stream, acceptor) => {}
-            () = self.shutdown.aborting() => {}
+            () = self.shutdown.abort.cancelled() => {}
         }
     }
 
@@ -86,7 +86,7 @@ impl Connection {
         let state = self.state();
         let opened = tokio::select! {
             opened = timeout(self.limits.header_timeout, open(stream, acceptor, &state)) => opened,
-            () = self.shutdown.draining() => return,
+            () = self.shutdown.drain.cancelled() => return,
         };
         // No handshake, no byte.
         let Ok(Some((mut socket, spoken))) = opened else { return };
@@ -130,7 +130,7 @@ impl Connection {
                 .serve_connection(TokioIo::new(&mut *socket), service);
             let mut served = Pin::new(&mut served);
             let mut head = HeadTimer::new(self.limits.header_timeout);
-            let mut drain = pin!(self.shutdown.draining());
+            let mut drain = pin!(self.shutdown.drain.cancelled());
             let mut is_draining = false;
             poll_fn(|context| {
                 if let Poll::Ready(outcome) = served.as_mut().poll(context) {
@@ -173,7 +173,7 @@ impl Connection {
     async fn http2(&self, socket: &mut Socket, state: &Arc<ConnectionState>) -> AfterHyper {
         state.begin();
         let tasks = StreamTasks::new(self.tasks.clone());
-        socket.streams = Some(tasks.open());
+        socket.streams = Some(Arc::clone(&tasks.open));
         let service = service_fn(|request| {
             let handle = FaultHandle::of_stream(state, &tasks);
             service::http2(self.app.clone(), Arc::clone(state), handle, self.shutdown.clone(), request)
@@ -194,7 +194,7 @@ impl Connection {
                     return AfterHyper::Close;
                 }
                 () = state.changed.notified() => {
-                    if let Some(response) = state.fault_response() {
+                    if let Some(response) = state.due_response() {
                         return AfterHyper::PlayFault(response);
                     }
                     if state.goes_away() && !is_draining {
@@ -202,7 +202,7 @@ impl Connection {
                         served.as_mut().graceful_shutdown();
                     }
                 }
-                () = self.shutdown.draining(), if !is_draining => {
+                () = self.shutdown.drain.cancelled(), if !is_draining => {
                     is_draining = true;
                     served.as_mut().graceful_shutdown();
                 }
@@ -222,11 +222,11 @@ impl Connection {
             let mut response = rejection.response();
             (self.app.on_rejection)(None, &response, &rejection.to_string());
             response.headers_mut().remove(CONNECTION);
-            let response = response.map(|body| ResponseBody::new(AxumBody::from(body), None));
+            let response = response.map(|body| ResponseBody { body: AxumBody::from(body), connection: None });
             std::future::ready(Ok::<_, Infallible>(response))
         });
         let tasks = StreamTasks::new(self.tasks.clone());
-        socket.streams = Some(tasks.open());
+        socket.streams = Some(Arc::clone(&tasks.open));
         let served = http2::Builder::new(tasks)
             .timer(TokioTimer::new())
             .serve_connection(TokioIo::new(&mut *socket), service);
@@ -235,7 +235,7 @@ impl Connection {
             _ = served.as_mut() => {}
             // A rejected client has no reason to stay.
             () = sleep(self.limits.header_timeout) => {}
-            () = self.shutdown.draining() => {}
+            () = self.shutdown.drain.cancelled() => {}
         }
         AfterHyper::Close
     }
@@ -246,13 +246,13 @@ impl Connection {
             return;
         }
         match response.ending {
-            Ending::Reset => return socket.stream.reset_on_drop(),
+            Ending::Reset => return socket.reset_on_drop(),
             Ending::Close => {}
             Ending::Silence(time) => {
                 tokio::select! {
                     () = socket.drain() => {}
                     () = elapsed(time) => {}
-                    () = self.shutdown.draining() => {}
+                    () = self.shutdown.drain.cancelled() => {}
                 }
             }
         }
@@ -266,11 +266,11 @@ impl Connection {
 
 /// Tells a client that there are too many connections.
 pub(super) async fn reject(stream: TcpStream, connection: &Connection) {
-    let mut socket = Socket::new(Stream::Plain(stream), connection.state());
+    let mut socket = Socket::new(Stream::Left(stream), connection.state());
     let response = Rejection::TooManyConnections(connection.limits.max_connections).fault_response();
     tokio::select! {
         () = connection.end(&mut socket, &response) => {}
-        () = connection.shutdown.draining() => {}
+        () = connection.shutdown.drain.cancelled() => {}
     }
 }
 
@@ -294,11 +294,11 @@ async fn open(
     state: &Arc<ConnectionState>,
 ) -> Option<(Socket, Spoken)> {
     let (stream, agreed) = match acceptor {
-        None => (Stream::Plain(stream), None),
+        None => (Stream::Left(stream), None),
         Some(_) if begins_with_a_letter(&stream).await => {
             let peer = state.peer;
             tracing::warn!(%peer, "a client sent HTTP without TLS; this port speaks TLS, so its URL begins with https://");
-            let mut socket = Socket::new(Stream::Plain(stream), Arc::clone(state));
+            let mut socket = Socket::new(Stream::Left(stream), Arc::clone(state));
             let rejection = Rejection::TlsNeeded;
             return Some(if socket.begins_with(HTTP2_PREFACE).await.ok()? {
                 (socket, Spoken::Http2Rejected(rejection))
@@ -309,7 +309,7 @@ async fn open(
         Some(acceptor) => match acceptor.accept(stream).await {
             Ok(tls) => {
                 let agreed = tls.get_ref().1.alpn_protocol().map(|protocol| protocol == b"h2");
-                (Stream::Tls(Box::new(tls)), agreed)
+                (Stream::Right(Box::new(tls)), agreed)
             }
             Err(error) => {
                 tracing::debug!(%error, peer = %state.peer, "a TLS handshake failed");
@@ -322,7 +322,7 @@ async fn open(
         Some(agreed) => agreed,
         None => socket.begins_with(HTTP2_PREFACE).await.ok()?,
     };
-    if socket.ahead().starts_with(TLS_HANDSHAKE) && matches!(socket.stream, Stream::Plain(_)) {
+    if socket.ahead().starts_with(TLS_HANDSHAKE) && matches!(socket.stream, Stream::Left(_)) {
         let peer = state.peer;
         tracing::warn!(%peer, "a client began TLS; this port speaks plain HTTP, so its URL begins with http://");
         return Some((socket, Spoken::TlsAlert));

@@ -57,7 +57,7 @@ impl FaultHandle {
     /// connection, which may have others, stays.
     pub(crate) fn cut(&self) {
         match &self.stream {
-            None => self.connection.cut(),
+            None => self.connection.play_now(FaultResponse::just(Ending::Reset)),
             Some(stream) => {
                 if let Some(task) = lock(stream).take() {
                     task.abort();
@@ -76,7 +76,7 @@ pub(super) struct StreamTasks {
     tasks: TaskTracker,
     /// The stream whose task comes next: hyper hands each over right after it has called the service.
     next: Arc<Mutex<Option<StreamTask>>>,
-    open: Arc<OpenStreams>,
+    pub(super) open: Arc<OpenStreams>,
 }
 
 /// The streams of one HTTP/2 connection whose responses hyper does not have whole.
@@ -127,10 +127,6 @@ impl Drop for OpenStream {
 impl StreamTasks {
     pub(super) fn new(tasks: TaskTracker) -> Self {
         Self { tasks, next: Arc::default(), open: Arc::default() }
-    }
-
-    pub(super) fn open(&self) -> Arc<OpenStreams> {
-        Arc::clone(&self.open)
     }
 }
 
@@ -210,8 +206,8 @@ pub(super) struct ConnectionState {
     requests: AtomicUsize,
     /// Bytes have arrived since the connection was idle.
     partial: AtomicBool,
-    /// A response is waited for, and the client may be told so meanwhile.
-    awaits_response: AtomicBool,
+    /// The response to an HTTP/1.1 request is waited for, nothing of it is written yet, and the client may be told so.
+    pub(super) awaits_response: AtomicBool,
     fault: Mutex<FaultState>,
     beginning: Mutex<Beginning>,
     /// HTTP/2: notified when the fault state changes.
@@ -244,7 +240,7 @@ impl ConnectionState {
         self.phase.load(Relaxed) == phase as u8
     }
 
-    fn enter(&self, phase: ConnectionPhase) {
+    pub(super) fn enter(&self, phase: ConnectionPhase) {
         self.phase.store(phase as u8, Relaxed);
     }
 
@@ -253,21 +249,6 @@ impl ConnectionState {
         self.enter(ConnectionPhase::Busy);
         self.requests.fetch_add(1, Relaxed);
         self.partial.store(false, Relaxed);
-    }
-
-    /// The response to an HTTP/1.1 request takes its time, or it is there.
-    pub(super) fn await_response(&self, awaits: bool) {
-        self.awaits_response.store(awaits, Relaxed);
-    }
-
-    /// Whether a response is waited for, of which nothing is written yet.
-    pub(super) fn awaits_response(&self) -> bool {
-        self.awaits_response.load(Relaxed)
-    }
-
-    /// hyper has the whole response.
-    pub(super) fn replied(&self) {
-        self.enter(ConnectionPhase::Replied);
     }
 
     /// hyper has written all that it had.
@@ -340,9 +321,9 @@ impl ConnectionState {
         self.changed.notify_one();
     }
 
-    /// Takes the connection from hyper though it still has something to write.
-    fn cut(&self) {
-        *lock(&self.fault) = FaultState::Due(FaultResponse::just(Ending::Reset));
+    /// Takes the connection from hyper to play this on it, though hyper still has something to write.
+    pub(super) fn play_now(&self, response: FaultResponse) {
+        *lock(&self.fault) = FaultState::Due(response);
         self.changed.notify_one();
     }
 
@@ -351,18 +332,6 @@ impl ConnectionState {
         let mut fault = lock(&self.fault);
         match std::mem::take(&mut *fault) {
             FaultState::Due(response) => Some(response),
-            other => {
-                *fault = other;
-                None
-            }
-        }
-    }
-
-    /// HTTP/2: returns what is to be played, once: what hyper has to write does not count.
-    pub(super) fn fault_response(&self) -> Option<FaultResponse> {
-        let mut fault = lock(&self.fault);
-        match std::mem::take(&mut *fault) {
-            FaultState::Pending(response, _) | FaultState::Due(response) => Some(response),
             other => {
                 *fault = other;
                 None

@@ -58,7 +58,7 @@ impl Listener {
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = self.shutdown.draining() => break,
+                () = self.shutdown.drain.cancelled() => break,
                 accepted = self.socket.accept() => accepted,
             };
             match accepted {

@@ -22,7 +22,7 @@ const NEVER: Duration = Duration::from_secs(1 << 32);
 
 #[derive(Debug)]
 pub(super) struct ListeningSocket {
-    addr: SocketAddr,
+    pub(super) addr: SocketAddr,
     state: Mutex<State>,
     closed: Notify,
 }
@@ -42,10 +42,6 @@ impl ListeningSocket {
             state: Mutex::new(State { listener: Some(listener), closed_until: None }),
             closed: Notify::new(),
         })
-    }
-
-    pub(super) fn addr(&self) -> SocketAddr {
-        self.addr
     }
 
     /// Closes the socket before this returns.

@@ -1,17 +1,18 @@
 //! From a request to what hyper sends: the response of the router, or what its fault makes of it.
 
 use std::convert::Infallible;
-use std::future::{Future, pending, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::{pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::body::Body as AxumBody;
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use futures_util::stream::unfold;
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 use tower::Service as _;
 
 use super::api::{Head, HttpApp};
@@ -44,7 +45,7 @@ pub(super) async fn http1(
                 // Most requests with a body are answered at the second poll, and need nobody to watch for their client.
                 if std::mem::replace(&mut is_polled_again, true) {
                     // An older client knows no interim response.
-                    connection.await_response(asked.version == Version::HTTP_11);
+                    connection.awaits_response.store(asked.version == Version::HTTP_11, Relaxed);
                 } else {
                     context.waker().wake_by_ref();
                 }
@@ -52,7 +53,7 @@ pub(super) async fn http1(
             polled
         });
         let answered = answered.await;
-        connection.await_response(false);
+        connection.awaits_response.store(false, Relaxed);
         let Ok(response) = answered else {
             log_panic();
             connection.take_over(FaultResponse::just(Ending::Close));
@@ -66,7 +67,7 @@ pub(super) async fn http1(
         // Boxed: hyper moves this future, and few requests get here.
         Some(fault) => match Box::pin(play(connection, fault, &asked, response)).await {},
     }
-    Ok(response.map(|body| ResponseBody::new(body, Some(Arc::clone(connection)))))
+    Ok(response.map(|body| ResponseBody { body, connection: Some(Arc::clone(connection)) }))
 }
 
 /// Plays what a fault makes of a response, in its place.
@@ -137,7 +138,7 @@ pub(super) async fn http2(
     };
     // hyper leaves it to the server to send no body after HEAD.
     let response = if is_head { response.map(|_| AxumBody::empty()) } else { response };
-    Ok(response.map(|body| ResponseBody::new(body, None)))
+    Ok(response.map(|body| ResponseBody { body, connection: None }))
 }
 
 fn log_panic() {
@@ -151,17 +152,17 @@ async fn faulty(
     connection: &ConnectionState,
     shutdown: &ShutdownSignal,
 ) -> Result<Response<AxumBody>, ResetStream> {
-    let take_over = |fault_response| async {
-        connection.take_over(fault_response);
+    let play_now = |response| async {
+        connection.play_now(response);
         pending().await
     };
     match fault {
-        SocketFault::Reset => take_over(FaultResponse::just(Ending::Reset)).await,
-        SocketFault::Garbage(bytes) => take_over(FaultResponse::closing(bytes)).await,
+        SocketFault::Reset => play_now(FaultResponse::just(Ending::Reset)).await,
+        SocketFault::Garbage(bytes) => play_now(FaultResponse::closing(bytes)).await,
         SocketFault::EmptyReply => Err(ResetStream),
         SocketFault::Hang(time) => {
             tokio::select! {
-                () = shutdown.draining() => {}
+                () = shutdown.drain.cancelled() => {}
                 () = elapsed(time) => {}
             }
             Err(ResetStream)
@@ -180,10 +181,9 @@ async fn faulty(
             body.truncate(part(body.len(), fraction));
             broken_after(body)
         })),
-        SocketFault::Dribble { chunk, pause } => Ok(announced(response, length_of).await.map(|rest| {
-            let pieces = Pieces { rest, chunk: chunk.max(1), pause, waiting: None };
-            AxumBody::new(pieces)
-        })),
+        SocketFault::Dribble { chunk, pause } => {
+            Ok(announced(response, length_of).await.map(|body| in_pieces(body, chunk.max(1), pause)))
+        }
     }
 }
 
@@ -200,9 +200,6 @@ async fn announced(response: Response<AxumBody>, length: impl FnOnce(usize) -> u
     response
 }
 
-fn broken_after(rest: Bytes) -> AxumBody {
-    AxumBody::new(Broken { rest, settling: None })
-}
 /// How long a stream waits before it is reset. A reset overtakes all of its frames that are still queued here, and
 /// nothing tells when they have left.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -211,60 +208,25 @@ const SETTLE: Duration = Duration::from_millis(50);
 const FRAME: usize = 16 * 1024;
 
 /// A body that fails after these bytes.
-struct Broken {
-    rest: Bytes,
-    settling: Option<Pin<Box<Sleep>>>,
-}
-
-impl Body for Broken {
-    type Data = Bytes;
-    type Error = ResetStream;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ResetStream>>> {
-        let this = self.get_mut();
-        if this.rest.is_empty() {
-            ready!(this.settling.get_or_insert_with(|| Box::pin(sleep(SETTLE))).as_mut().poll(context));
-            return Poll::Ready(Some(Err(ResetStream)));
+fn broken_after(body: Bytes) -> AxumBody {
+    AxumBody::from_stream(unfold(body, |mut rest| async {
+        if rest.is_empty() {
+            sleep(SETTLE).await;
+            return Some((Err(ResetStream), rest));
         }
-        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(FRAME.min(this.rest.len()))))))
-    }
+        let frame = rest.split_to(FRAME.min(rest.len()));
+        Some((Ok(frame), rest))
+    }))
 }
 
 /// A body in pieces with pauses between them.
-struct Pieces {
-    rest: Bytes,
-    chunk: usize,
-    pause: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = ResetStream;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ResetStream>>> {
-        let this = self.get_mut();
-        if let Some(waiting) = &mut this.waiting {
-            ready!(waiting.as_mut().poll(context));
+fn in_pieces(body: Bytes, chunk: usize, pause: Duration) -> AxumBody {
+    AxumBody::from_stream(unfold((body, Duration::ZERO), move |(mut rest, before)| async move {
+        if rest.is_empty() {
+            return None;
         }
-        if this.rest.is_empty() {
-            return Poll::Ready(None);
-        }
-        this.waiting = Some(Box::pin(sleep(this.pause)));
-        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(this.chunk.min(this.rest.len()))))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64)
-    }
+        sleep(before).await;
+        let piece = rest.split_to(chunk.min(rest.len()));
+        Some((Ok::<_, Infallible>(piece), (rest, pause)))
+    }))
 }

@@ -7,34 +7,16 @@ use tokio_util::sync::CancellationToken;
 /// Tells the tasks of a server that it ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ShutdownSignal {
-    drain: CancellationToken,
-    abort: CancellationToken,
+    /// In-flight requests are finished, nothing else is begun.
+    pub(super) drain: CancellationToken,
+    /// Everything ends where it stands.
+    pub(super) abort: CancellationToken,
 }
 
 impl ShutdownSignal {
     /// Returns a signal that follows this one. Connections that have one each do not contend for its lock.
     pub(super) fn child(&self) -> Self {
         Self { drain: self.drain.child_token(), abort: self.abort.child_token() }
-    }
-
-    /// In-flight requests are finished, nothing else is begun.
-    pub(super) fn drain(&self) {
-        self.drain.cancel();
-    }
-
-    /// Everything ends where it stands.
-    pub(super) fn abort(&self) {
-        self.abort.cancel();
-    }
-
-    /// Completes once the server drains.
-    pub(super) async fn draining(&self) {
-        self.drain.cancelled().await;
-    }
-
-    /// Completes once the server aborts.
-    pub(super) async fn aborting(&self) {
-        self.abort.cancelled().await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::{Future as _, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use super::connection_state::{ConnectionPhase, ConnectionState, Dribble, OpenStreams};
 use super::request_rules;
@@ -30,78 +32,8 @@ const STILL_AT_STREAMS: &[u8] = &[0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 /// the longest time between two such questions.
 const ASK_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(1));
 
-/// A connection, encrypted or not.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Stream {
-    /// Lets the kernel reset the connection when it is dropped.
-    pub(super) fn reset_on_drop(&self) {
-        let tcp = match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        };
-        // A socket that is gone already needs no reset.
-        let _ = tcp.set_zero_linger();
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(context, into),
-            Self::Tls(tls) => Pin::new(tls).poll_read(context, into),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(context, slices),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(tcp) => tcp.is_write_vectored(),
-            Self::Tls(tls) => tls.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(context),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(context),
-        }
-    }
-}
+/// A connection, in cleartext or encrypted.
+pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// What hyper reads from and writes to.
 ///
@@ -191,6 +123,16 @@ impl Socket {
         let count = ready!(pin!(self.stream.read_buf(&mut self.ahead)).poll(context))?;
         self.client_is_done = count == 0;
         Poll::Ready(Ok(count))
+    }
+
+    /// Lets the kernel reset the connection when it is dropped.
+    pub(super) fn reset_on_drop(&self) {
+        let tcp = match &self.stream {
+            Either::Left(tcp) => tcp,
+            Either::Right(tls) => tls.get_ref().0,
+        };
+        // A socket that is gone already needs no reset.
+        let _ = tcp.set_zero_linger();
     }
 
     /// Reads what the client still sends and forgets it, until the client is done.
@@ -382,7 +324,7 @@ impl AsyncWrite for Socket {
             context.waker().wake_by_ref();
         }
         this.connection.flushed();
-        if this.connection.awaits_response() {
+        if this.connection.awaits_response.load(Relaxed) {
             this.watch(context)?;
         }
         Poll::Ready(Ok(()))

@@ -109,7 +109,7 @@ impl Admin {
         }
         let bad = |error: BadForwarding| AdminError::BadForwarding(error.to_string());
         let seen = self.seen_as(uri, headers).map_err(bad)?;
-        let addresses = self.server.addresses();
+        let addresses = &self.server.addresses;
         let prefix = addresses.admin_prefix(seen.as_deref(), self.is_beside, headers).map_err(bad)?;
         request.extensions_mut().insert(SeenAs { origin: seen, base: format!("{prefix}{BASE}") });
         Ok(())
@@ -117,7 +117,7 @@ impl Admin {
 
     /// The origin of the SCIM endpoints for whoever sent a request; `None` if it is the one that URLs are kept with.
     fn seen_as(&self, uri: &Uri, headers: &HeaderMap) -> Result<Option<String>, BadForwarding> {
-        let addresses = self.server.addresses();
+        let addresses = &self.server.addresses;
         if self.is_beside {
             return addresses.seen_by(uri, headers);
         }
@@ -180,11 +180,11 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/applications/{name}/auth", get(applications::auth).put(applications::set_auth)),
         (
             "/applications/{name}/users",
-            get(resources::users).post(resources::seed_users).delete(resources::remove_users),
+            get(resources::list).post(resources::seed).delete(resources::remove_all),
         ),
         (
             "/applications/{name}/groups",
-            get(resources::groups).post(resources::seed_groups).delete(resources::remove_groups),
+            get(resources::list).post(resources::seed).delete(resources::remove_all),
         ),
         (
             "/applications/{name}/resources/{type}",

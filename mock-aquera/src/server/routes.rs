@@ -76,16 +76,16 @@ async fn endpoint(server: &Arc<Server>, request: Request) -> Response {
                 // Only the command line says how an application behaves that does not exist yet.
                 Err(reply) => {
                     server.tell(Some(Head::from(&parts)), reply.status, reply.note().as_deref());
-                    unread(response_format::shape(&server.defaults().profile, "", *reply), body).await
+                    unread(response_format::shape(&server.defaults.profile, "", *reply), body).await
                 }
             }
         }
         Endpoint::Token { application } => token(server, application, &parts, body).await,
         Endpoint::Other => {
             let head = Head::from(&parts);
-            let seen = head.seen_as(server.addresses()).ok().flatten();
-            let origin = seen.as_deref().unwrap_or_else(|| server.addresses().origin());
-            let detail = not_found::outside(&server.defaults().types, origin, path);
+            let seen = head.seen_as(&server.addresses).ok().flatten();
+            let origin = seen.as_deref().unwrap_or_else(|| server.addresses.origin());
+            let detail = not_found::outside(&server.defaults.types, origin, path);
             server.tell(Some(head), StatusCode::NOT_FOUND, Some(&detail));
             unread(Reply::from(Problem::NoRoute(detail)), body).await
         }
@@ -116,17 +116,11 @@ async fn token(server: &Server, application: &str, parts: &Parts, body: Body) ->
     if parts.method != Method::POST {
         let problem =
             Problem::MethodNotAllowed { method: parts.method.to_string(), allow: "POST".to_owned() };
-        let reply = Reply::from(problem);
-        server.refuse(application, Head::from(parts), &reply);
-        return unread(reply, body).await;
+        return unread(server.refuse(application, parts, problem), body).await;
     }
     match read(body, "the token request", MAX_TOKEN_REQUEST).await {
         Ok(body) => respond(server.issue_token(application, parts, &body)),
-        Err(problem) => {
-            let reply = Reply::from(problem);
-            server.refuse(application, Head::from(parts), &reply);
-            respond(Served::of(reply).closing())
-        }
+        Err(problem) => respond(Served::of(server.refuse(application, parts, problem)).closing()),
     }
 }
 

@@ -14,7 +14,7 @@ use scim::decode::write_text;
 use serde_json::Value;
 
 use super::content::Key;
-use super::keys;
+use super::{Past, keys};
 use crate::clock::date_time;
 
 /// What stands for itself in a path segment (RFC 3986 §2.3).
@@ -26,18 +26,16 @@ const END: &[u8] = b"\\\"\"}}";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Meta<'a> {
     pub(crate) resource_type: &'a str,
-    pub(crate) created: Timestamp,
-    pub(crate) modified: Timestamp,
     /// The address of the type's endpoint.
     pub(crate) endpoint: &'a str,
     pub(crate) id: &'a str,
-    pub(crate) version: u32,
+    pub(crate) past: Past,
 }
 
 impl Meta<'_> {
     /// How long it is as text, unless something has to be escaped.
     fn length(&self) -> usize {
-        let digits = self.version.checked_ilog10().unwrap_or_default() as usize + 1;
+        let digits = self.past.version.checked_ilog10().unwrap_or_default() as usize + 1;
         141 + self.resource_type.len() + self.endpoint.len() + self.id.len() + digits
     }
 }
@@ -99,17 +97,17 @@ impl Document {
         text.extend_from_slice(b",\"meta\":{\"resourceType\":\"");
         text.extend_from_slice(meta.resource_type.as_bytes());
         text.extend_from_slice(b"\",\"created\":\"");
-        let created = write_instant(&mut text, meta.created);
+        let created = write_instant(&mut text, meta.past.created);
         text.extend_from_slice(b"\",\"lastModified\":\"");
-        if meta.modified == meta.created {
+        if meta.past.modified == meta.past.created {
             text.extend_from_within(created);
         } else {
-            write_instant(&mut text, meta.modified);
+            write_instant(&mut text, meta.past.modified);
         }
         text.extend_from_slice(b"\",\"location\":\"");
         write_location(&mut text, meta.endpoint, meta.id);
         text.extend_from_slice(b"\",\"version\":\"W/\\\"");
-        write_number(&mut text, meta.version.into());
+        write_number(&mut text, meta.past.version.into());
         text.extend_from_slice(END);
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         add_keys(&mut text);
@@ -310,11 +308,9 @@ mod tests {
     fn meta(id: &str, version: u32) -> Meta<'_> {
         Meta {
             resource_type: "User",
-            created: Timestamp::UNIX_EPOCH,
-            modified: Timestamp::UNIX_EPOCH,
             endpoint: "http://h/scim/Users",
             id,
-            version,
+            past: Past { created: Timestamp::UNIX_EPOCH, modified: Timestamp::UNIX_EPOCH, version },
         }
     }
 

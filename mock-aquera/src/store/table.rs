@@ -10,7 +10,7 @@ use super::index::Index;
 use super::keys;
 use super::members::Members;
 use super::order::Order;
-use super::{Inconsistency, Slot};
+use super::{Inconsistency, Past, Slot};
 
 /// Places in a block of memory, so that growing moves no resource.
 const BLOCK: usize = 1024;
@@ -49,6 +49,11 @@ impl Record {
     /// Whether that is its id. Looked for in its text, which whoever asks reads next anyway; its own is elsewhere.
     pub(crate) fn is_called(&self, id: &str) -> bool {
         self.document.has_id(id).unwrap_or_else(|| *self.id == *id)
+    }
+
+    /// What the next version says of itself.
+    pub(super) fn next(&self, now: Timestamp) -> Past {
+        Past { created: self.created, modified: now, version: self.version.saturating_add(1) }
     }
 
     /// Whether it is no group, and in none.
@@ -147,7 +152,7 @@ impl Table {
             Slot::new(full + within)
         };
         record.order = self.order.push(slot);
-        self.index(slot, record.document.keys());
+        self.change_indexes(record.document.keys(), |index, text| index.insert(text, slot));
         if let Some(place) = self.place(slot) {
             *place = Some(record);
         }
@@ -158,7 +163,7 @@ impl Table {
         let record = self.place(slot)?.take()?;
         self.free.push(slot);
         self.order.remove(record.order);
-        self.unindex(slot, record.document.keys());
+        self.change_indexes(record.document.keys(), |index, text| index.remove(text, slot));
         Some(record)
     }
 
@@ -177,23 +182,15 @@ impl Table {
         let after = document.clone();
         let before = std::mem::replace(&mut record.document, document);
         if before.keys() != after.keys() {
-            self.unindex(slot, before.keys());
-            self.index(slot, after.keys());
+            self.change_indexes(before.keys(), |index, text| index.remove(text, slot));
+            self.change_indexes(after.keys(), |index, text| index.insert(text, slot));
         }
     }
 
-    fn index(&mut self, slot: Slot, keys: &[u8]) {
+    fn change_indexes(&mut self, keys: &[u8], change: impl Fn(&mut Index<Slot>, &[u8])) {
         for (index, text) in keys::unpack(keys) {
             if let Some(index) = self.indexes.get_mut(index) {
-                index.insert(text, slot);
-            }
-        }
-    }
-
-    fn unindex(&mut self, slot: Slot, keys: &[u8]) {
-        for (index, text) in keys::unpack(keys) {
-            if let Some(index) = self.indexes.get_mut(index) {
-                index.remove(text, slot);
+                change(index, text);
             }
         }
     }

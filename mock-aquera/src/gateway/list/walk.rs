@@ -40,7 +40,7 @@ pub(super) struct Walk<'l> {
 
 impl<'l> Walk<'l> {
     pub(super) fn new(list: &'l List, nth: usize, kind_at: TypeId) -> Self {
-        let kind = list.types.get(kind_at);
+        let kind = list.settings.types.get(kind_at);
         let mut needed: Vec<String> =
             list.filter.iter().flat_map(|filter| filter.top_level_members(&kind.schemas)).collect();
         let sort = list.sort.as_ref().and_then(|sort| sort.by[nth].as_ref());

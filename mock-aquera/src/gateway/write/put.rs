@@ -11,7 +11,7 @@ use crate::downstream;
 use crate::downstream::DownstreamOperation;
 use crate::gateway::members::PutMembers;
 use crate::gateway::write_base::{Basis, TRIES};
-use crate::gateway::{Refusal, RequestContext, feature, members, noted, notes, resource, unstored};
+use crate::gateway::{Refusal, RequestContext, feature, members, noted, notes, put_rule, resource, unstored};
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody};
@@ -27,8 +27,7 @@ pub(in crate::gateway) fn replace(
     let settings = scene.settings;
     let gateway = &settings.profile.gateway;
     let kind = settings.types.get(kind_at);
-    let rule = if kind.role == Role::Group { gateway.put_of_groups() } else { gateway.put };
-    match rule {
+    match put_rule(gateway, kind) {
         PutRule::Works | PutRule::Ignored200 | PutRule::Answers405 => {}
         PutRule::Html404 => return Ok(Reply::html_not_found()),
         PutRule::Answers400 => {
@@ -61,11 +60,11 @@ fn replace_by(
         let mut store = scene.store();
         let (at, record) = existing(scene, &store, kind_at, id, operations)?;
         same_version(scene, &store, record, operations)?;
-        if crate::gateway::put_rule(&settings.profile.gateway, kind) == PutRule::Ignored200 {
+        if put_rule(&settings.profile.gateway, kind) == PutRule::Ignored200 {
             let body = represent(scene, &store, at, record)?;
             let mut reply = Reply::scim(StatusCode::OK, body);
             let what = "was not carried out: the profile of this application answers PUT and ignores it";
-            reply.notes = notes::by_profile(&["PUT".to_owned()], what);
+            reply.known.notes = notes::by_profile(&["PUT".to_owned()], what);
             return Ok(reply);
         }
         let basis = Basis::of(&store, at, record);
@@ -97,8 +96,8 @@ fn replace_by(
         reply = reply.answered_as(empty);
     }
     note(&mut reply, &dialects);
-    reply.notes = notes::not_stored(&left_out);
-    reply.notes.extend(unsaid.into_iter().chain(disabled));
+    reply.known.notes = notes::not_stored(&left_out);
+    reply.known.notes.extend(unsaid.into_iter().chain(disabled));
     Ok(reply)
 }
 

@@ -74,13 +74,6 @@ fn operations_are_read_out_of_requests() {
 }
 
 #[test]
-fn what_the_application_says_counts_more_than_what_can_be_read() {
-    let mut record = record(Method::GET, "/scim/Users", "");
-    record.scim.push(ScimOperation::of_kind(OperationKind::Me));
-    assert_eq!(only(record).operations, [ScimOperation::of_kind(OperationKind::Me)]);
-}
-
-#[test]
 fn changes_tell_the_members_that_differ() {
     let mut record = record(Method::PUT, "/scim/Users/1", "");
     record.changes.push(StateChange {

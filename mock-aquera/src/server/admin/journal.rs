@@ -62,7 +62,7 @@ pub(super) async fn har(
     query: Pairs,
 ) -> Result<Response, AdminError> {
     let query = asked(&application, query)?;
-    let addresses = Arc::clone(admin.config.server.addresses());
+    let addresses = Arc::clone(&admin.config.server.addresses);
     let name = format!("attachment; filename=\"{}.har\"", application.name());
     let mut response = aside(move || {
         let origin = |exchange: &Exchange| origin_of(&addresses, exchange);

@@ -250,11 +250,10 @@ impl Stream for Events {
             }
             Found::Lagged(missed) => {
                 self.over = self.told;
-                let lagged = if self.over {
-                    json!({"missed": missed, "dropped": true})
-                } else {
-                    json!({"missed": missed})
-                };
+                let mut lagged = json!({"missed": missed});
+                if self.over {
+                    lagged["dropped"] = true.into();
+                }
                 Event::default().event("lagged").data(lagged.to_string())
             }
         };

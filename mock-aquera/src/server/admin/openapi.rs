@@ -43,8 +43,6 @@ pub(super) struct Route {
         reset::reset_all, reset::reset,
         applications::list, applications::describe, applications::configure, applications::remove,
         applications::profile, applications::set_profile, applications::auth, applications::set_auth,
-        resources::users, resources::seed_users, resources::remove_users,
-        resources::groups, resources::seed_groups, resources::remove_groups,
         resources::list, resources::seed, resources::remove_all,
         resources::show, resources::write, resources::remove,
         faults::list, faults::add, faults::clear, faults::remove,
@@ -98,6 +96,16 @@ pub(super) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     }});
     document["security"] = json!([{}, {"token": []}]);
     if let Some(paths) = document["paths"].as_object_mut() {
+        let of_any_type = paths.get("/applications/{name}/resources/{type}").cloned().unwrap_or_default();
+        // Two types have routes of their own.
+        for all in ["users", "groups"] {
+            let mut operations = of_any_type.clone();
+            for (_, operation) in operations.as_object_mut().into_iter().flatten() {
+                let summary = operation["summary"].as_str().unwrap_or_default();
+                operation["summary"] = summary.replace("resources of a type", all).into();
+            }
+            paths.insert(format!("/applications/{{name}}/{all}"), operations);
+        }
         for (path, operations) in paths {
             for (method, operation) in operations.as_object_mut().into_iter().flatten() {
                 operation["operationId"] = operation_id(method, path).into();
@@ -151,27 +159,23 @@ fn complete(path: &str, operation: &mut Value) {
         parameters.retain(|parameter| parameter["name"] != "limit" && parameter["name"] != "order");
     }
     let has_body = operation.get("requestBody").is_some();
-    let mut errors = vec![("400", "It is not understood, or says what this route does not take.")];
-    if path == "/health" {
+    let is_open = path == "/health";
+    if is_open {
         operation["security"] = json!([{}]);
-    } else {
-        errors.push(("401", "The token is missing or wrong."));
-        errors.push((
-            "403",
-            "It comes from a web page of another origin, or by a host name that is not known.",
-        ));
     }
-    if path.contains('{') {
-        errors.push(("404", "There is no such thing."));
-    }
-    if has_body {
-        errors.push(("413", "The body is too large."));
-        errors.push(("415", "The body has another media type."));
-    }
+    let from_elsewhere = "It comes from a web page of another origin, or by a host name that is not known.";
+    let errors = [
+        ("400", true, "It is not understood, or says what this route does not take."),
+        ("401", !is_open, "The token is missing or wrong."),
+        ("403", !is_open, from_elsewhere),
+        ("404", path.contains('{'), "There is no such thing."),
+        ("413", has_body, "The body is too large."),
+        ("415", has_body, "The body has another media type."),
+    ];
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
-    for (status, description) in errors {
+    for (status, _, description) in errors.into_iter().filter(|(_, occurs, _)| *occurs) {
         let schema = json!({"$ref": "#/components/schemas/ErrorBody"});
         let error = json!({"description": description, "content": {"application/json": {"schema": schema}}});
         operation["responses"][status] = error;

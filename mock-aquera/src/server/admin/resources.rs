@@ -15,51 +15,6 @@ pub(super) struct Removed {
     removed: usize,
 }
 
-/// List the users in full representation, in order of creation.
-#[utoipa::path(get, path = "/applications/{name}/users", tag = "resources",
-    responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn users(target: OfType, seen: SeenAs) -> Result<Response, AdminError> {
-    list(target, seen).await
-}
-
-/// Add users without any check.
-///
-/// One object or an array: two users of one `userName` if need be. An `id` is kept, and takes the place of whoever
-/// has it.
-#[utoipa::path(post, path = "/applications/{name}/users", tag = "resources", request_body = Value,
-    responses((status = 201, description = "They are there.", body = Ids)))]
-pub(super) async fn seed_users(target: OfType, body: AnyJson) -> Result<Response, AdminError> {
-    seed(target, body).await
-}
-
-/// Remove all users.
-#[utoipa::path(delete, path = "/applications/{name}/users", tag = "resources",
-    responses((status = 200, description = "They are gone.", body = Removed)))]
-pub(super) async fn remove_users(target: OfType) -> Result<Response, AdminError> {
-    remove_all(target).await
-}
-
-/// List the groups in full representation, in order of creation.
-#[utoipa::path(get, path = "/applications/{name}/groups", tag = "resources",
-    responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn groups(target: OfType, seen: SeenAs) -> Result<Response, AdminError> {
-    list(target, seen).await
-}
-
-/// Add groups without any check. Members that don't exist are passed over.
-#[utoipa::path(post, path = "/applications/{name}/groups", tag = "resources", request_body = Value,
-    responses((status = 201, description = "They are there.", body = Ids)))]
-pub(super) async fn seed_groups(target: OfType, body: AnyJson) -> Result<Response, AdminError> {
-    seed(target, body).await
-}
-
-/// Remove all groups.
-#[utoipa::path(delete, path = "/applications/{name}/groups", tag = "resources",
-    responses((status = 200, description = "They are gone.", body = Removed)))]
-pub(super) async fn remove_groups(target: OfType) -> Result<Response, AdminError> {
-    remove_all(target).await
-}
-
 /// List the resources of a type in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/resources/{type}", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
@@ -75,6 +30,9 @@ pub(super) async fn list(
 }
 
 /// Add resources of a type without any check.
+///
+/// One object or an array: two users of one `userName` if need be. An `id` is kept, and takes the place of whoever
+/// has it. Members of a group that don't exist are passed over.
 #[utoipa::path(post, path = "/applications/{name}/resources/{type}", tag = "resources", request_body = Value,
     responses((status = 201, description = "They are there.", body = Ids)))]
 pub(super) async fn seed(
