@@ -103,7 +103,7 @@ pub enum Judgement {
     Waits {
         /// The answers.
         after: Matcher,
-        /// No other request is sent either, except those that were in flight.
+        /// No other request is sent either; requests in flight may still arrive.
         #[serde(default)]
         altogether: bool,
     },

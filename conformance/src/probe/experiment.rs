@@ -120,7 +120,7 @@ struct Posted {
 /// The reason why a variant could not be tried.
 type Untried = String;
 
-/// Attributes of an account beyond those that the endpoint requires.
+/// Attributes of an account that the endpoint does not require.
 const ADDED: [&str; 4] = ["externalId", "title", "emails", "name"];
 
 impl Bench<'_> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::shard::{Shard, ShardError};
 use super::{CaseResult, Report, Summary};
 
-/// The reason why reports cannot be merged. The names are those that the caller gave.
+/// The reason why reports cannot be merged. It names the reports as the caller did.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
     /// There is no report.

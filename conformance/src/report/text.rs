@@ -191,7 +191,7 @@ fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) 
     text.push('\n');
 }
 
-/// Returns the requests that show the failure: of a client those that were found, of a server the last one.
+/// Returns the requests that show the failure: all that were found of a client, the last one sent to a server.
 fn shown<'a>(report: &Report, case: &'a CaseResult) -> &'a [Exchange] {
     let all = case.exchanges.as_slice();
     if report.suite == "client" { &all[..all.len().min(SHOWN)] } else { &all[all.len().saturating_sub(1)..] }

@@ -9,7 +9,7 @@ use crate::server::deviation::resources::id_of;
 use crate::server::discovery::{Facts, resources};
 use crate::subject::server::client::{Answer, Client, Request};
 
-/// The resources that one case created, in order, and those that it may have created without an answer.
+/// The resources that one case created, in order, and the creations whose answer was lost.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
     /// Paths below the base URL.

@@ -51,7 +51,7 @@ pub(crate) fn of_request(
         return notes;
     }
     let kinds = asked_about(settings, route);
-    // Values are decoded where they are looked at only.
+    // Most queries hold nothing to note, and need not be decoded a second time.
     let is_plain = |pair: &str| matches!(pair.split_once('='), Some(("filter" | "startIndex" | "count", _)));
     let is_plain = lists(method, route) && query.split('&').all(is_plain);
     for (name, value) in parameters(if is_plain { "" } else { query }) {

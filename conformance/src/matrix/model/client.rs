@@ -261,7 +261,7 @@ impl World {
         }
     }
 
-    /// Returns a PUT of all fields that the account should have, except those that are known not to be stored.
+    /// Returns a PUT of all wanted fields of the account. Fields that are known not to be stored are left out.
     fn with_the_rest(&self, change: &Change) -> Change {
         if change.asked.is_empty() {
             return change.clone();

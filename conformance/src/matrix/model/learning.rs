@@ -83,7 +83,7 @@ impl World {
         (first, Some(first.other()).filter(|way| !is_out(*way)))
     }
 
-    /// Returns the paths of a write by `way`: those that are known not to be stored are tried again once in each run.
+    /// Returns the paths of a write by `way`. A path that is known not to be stored is tried again once in each run.
     pub(crate) fn sendable(&self, way: Way, asked: &Desired) -> Desired {
         let known = |path| self.learned.not_stored.contains(&(way, path));
         let tried = |path| self.learned.tried_paths.contains(&(way, path));

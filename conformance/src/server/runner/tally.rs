@@ -25,7 +25,7 @@ fn outcomes(tried: &[(String, Tried)]) -> Vec<(&str, Tried)> {
     outcomes
 }
 
-/// Returns a summary of the attempts that failed and those that held.
+/// Returns a summary of the failed and the successful attempts.
 pub(super) fn tallied(tally: &str, tried: &[(String, Tried)]) -> String {
     let outcomes = outcomes(tried);
     let told = |word: &str, wanted: Tried| {

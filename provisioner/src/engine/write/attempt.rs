@@ -181,7 +181,7 @@ async fn put(context: &Context, write: AccountWrite<'_>, verify: bool) -> Result
 }
 
 /// Returns the other paths that a write of attributes by PUT includes, because the whole resource is sent anyway: all
-/// wanted ones, except those that the target is known not to store.
+/// wanted values, without those of paths that the target is known not to store.
 fn beside(context: &Context, write: AccountWrite<'_>, base: &Account) -> Vec<TargetPath> {
     let learned = context.capabilities.learned();
     let stored = |path: &TargetPath| learned.paths.put.get(path) != Some(&PathSupport::NotStored);
