@@ -2,7 +2,7 @@
 //!
 //! Routing below the base URL, method checks and body checks are here; [`write`] carries out what concerns resources,
 //! [`patch`] and [`members`] partial updates, [`list`] queries, [`bulk`] many at once, [`discovery`] the describing
-//! endpoints. [`shape`] gives answers the form that a profile wants.
+//! endpoints. [`response_format`] gives answers the form that a profile wants.
 
 mod bulk;
 pub(crate) mod discovery;
