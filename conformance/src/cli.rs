@@ -4,6 +4,7 @@ mod cases;
 mod clean;
 mod client;
 mod explain;
+mod explore;
 mod identities;
 mod matrix;
 mod merge;
@@ -48,6 +49,8 @@ enum Command {
     /// Run this project's provisioner once, as a step of `client --drive` says
     #[command(hide = true)]
     DriveProvisioner(client::DriveProvisioner),
+    /// Play random sequences of requests against a SCIM server, and judge them by rules that always hold
+    Explore(explore::Explore),
     /// Find out what an endpoint does with partial updates, and what that means for a PingOne connection
     Probe(probe::Probe),
     /// Delete what runs of `server` and `probe` left at a SCIM server: users and groups named conformance-…
@@ -84,6 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Server(server) => server.run(),
         Command::Client(client) => client.run(),
         Command::DriveProvisioner(drive) => drive.run(),
+        Command::Explore(explore) => explore.run(),
         Command::Probe(probe) => probe.run(),
         Command::Clean(clean) => clean.run(),
         Command::Mutants(mutants) => mutants.run(),

@@ -17,6 +17,7 @@ mod causes;
 pub mod cli;
 pub mod client;
 pub mod exit;
+pub mod explore;
 pub mod format;
 pub mod identities;
 pub(crate) mod json;

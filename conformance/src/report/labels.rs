@@ -342,8 +342,8 @@ pub fn again(report: &Report, case: &CaseResult) -> String {
     let select = match report.suite.as_str() {
         // Whatever was to be run is.
         _ if report.not_judged.is_some() => String::new(),
-        // A probe is one thing: its answers say something together.
-        "probe" => String::new(),
+        // A probe is one thing: its answers say something together. An exploration finds its violations by chance.
+        "probe" | "explore" => String::new(),
         "mutants" => match case.id.strip_prefix("mutant/") {
             Some(slug) => format!(" --select 'slug={slug}'"),
             None => String::new(),

@@ -138,6 +138,12 @@ impl Made {
         }
     }
 
+    /// Adds what requests beside these made and removed.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.paths.extend(other.paths);
+        self.unsure.extend(other.unsure);
+    }
+
     /// Deletes it all, last made first.
     pub(crate) async fn remove(self, client: &Client, leftovers: &Leftovers) {
         let mut paths = self.paths;

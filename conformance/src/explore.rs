@@ -1,0 +1,342 @@
+//! `conformance explore`: a model plays against a server.
+//!
+//! Random sequences of requests are judged by rules that hold whatever is asked in whatever order: an answer says what the next read
+//! says, a resource that nobody addressed stays, a filter finds what matches it. [`calibrate`] learns what the subject lacks, which
+//! is left out; [`session`] plays a sequence beside a [`model`] of its resources; a violation is shrunk to the fewest requests
+//! ([`shrink`]), and can be written as a case ([`case_file`]).
+
+mod attributes;
+mod calibrate;
+mod case_file;
+mod model;
+mod operation;
+mod rule;
+mod session;
+mod shrink;
+mod value;
+mod world;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use proptest::strategy::Strategy as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::Value;
+use tokio::sync::watch;
+
+pub use crate::explore::calibrate::Unexplorable;
+pub use crate::explore::case_file::SaveError;
+use crate::explore::rule::{Rule, Violation};
+use crate::explore::session::{EndsAt, Stop, play};
+use crate::explore::shrink::Minimal;
+use crate::explore::world::World;
+use crate::report::{CaseResult, Report, Summary, Verdict};
+use crate::requirement::Level;
+use crate::server::discovery::{Blank, Facts};
+use crate::server::sweep;
+use crate::subject::server::client::Client;
+
+/// The fact that says what the subject lacks or refuses, and was left out.
+pub const LEFT_OUT: &str = "left out";
+
+/// The fact that counts the sequences and requests.
+pub const PLAYED: &str = "played";
+
+/// The run is given up after this number of sequences in a row without an answer.
+const GIVE_UP_AFTER: usize = 12;
+
+/// The options of a run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The number of sequences to play in parallel.
+    pub jobs: usize,
+    /// Sequences and names follow from it.
+    pub seed: u64,
+    /// The largest number of operations in a sequence.
+    pub steps: usize,
+    /// The number of sequences.
+    pub sequences: usize,
+    /// No sequence is begun after this time.
+    pub time: Option<Duration>,
+    /// Bodies to start from.
+    pub blank: Blank,
+    /// Becomes true if no further sequence may be begun.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// A violation of a rule, with the fewest requests that show it.
+#[derive(Debug)]
+pub struct Finding {
+    violation: Violation,
+    minimal: Minimal,
+    /// The number of times that it was met, those of shrinking aside.
+    count: usize,
+}
+
+impl Finding {
+    /// Returns the id of the finding in reports.
+    pub fn id(&self) -> String {
+        format!("explore/{}", self.violation.key())
+    }
+
+    /// Writes the finding as a case file below a folder, and returns its path below that.
+    ///
+    /// # Errors
+    /// The finding cannot be told as a case, or the file cannot be written.
+    pub fn save(&self, folder: &Path, client: &Client) -> Result<std::path::PathBuf, SaveError> {
+        case_file::save(&self.violation, &self.minimal, folder, client)
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self.violation.level {
+            Level::Must if self.minimal.is_certain() => Verdict::Fail,
+            _ => Verdict::Warn,
+        }
+    }
+
+    fn result(&self) -> CaseResult {
+        let Violation { rule, level, why, expected, actual, .. } = &self.violation;
+        let mut because = why.clone();
+        if !self.minimal.is_certain() {
+            append!(because, "; it came {} of {} times that it was tried", self.minimal.hits, self.minimal.tries);
+        }
+        if self.count > 1 {
+            append!(because, "; it was met {} times", self.count);
+        }
+        CaseResult {
+            verdict: self.verdict(),
+            because: Some(because),
+            mend: Some(rule.hint().to_owned()),
+            expected: expected.clone(),
+            actual: actual.clone(),
+            tags: vec![rule.slug().to_owned()],
+            exchanges: self.minimal.exchanges.clone(),
+            ..CaseResult::new(self.id(), rule.title().to_owned(), *level, rule.requirement().to_owned(), rule.spec())
+        }
+    }
+}
+
+/// The result of a run.
+#[derive(Debug)]
+pub struct Explored {
+    /// A case for each finding, and one for each rule that held.
+    pub report: Report,
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// Resources that the server did not delete, by path.
+    pub left_behind: Vec<String>,
+}
+
+/// Explores a subject. `told` is told of each finding, and of each sequence that was played, as it comes.
+///
+/// # Errors
+/// The smallest user cannot be created and read.
+pub async fn explore(
+    client: &Client,
+    facts: &Facts,
+    options: &Options,
+    told: &dyn Fn(Progress<'_>),
+) -> Result<Explored, Unexplorable> {
+    let started = Instant::now();
+    let Some(user) = facts.resource_type("User") else {
+        return Err(Unexplorable::new("the server has no users"));
+    };
+    let run = crate::server::run_name(options.seed);
+    let mut world = World::new(client, facts, &options.blank, user, run.clone());
+    world.calibrate().await?;
+    let world = world;
+    let (played, broken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let goes_on = || {
+        !*options.stop.borrow()
+            && options.time.is_none_or(|time| started.elapsed() < time)
+            && broken.load(Ordering::Relaxed) < GIVE_UP_AFTER
+    };
+    let numbers = stream::iter(0..options.sequences as u64);
+    let found: Vec<Finding> = numbers
+        .take_while(|_| std::future::ready(goes_on()))
+        .map(|number| one(&world, options, number, &broken, &played, told))
+        .buffer_unordered(options.jobs.max(1))
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let mut findings = found;
+    for finding in &mut findings {
+        finding.count = world.count(&finding.violation.key());
+    }
+    findings.sort_by_key(Finding::id);
+    let discovery = discovery(&world, facts).await;
+    let mut removed = sweep::remove(client, facts, &run).await;
+    removed.and(client, world.leftovers.list()).await;
+    let left_behind: Vec<String> = removed.stay.into_keys().collect();
+    let played = played.load(Ordering::Relaxed);
+    let mut cases = results(&findings, &world, played);
+    cases.extend(discovery);
+    if broken.load(Ordering::Relaxed) >= GIVE_UP_AFTER {
+        cases.push(given_up());
+    }
+    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut lines = facts.lines();
+    let requests = world.requests.load(Ordering::Relaxed);
+    lines.insert(PLAYED.to_owned(), format!("{played} sequences, {requests} requests"));
+    let limits = world.limits();
+    if !limits.is_empty() {
+        lines.insert(LEFT_OUT.to_owned(), limits.join("; "));
+    }
+    if !left_behind.is_empty() {
+        lines.insert(crate::server::LEFT_BEHIND.to_owned(), left_behind.join(", "));
+    }
+    let report = Report {
+        seed: options.seed,
+        milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        facts: lines,
+        summary: Summary::of(&cases),
+        ..Report::new("explore", client.base(), cases)
+    };
+    Ok(Explored { report, findings, left_behind })
+}
+
+/// The progress of a run.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A sequence was played.
+    Played,
+    /// A sequence broke off, for this reason.
+    Broken(&'a str),
+    /// A violation was found, and is being shrunk.
+    Found(&'a str),
+}
+
+/// Plays the sequence of a number, and shrinks what it finds.
+async fn one(
+    world: &World<'_>,
+    options: &Options,
+    number: u64,
+    broken: &AtomicUsize,
+    played: &AtomicUsize,
+    told: &dyn Fn(Progress<'_>),
+) -> Option<Finding> {
+    let strategy = operation::sequences(world.scope, options.steps);
+    let mut runner = runner(options.seed, number);
+    let mut tree = strategy.new_tree(&mut runner).ok()?;
+    let first = play(world, &proptest::strategy::ValueTree::current(&tree), EndsAt::New).await;
+    played.fetch_add(1, Ordering::Relaxed);
+    told(Progress::Played);
+    match first.end {
+        Ok(()) => {
+            broken.store(0, Ordering::Relaxed);
+            None
+        }
+        Err(Stop::Broken(why)) => {
+            broken.fetch_add(1, Ordering::Relaxed);
+            told(Progress::Broken(&why));
+            None
+        }
+        Err(Stop::Found(violation)) => {
+            broken.store(0, Ordering::Relaxed);
+            told(Progress::Found(&violation.why));
+            let (violation, minimal) =
+                shrink::shrink(world, &mut tree, *violation, first.exchanges, first.unique, &options.stop).await;
+            Some(Finding { violation, minimal, count: 1 })
+        }
+    }
+}
+
+/// Returns the source of chance of a sequence, which depends on the seed and the number alone.
+fn runner(seed: u64, number: u64) -> TestRunner {
+    let mut bytes = [0_u8; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    let config = Config { failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+/// Returns a result for each finding, and for each rule without any.
+fn results(findings: &[Finding], world: &World<'_>, played: usize) -> Vec<CaseResult> {
+    let mut cases: Vec<_> = findings.iter().map(Finding::result).collect();
+    for rule in Rule::ALL.iter().filter(|rule| **rule != Rule::DiscoveryStays) {
+        if findings.iter().any(|finding| finding.violation.rule == *rule) {
+            continue;
+        }
+        let missing = missing(*rule, world);
+        let (verdict, because) = match missing {
+            Some(why) => (Verdict::NotAdvertised, Some(why.to_owned())),
+            None if played == 0 => (Verdict::Skipped, Some("no sequence was played".to_owned())),
+            None => (Verdict::Pass, None),
+        };
+        cases.push(CaseResult { verdict, because, ..rule_result(*rule) });
+    }
+    cases
+}
+
+fn rule_result(rule: Rule) -> CaseResult {
+    CaseResult {
+        tags: vec![rule.slug().to_owned()],
+        ..CaseResult::new(
+            format!("explore/{}", rule.slug()),
+            rule.title().to_owned(),
+            Level::Must,
+            rule.requirement().to_owned(),
+            rule.spec(),
+        )
+    }
+}
+
+/// Returns why a rule could not be tried with this subject.
+fn missing(rule: Rule, world: &World<'_>) -> Option<&'static str> {
+    let scope = world.scope;
+    let (is_there, why) = match rule {
+        Rule::PatchStores => (scope.patch, "the server has no PATCH"),
+        Rule::BulkStores => (scope.bulk, "bulk requests are not advertised"),
+        Rule::FilterFinds => (scope.filter, "filters are not supported"),
+        Rule::SearchAgrees => (scope.filter && world.can.search, "the server has no .search"),
+        Rule::PagesPartition => (world.can.scoped, "filters are not supported"),
+        Rule::SortOrders => (scope.sort, "sorting is not advertised"),
+        Rule::Conditional => (scope.etag, "entity tags are not advertised"),
+        Rule::Membership => (scope.groups.is_some() && world.can.user_groups, "users do not show their groups"),
+        Rule::NeedsCredentials => (scope.credentials, "no credentials were given, so none can be left out"),
+        Rule::SecretStaysHidden => (scope.password, "the schema has no password"),
+        _ => (true, ""),
+    };
+    (!is_there).then_some(why)
+}
+
+/// Compares discovery with what it was before.
+async fn discovery(world: &World<'_>, before: &Facts) -> Option<CaseResult> {
+    let now = Facts::ask(world.client).await;
+    let same = |a: Option<&Value>, b: Option<&Value>| match (a, b) {
+        (Some(a), Some(b)) => crate::json::same(a, b),
+        (a, b) => a.is_none() == b.is_none(),
+    };
+    let mut result = rule_result(Rule::DiscoveryStays);
+    let changed = if !same(before.config.as_ref(), now.config.as_ref()) {
+        Some("/ServiceProviderConfig")
+    } else if before.schemas.keys().ne(now.schemas.keys()) {
+        Some("/Schemas")
+    } else if before.moved.is_empty() && before.resource_types != now.resource_types && !now.resource_types.is_empty() {
+        Some("/ResourceTypes")
+    } else {
+        None
+    };
+    if let Some(path) = changed {
+        result.verdict = Verdict::Fail;
+        result.because = Some(format!("{path} says something else at the end of the run than at its beginning"));
+        result.mend = Some(Rule::DiscoveryStays.hint().to_owned());
+    }
+    Some(result)
+}
+
+fn given_up() -> CaseResult {
+    CaseResult {
+        verdict: Verdict::Error,
+        because: Some(format!("given up: {GIVE_UP_AFTER} sequences in a row got no answer")),
+        ..CaseResult::new(
+            "explore/answers".to_owned(),
+            "the server answers".to_owned(),
+            Level::Must,
+            "Each request is answered.".to_owned(),
+            Rule::NoServerError.spec(),
+        )
+    }
+}

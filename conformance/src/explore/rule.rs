@@ -1,0 +1,232 @@
+//! The rules that every server keeps, whatever is asked in whatever order.
+
+use serde_json::Value;
+
+use crate::requirement::{Level, Spec};
+
+macro_rules! rules {
+    ($($rule:ident: $slug:literal, $document:literal $section:literal, $title:literal, $requirement:literal, $hint:literal;)*) => {
+        /// A rule that holds in every sequence.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) enum Rule {
+            $(#[doc = $title] $rule,)*
+        }
+
+        impl Rule {
+            /// All rules, in the order of a report.
+            pub(crate) const ALL: &[Self] = &[$(Self::$rule,)*];
+
+            /// Returns the stable word of the rule.
+            pub(crate) fn slug(self) -> &'static str {
+                match self { $(Self::$rule => $slug,)* }
+            }
+
+            /// Returns the statement that holds.
+            pub(crate) fn title(self) -> &'static str {
+                match self { $(Self::$rule => $title,)* }
+            }
+
+            /// Returns the requirement, paraphrased.
+            pub(crate) fn requirement(self) -> &'static str {
+                match self { $(Self::$rule => $requirement,)* }
+            }
+
+            /// Returns the step that fixes a violation.
+            pub(crate) fn hint(self) -> &'static str {
+                match self { $(Self::$rule => $hint,)* }
+            }
+
+            /// Returns the section that states the requirement.
+            pub(crate) fn spec(self) -> Spec {
+                let (document, section) = match self { $(Self::$rule => ($document, $section),)* };
+                Spec { document: document.to_owned(), section: section.to_owned(), also: Vec::new() }
+            }
+        }
+    };
+}
+
+rules! {
+    CreateStores: "create-stores", "RFC 7644" "3.3", "a created resource has what was sent",
+        "A POST stores the attributes that it sends, each value as it was sent.",
+        "Store each attribute of the request as it is, and read the stored resource for the answer.";
+    ReplaceStores: "replace-stores", "RFC 7644" "3.5.1", "a replaced resource has what was sent",
+        "A PUT stores the attributes that it sends. Attributes that it leaves out are always cleared, or always kept.",
+        "Take each attribute of the request over as it is, and treat all that is missing alike.";
+    PatchStores: "patch-stores", "RFC 7644" "3.5.2", "a PATCH changes what it names and nothing else",
+        "Each operation of a PATCH changes its target as its kind says; everything else stays.",
+        "Compare the resource before and after: the target has the new value, all else the old one.";
+    BulkStores: "bulk-stores", "RFC 7644" "3.7", "an operation in a bulk request does what it does alone",
+        "Operations of a bulk request have the same effect and status as single requests.",
+        "Carry bulk operations out by the code of the single requests.";
+    AnswerIsRead: "answer-is-what-reads-say", "RFC 7644" "3.3", "an answer says what the next read says",
+        "The resource in the answer to a write is the resource as it is stored.",
+        "Answer with the resource as it is read back, not with the body of the request.";
+    ReadsAgree: "reads-agree", "RFC 7644" "3.4.1", "two reads say the same if nobody writes",
+        "A GET returns the current resource.",
+        "Read from the store that is written to; drop cached resources when they are written.";
+    ListAgrees: "lists-agree", "RFC 7644" "3.4.2", "a list shows a resource as a read does",
+        "A resource in a list has the same attributes and values as when it is read by its id.",
+        "Make the resources of lists by the code that makes a single one.";
+    SearchAgrees: "search-agrees", "RFC 7644" "3.4.3", "POST .search finds what GET finds",
+        "A search by POST has the same result as the query by GET.",
+        "Carry .search out by the code of the query.";
+    FilterFinds: "filter-finds", "RFC 7644" "3.4.2.2", "a filter finds exactly the resources that match it",
+        "A list holds each resource whose values match the filter, and no other.",
+        "Evaluate filters over the current values: names and texts without case unless the schema says caseExact.";
+    PagesPartition: "pages-partition", "RFC 7644" "3.4.2.4", "pages together are the list, each resource once",
+        "Pages by startIndex and count cover the result without gaps and repetitions, and totalResults counts it.",
+        "Order the result by something unique before it is cut into pages; count it before.";
+    SortOrders: "sort-orders", "RFC 7644" "3.4.2.3", "sortBy orders the list by the attribute",
+        "Resources come in the order of the values of sortBy.",
+        "Sort the whole result before it is cut into pages.";
+    ProjectionSelects: "projection-selects", "RFC 7644" "3.9", "attributes and excludedAttributes select what is returned",
+        "attributes returns what it names, excludedAttributes everything else; values are those of the whole resource.",
+        "Select members of the whole resource just before it is written to the answer.";
+    OthersStay: "others-stay", "RFC 7644" "3.5.2", "a resource that nobody addressed stays as it was",
+        "A write changes the resource that it addresses.",
+        "Look each write's condition up: it must name one id.";
+    DeletedIsGone: "deleted-is-gone", "RFC 7644" "3.6", "a deleted resource is nowhere",
+        "After a DELETE the resource is answered 404 and is in no list.",
+        "Remove the resource from the store, its indexes and caches.";
+    NameIsUnique: "name-is-unique", "RFC 7643" "4.1.1", "a userName has one user",
+        "userName is unique among all users, without regard to case.",
+        "Enforce uniqueness in the store, by the lower-case name, for every kind of write.";
+    NameIsFree: "name-is-free", "RFC 7644" "3.6", "a name that was given up is free again",
+        "A deleted resource is not counted in conflicts, and neither is a name that its user no longer has.",
+        "Release the name when a user is renamed or deleted, by whatever request.";
+    ValidIsTaken: "valid-is-taken", "RFC 7644" "3.5", "a valid request is taken whatever was done before",
+        "A request that is taken of one resource, with one value or one by one, is taken of others too.",
+        "Compare with the request that is taken: only the value, the history or the number of operations differs.";
+    InvalidIsRefused: "invalid-is-refused", "RFC 7644" "3.12", "an invalid request is refused",
+        "A request that cannot be carried out is answered with a 4xx status.",
+        "Check the whole request before anything of it is done.";
+    ErrorHasNoEffect: "error-has-no-effect", "RFC 7644" "3.5.2", "a refused request changes nothing",
+        "A request that is answered with an error leaves every resource as it was.",
+        "Carry each request out in one transaction, and undo it all on an error.";
+    NoServerError: "no-server-error", "RFC 7644" "3.12", "no request ends in an internal error",
+        "5xx says that the server failed: a client cannot know what became of its request.",
+        "Find the request in the server's log by its time; the report has it as a curl command.";
+    MetaMoves: "meta-moves", "RFC 7643" "3.1", "meta tells changes: version and lastModified move with them, and only then",
+        "version changes with the resource, lastModified never goes back, created, resourceType and location stay.",
+        "Write meta in the same transaction as the attributes.";
+    IdStays: "id-stays", "RFC 7643" "3.1", "a resource keeps its id and its place",
+        "id never changes, and meta.location and the Location header lead to the resource.",
+        "Make id once, and the location from the id.";
+    Membership: "membership-agrees", "RFC 7643" "4.1.2", "membership is the same from both ends",
+        "A user is among the members of a group exactly if the group is among the user's groups.",
+        "Compute User.groups from the members of groups.";
+    SomeOrder: "parallel-is-some-order", "RFC 7644" "3.5.2", "requests at the same time end as if one came after the other",
+        "A PATCH is atomic, and a name is unique: parallel requests lose nothing and make nothing twice.",
+        "Read, change and write a resource in one transaction, or check its version when it is written.";
+    OwnAnswer: "own-answer", "RFC 7644" "3.4.1", "each request gets its own answer",
+        "The answer to a GET is about the resource that it names.",
+        "Do not share what belongs to a request between requests.";
+    Conditional: "conditional-requests", "RFC 7644" "3.14", "If-Match decides whether a write is done",
+        "A write with the current version is done, one with another version is answered 412.",
+        "Compare If-Match with the current version in the transaction of the write.";
+    SecretStaysHidden: "secret-stays-hidden", "RFC 7643" "7", "a password is never returned",
+        "password has returned never: no answer shows it, in no form.",
+        "Leave password out where resources are written to answers, lists and logs.";
+    NeedsCredentials: "needs-credentials", "RFC 7644" "2", "nothing is done or shown without credentials",
+        "Requests without valid credentials are answered 401 and have no effect.",
+        "Check credentials before routing, for every method and endpoint.";
+    DiscoveryStays: "discovery-stays", "RFC 7644" "4", "discovery says the same all the time",
+        "ServiceProviderConfig, ResourceTypes and Schemas describe the server, not a moment.",
+        "Serve discovery from the same tables as the endpoints.";
+}
+
+/// An expectation that did not hold, in a form that a case file can hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Check {
+    /// A value at a JSON pointer; null: no value.
+    Value { pointer: String, value: Value },
+    /// The status is one of these.
+    Status(Vec<&'static str>),
+    /// The list has exactly the resources of these ids.
+    Lists(Vec<String>),
+}
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Violation {
+    pub(crate) rule: Rule,
+    pub(crate) level: Level,
+    /// The kind of request, as in `PATCH add with a path`.
+    pub(crate) form: String,
+    /// The attribute or kind of value that it is about; may be empty.
+    pub(crate) about: String,
+    /// What is wrong, in words.
+    pub(crate) why: String,
+    pub(crate) expected: Value,
+    pub(crate) actual: Value,
+    /// The expectation of the last exchange, for a case file.
+    pub(crate) check: Option<Check>,
+}
+
+impl Violation {
+    pub(crate) fn new(rule: Rule, form: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            rule,
+            level: Level::Must,
+            form: form.into(),
+            about: String::new(),
+            why: why.into(),
+            expected: Value::Null,
+            actual: Value::Null,
+            check: None,
+        }
+    }
+
+    pub(crate) fn about(self, about: impl Into<String>) -> Self {
+        Self { about: about.into(), ..self }
+    }
+
+    pub(crate) fn values(self, expected: Value, actual: Value) -> Self {
+        Self { expected, actual, ..self }
+    }
+
+    pub(crate) fn check(self, check: Check) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// Returns the text by which findings are told apart.
+    pub(crate) fn key(&self) -> String {
+        format!("{}/{}/{}", self.rule.slug(), slug(&self.form), slug(&self.about))
+            .trim_end_matches('/')
+            .to_owned()
+    }
+}
+
+/// Returns a text as a part of an id: small letters, digits and hyphens.
+pub(crate) fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.ends_with('-') && !slug.is_empty() {
+            slug.push('-');
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn rules_have_words_of_their_own() {
+        let slugs: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.slug()).collect();
+        assert_eq!(slugs.len(), Rule::ALL.len());
+        assert!(slugs.iter().all(|word| *word == slug(word)), "{slugs:?}");
+    }
+
+    #[test]
+    fn key_has_the_rule_the_form_and_the_attribute() {
+        let violation = Violation::new(Rule::PatchStores, "PATCH add with a path", "x").about("name.givenName");
+        assert_eq!(violation.key(), "patch-stores/patch-add-with-a-path/name-givenname");
+        assert_eq!(Violation::new(Rule::ReadsAgree, "", "x").key(), "reads-agree");
+    }
+}

@@ -1,0 +1,259 @@
+//! Plays one sequence against the subject, with a model of its resources beside it. What a model and the subject disagree about
+//! is a violation.
+
+mod bulk;
+mod checks;
+mod groups;
+mod invalid;
+mod queries;
+mod refusal;
+mod together;
+mod write;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::explore::attributes::Attribute;
+use crate::explore::model::Expected;
+use crate::explore::operation::Operation;
+use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::world::World;
+use crate::server::cleanup::Made;
+use crate::subject::server::client::{Answer, Request};
+use crate::transcript::Exchange;
+
+/// The type of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    User,
+    Group,
+}
+
+/// A resource of the sequence.
+#[derive(Debug)]
+struct Resource {
+    kind: Type,
+    id: String,
+    path: String,
+    /// `userName` of a user, `displayName` of a group.
+    name: String,
+    external_id: Option<String>,
+    expected: Expected,
+    /// Users in a group, by their place among the resources.
+    members: BTreeSet<usize>,
+    /// The last read representation; null before the first.
+    seen: Value,
+    /// The last ETag.
+    etag: Option<String>,
+    read_at: Instant,
+    is_deleted: bool,
+    /// Attributes that were not sent and have a default, until they were read.
+    defaults: BTreeSet<usize>,
+}
+
+/// Why a sequence ends before its last operation.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Found(Box<Violation>),
+    /// The subject gives no answer.
+    Broken(String),
+}
+
+/// The result of a sequence.
+#[derive(Debug)]
+pub(crate) struct Played {
+    pub(crate) end: Result<(), Stop>,
+    pub(crate) exchanges: Vec<Exchange>,
+    /// The unique part of the names of its resources.
+    pub(crate) unique: String,
+}
+
+/// The violations at which a sequence ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EndsAt<'a> {
+    /// A violation that no sequence met before.
+    New,
+    /// This one, by its key; others are passed over.
+    Only(&'a str),
+}
+
+struct Session<'a> {
+    world: &'a World<'a>,
+    ends_at: EndsAt<'a>,
+    unique: String,
+    made: Made,
+    exchanges: Vec<Exchange>,
+    resources: Vec<Resource>,
+    /// Names that were given up.
+    given_up: Vec<String>,
+    created: usize,
+    has_secret: bool,
+}
+
+/// Plays a sequence on fresh resources, and deletes these.
+pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: EndsAt<'_>) -> Played {
+    let mut session = Session {
+        world,
+        ends_at,
+        unique: world.next_name(),
+        made: Made::default(),
+        exchanges: Vec::new(),
+        resources: Vec::new(),
+        given_up: Vec::new(),
+        created: 0,
+        has_secret: false,
+    };
+    let end = session.all(operations).await;
+    let Session { made, exchanges, unique, .. } = session;
+    made.remove(world.client, &world.leftovers).await;
+    Played { end, exchanges, unique }
+}
+
+impl Session<'_> {
+    async fn all(&mut self, operations: &[Operation]) -> Result<(), Stop> {
+        for operation in operations {
+            self.operation(operation).await?;
+        }
+        self.look_at_all().await
+    }
+
+    async fn operation(&mut self, operation: &Operation) -> Result<(), Stop> {
+        match operation {
+            Operation::CreateUser(settings) => self.create_user(settings).await,
+            Operation::CreateGroup { members, settings } => self.create_group(members, settings).await,
+            Operation::Replace { of, settings, is_whole } => self.replace(*of, settings, *is_whole).await,
+            Operation::Patch { of, changes, form } => self.patch(*of, changes, *form).await,
+            Operation::Rename { of, with } => self.rename(*of, *with).await,
+            Operation::Repeat { of, with } => self.repeat(*of, *with).await,
+            Operation::Delete { of, is_group } => self.delete(*of, *is_group).await,
+            Operation::CreateNamed { name, of } => self.create_named(*name, *of).await,
+            Operation::RenameToTaken { of, to, with } => self.rename_to_taken(*of, *to, *with).await,
+            Operation::Members { of, users, change } => self.change_members(*of, users, *change).await,
+            Operation::RenameGroup { of, with } => self.rename_group(*of, *with).await,
+            Operation::Bulk(parts) => self.bulk(parts).await,
+            Operation::Together { kind, of } => self.together(*kind, *of).await,
+            Operation::Find { of, filter, is_search } => self.find(*of, *filter, *is_search).await,
+            Operation::Sort { attribute, is_descending } => self.sort(*attribute, *is_descending).await,
+            Operation::Pages { count } => self.pages(*count).await,
+            Operation::Project { of, attribute, is_excluded } => {
+                self.project(*of, *attribute, *is_excluded).await
+            }
+            Operation::Invalid { of, kind } => self.invalid(*of, *kind).await,
+            Operation::Conditional { of, is_current, with } => {
+                self.conditional(*of, *is_current, *with).await
+            }
+            Operation::WithoutCredentials { of, kind } => self.without_credentials(*of, *kind).await,
+            Operation::SetPassword { of, number } => self.set_password(*of, *number).await,
+            Operation::LookLater => self.look_later().await,
+        }
+    }
+
+    /// Sends a request and returns its answer.
+    async fn ask(&mut self, request: &Request) -> Result<Answer, Stop> {
+        let (exchange, answer) = self.world.send(&mut self.made, request).await;
+        let failure = exchange.error.clone();
+        self.exchanges.push(exchange);
+        let Some(answer) = answer else {
+            return Err(Stop::Broken(failure.unwrap_or_else(|| "no answer".to_owned())));
+        };
+        self.look_at_answer(request, &answer)?;
+        Ok(answer)
+    }
+
+    /// Sends requests at the same time. Answers come in the order of the requests.
+    async fn ask_together(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Stop> {
+        let world = self.world;
+        let all = join_all(requests.iter().map(|request| async move {
+            let mut made = Made::default();
+            let (exchange, answer) = world.send(&mut made, request).await;
+            (exchange, answer, made)
+        }))
+        .await;
+        let mut answers = Vec::new();
+        for (request, (exchange, answer, made)) in requests.iter().zip(all) {
+            self.made.join(made);
+            let failure = exchange.error.clone();
+            self.exchanges.push(exchange);
+            let Some(answer) = answer else {
+                return Err(Stop::Broken(failure.unwrap_or_else(|| "no answer".to_owned())));
+            };
+            answers.push((request, answer));
+        }
+        for (request, answer) in &answers {
+            self.look_at_answer(request, answer)?;
+        }
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+
+    /// Looks at what holds of every answer.
+    fn look_at_answer(&self, request: &Request, answer: &Answer) -> Result<(), Stop> {
+        // 501 and 503 say that something is not there.
+        if answer.status >= 500 && !matches!(answer.status, 501 | 503) {
+            let form = format!("{} {}", request.method, self.kind_of_path(&request.path));
+            let why = format!("{form} is answered {}", answer.status);
+            let violation = Violation::new(Rule::NoServerError, form, why)
+                .check(Check::Status(vec!["2xx", "4xx"]));
+            self.violates(violation)?;
+        }
+        if self.has_secret && answer.text.contains(&self.world.secret) {
+            let form = format!("{} {}", request.method, self.kind_of_path(&request.path));
+            let why = format!("the answer to {form} shows the password");
+            self.violates(Violation::new(Rule::SecretStaysHidden, form, why))?;
+        }
+        Ok(())
+    }
+
+    /// Returns a path without ids.
+    fn kind_of_path(&self, path: &str) -> String {
+        let mut parts = path.trim_start_matches('/').split('/');
+        let endpoint = parts.next().unwrap_or_default();
+        match parts.next() {
+            Some(".search") => format!("/{endpoint}/.search"),
+            Some(_) => format!("/{endpoint}/{{id}}"),
+            None => format!("/{endpoint}"),
+        }
+    }
+
+    /// Ends the sequence at a violation, or passes over it.
+    fn violates(&self, violation: Violation) -> Result<(), Stop> {
+        let ends = match self.ends_at {
+            EndsAt::New => self.world.is_new(&violation),
+            EndsAt::Only(key) => violation.key() == key,
+        };
+        if ends { Err(Stop::Found(Box::new(violation))) } else { Ok(()) }
+    }
+
+    /// Chooses a living resource.
+    fn pick(&self, kind: Type, pick: usize) -> Option<usize> {
+        let living = self.living(kind);
+        living.get(pick % living.len().max(1)).copied()
+    }
+
+    fn living(&self, kind: Type) -> Vec<usize> {
+        let resources = self.resources.iter().enumerate();
+        resources.filter(|(_, known)| known.kind == kind && !known.is_deleted).map(|(at, _)| at).collect()
+    }
+
+    fn attributes(&self, kind: Type) -> &[Attribute] {
+        match kind {
+            Type::User => &self.world.attributes,
+            Type::Group => &self.world.group_attributes,
+        }
+    }
+
+    fn endpoint(&self, kind: Type) -> &str {
+        match (kind, self.world.group) {
+            (Type::Group, Some(group)) => &group.endpoint,
+            _ => &self.world.user.endpoint,
+        }
+    }
+
+    /// Returns a unique text for the next resource.
+    fn next_unique(&mut self) -> String {
+        self.created += 1;
+        format!("{}-{}", self.unique, self.created)
+    }
+}

@@ -1,0 +1,466 @@
+//! What is looked at after each request.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::explore::calibrate::values;
+use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::session::{Resource, Session, Stop, Type};
+use crate::explore::value::{Choice, TEXTS};
+use crate::explore::world::{query, request};
+use crate::json::{get, is_absent, same};
+use crate::requirement::Level;
+use crate::server::discovery::resources;
+use crate::subject::server::client::{Answer, Client};
+
+/// A read after this time shows what caches and replicas say later.
+const LATER: Duration = Duration::from_millis(350);
+
+/// The request before a look at a resource.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct After<'a> {
+    /// The rule about what it stores.
+    pub(super) rule: Rule,
+    /// The kind of request, in words.
+    pub(super) form: &'a str,
+    /// The texts that it sent, for telling what was damaged.
+    pub(super) choices: &'a [(usize, Choice)],
+    /// Whether the request was refused.
+    pub(super) is_refused: bool,
+}
+
+impl<'a> After<'a> {
+    pub(super) fn new(rule: Rule, form: &'a str) -> Self {
+        Self { rule, form, choices: &[], is_refused: false }
+    }
+
+    pub(super) fn refused(form: &'a str) -> Self {
+        Self { rule: Rule::ErrorHasNoEffect, form, choices: &[], is_refused: true }
+    }
+}
+
+/// Whether two representations of a resource are the same, meta aside.
+pub(super) fn same_but_meta(a: &Value, b: &Value) -> bool {
+    same(&without(a, &["meta"]), &without(b, &["meta"]))
+}
+
+pub(super) fn without(resource: &Value, names: &[&str]) -> Value {
+    let mut rest = resource.clone();
+    if let Some(members) = rest.as_object_mut() {
+        members.retain(|name, _| !names.iter().any(|out| name.eq_ignore_ascii_case(out)));
+    }
+    rest
+}
+
+/// Returns the first member in which two resources differ, with both values.
+pub(super) fn difference(a: &Value, b: &Value) -> (String, Value, Value) {
+    let names = |value: &Value| value.as_object().map(|all| all.keys().cloned().collect::<Vec<_>>());
+    let (of_a, of_b) = (names(a).unwrap_or_default(), names(b).unwrap_or_default());
+    for name in of_a.iter().chain(&of_b) {
+        let (left, right) = (get(a, name).unwrap_or(&Value::Null), get(b, name).unwrap_or(&Value::Null));
+        let is_both_absent = is_absent(Some(left)) && is_absent(Some(right));
+        if !is_both_absent && !same(left, right) {
+            return (name.clone(), left.clone(), right.clone());
+        }
+    }
+    ("the resource".to_owned(), a.clone(), b.clone())
+}
+
+impl Session<'_> {
+    /// Reads a resource, and compares it with the model and with what the answer to the request before said. All else that shows
+    /// it is compared with the read.
+    pub(super) async fn look_at(
+        &mut self,
+        at: usize,
+        answer: Option<&Answer>,
+        after: After<'_>,
+    ) -> Result<(), Stop> {
+        let (path, name) = (self.resources[at].path.clone(), self.resources[at].name.clone());
+        let read = self.ask(&request("GET", &path, None)).await?;
+        if !read.is_success() {
+            let why = format!("after {} a GET of the resource is answered {}", after.form, read.status);
+            let violation = Violation::new(after.rule, after.form, why)
+                .values(json!(200), json!(read.status))
+                .check(Check::Status(vec!["200"]));
+            self.violates(violation)?;
+            // There is nothing to go on with.
+            self.resources[at].is_deleted = true;
+            return Ok(());
+        }
+        let body = read.json.clone().unwrap_or_default();
+        self.look_at_id(at, &body, after)?;
+        self.compare_answer(answer, &body, after)?;
+        self.compare_model(at, &body, after)?;
+        self.compare_meta(at, &body, &read, after)?;
+        let known = &mut self.resources[at];
+        known.seen = body.clone();
+        known.etag = etag(&read, &body);
+        known.read_at = std::time::Instant::now();
+        if let Some(name) = get(&body, self.name_of(at)).and_then(Value::as_str) {
+            name.clone_into(&mut self.resources[at].name);
+        }
+        // Once more, and by other ways.
+        let again = self.ask(&request("GET", &path, None)).await?;
+        let again_body = again.json.clone().unwrap_or_default();
+        if !same(&body, &again_body) {
+            let (member, first, second) = difference(&body, &again_body);
+            let why = format!("two reads after {} differ in {member}, and nobody wrote between them", after.form);
+            let violation = Violation::new(Rule::ReadsAgree, after.form, why)
+                .about(member)
+                .values(first, second);
+            self.violates(violation)?;
+            self.adopt(at, &again_body);
+        }
+        self.look_up(at, &name, after).await
+    }
+
+    /// Returns the attribute that names a resource.
+    pub(super) fn name_of(&self, at: usize) -> &'static str {
+        match self.resources[at].kind {
+            Type::User => "userName",
+            Type::Group => "displayName",
+        }
+    }
+
+    fn look_at_id(&self, at: usize, body: &Value, after: After<'_>) -> Result<(), Stop> {
+        let known = &self.resources[at];
+        let id = get(body, "id").and_then(Value::as_str);
+        if id != Some(known.id.as_str()) {
+            let why = format!("after {} a GET by the id shows a resource with another id", after.form);
+            let violation = Violation::new(Rule::OwnAnswer, after.form, why)
+                .values(json!(known.id), json!(id))
+                .check(Check::Value { pointer: "/id".to_owned(), value: json!(known.id) });
+            return self.violates(violation);
+        }
+        let location = get(body, "meta").and_then(|meta| get(meta, "location")?.as_str());
+        let is_elsewhere = location.is_some_and(|location| {
+            !location.trim_end_matches('/').ends_with(&format!("/{}", known.id))
+                && !location.trim_end_matches('/').ends_with(&format!("/{}", Client::segment(&known.id)))
+        });
+        if is_elsewhere {
+            let why = format!("after {} meta.location does not end with the id", after.form);
+            let violation = Violation::new(Rule::IdStays, after.form, why)
+                .about("meta.location")
+                .values(json!(known.path), json!(location));
+            return self.violates(violation);
+        }
+        Ok(())
+    }
+
+    fn compare_answer(
+        &self,
+        answer: Option<&Answer>,
+        read: &Value,
+        after: After<'_>,
+    ) -> Result<(), Stop> {
+        let Some(body) = answer.filter(|answer| answer.is_success()).and_then(|answer| answer.json.as_ref())
+        else {
+            return Ok(());
+        };
+        // An answer that shows a part only is another matter.
+        if get(body, "id").is_none() || same_but_meta(body, read) {
+            return Ok(());
+        }
+        let (member, said, is) = difference(&without(body, &["meta"]), &without(read, &["meta"]));
+        let why = format!("the answer to {} and the read after it differ in {member}", after.form);
+        let violation = Violation::new(Rule::AnswerIsRead, after.form, why)
+            .about(member.clone())
+            .values(said.clone(), is)
+            .check(Check::Value { pointer: format!("/{}", member.replace('~', "~0").replace('/', "~1")), value: said });
+        self.violates(violation)
+    }
+
+    fn compare_model(&mut self, at: usize, body: &Value, after: After<'_>) -> Result<(), Stop> {
+        let defaults = std::mem::take(&mut self.resources[at].defaults);
+        let known = &self.resources[at];
+        let attributes = self.attributes(known.kind);
+        let mut ignored: Vec<usize> = defaults.into_iter().filter(|index| known.expected.get(*index).is_none()).collect();
+        while let Some((index, actual)) =
+            known.expected.differs(attributes, body, |index| ignored.contains(&index))
+        {
+            let attribute = &attributes[index];
+            let expected = known.expected.get(index).cloned().unwrap_or_default();
+            let kind = after.choices.iter().find(|(known, _)| *known == index).map(|(_, choice)| choice.kind());
+            let path = attribute.path();
+            let damaged = kind.filter(|kind| kind.word != TEXTS[0].word && actual.is_some());
+            let (about, level) = match damaged {
+                Some(kind) => (format!("{path} {}", kind.word), kind.level),
+                None => (path.clone(), Level::Must),
+            };
+            let what = if after.is_refused {
+                format!("{} was refused, and changed {path}", after.form)
+            } else if actual.is_none() {
+                format!("after {} there is no {path}", after.form)
+            } else if known.expected.get(index).is_none() {
+                format!("after {} {path} has a value that should be gone", after.form)
+            } else {
+                format!("after {} {path} has another value", after.form)
+            };
+            let violation = Violation {
+                level,
+                ..Violation::new(after.rule, after.form, what)
+                    .about(about)
+                    .values(expected.clone(), actual.cloned().unwrap_or_default())
+                    .check(Check::Value { pointer: attribute.pointer(), value: expected })
+            };
+            self.violates(violation)?;
+            ignored.push(index);
+        }
+        let name = self.name_of(at);
+        let actual = get(body, name).and_then(Value::as_str);
+        if actual != Some(known.name.as_str()) {
+            let why = format!("after {} {name} has another value", after.form);
+            let violation = Violation::new(after.rule, after.form, why)
+                .about(name)
+                .values(json!(known.name), json!(actual))
+                .check(Check::Value { pointer: format!("/{name}"), value: json!(known.name) });
+            self.violates(violation)?;
+        }
+        if let Some(external_id) = &known.external_id {
+            let actual = get(body, "externalId").and_then(Value::as_str);
+            if actual != Some(external_id.as_str()) {
+                let why = format!("after {} externalId has another value", after.form);
+                let violation = Violation::new(after.rule, after.form, why)
+                    .about("externalId")
+                    .values(json!(external_id), json!(actual))
+                    .check(Check::Value { pointer: "/externalId".to_owned(), value: json!(external_id) });
+                self.violates(violation)?;
+            }
+        }
+        self.compare_members(at, body, after)?;
+        self.adopt(at, body);
+        Ok(())
+    }
+
+    /// Takes what a resource is for what it should be: a violation is told once.
+    pub(super) fn adopt(&mut self, at: usize, body: &Value) {
+        let attributes = match self.resources[at].kind {
+            Type::User => &self.world.attributes,
+            Type::Group => &self.world.group_attributes,
+        };
+        let expected = crate::explore::model::Expected::of_body(attributes, body);
+        let ids: Vec<&str> = values(body, "members").collect();
+        let members = self
+            .resources
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| one.kind == Type::User && ids.contains(&one.id.as_str()))
+            .map(|(index, _)| index)
+            .collect();
+        let text = |name| get(body, name).and_then(Value::as_str).map(ToOwned::to_owned);
+        let name = text(self.name_of(at));
+        let known = &mut self.resources[at];
+        known.expected = expected;
+        known.seen = body.clone();
+        if known.external_id.is_some() {
+            known.external_id = text("externalId").or_else(|| known.external_id.take());
+        }
+        if let Some(name) = name {
+            known.name = name;
+        }
+        if known.kind == Type::Group && self.world.can.members {
+            known.members = members;
+        }
+    }
+
+    fn compare_meta(&self, at: usize, body: &Value, read: &Answer, after: After<'_>) -> Result<(), Stop> {
+        let known = &self.resources[at];
+        if known.seen.is_null() {
+            return Ok(());
+        }
+        let meta = |body: &Value, name: &str| {
+            get(body, "meta").and_then(|meta| get(meta, name)?.as_str()).map(ToOwned::to_owned)
+        };
+        let is_changed = !same_but_meta(&known.seen, body);
+        for name in ["created", "resourceType", "location"] {
+            let (before, now) = (meta(&known.seen, name), meta(body, name));
+            if before.is_some() && before != now {
+                let why = format!("after {} meta.{name} is another", after.form);
+                let violation = Violation::new(Rule::MetaMoves, after.form, why)
+                    .about(format!("meta.{name}"))
+                    .values(json!(before), json!(now));
+                self.violates(violation)?;
+            }
+        }
+        let (before, now) = (known.etag.clone(), etag(read, body));
+        if let (Some(before), Some(now)) = (&before, &now) {
+            if is_changed && before == now {
+                let why = format!("{} changed the resource, and its version is the same", after.form);
+                let violation =
+                    Violation::new(Rule::MetaMoves, after.form, why).about("version").values(json!("another version"), json!(now));
+                self.violates(violation)?;
+            }
+            if after.is_refused && !is_changed && before != now {
+                let why = format!("{} was refused, and the version moved", after.form);
+                let violation = Violation::new(Rule::MetaMoves, after.form, why)
+                    .about("version after an error")
+                    .values(json!(before), json!(now));
+                self.violates(violation)?;
+            }
+        }
+        let (before, now) = (meta(&known.seen, "lastModified"), meta(body, "lastModified"));
+        let (Some(before), Some(now)) = (before, now) else { return Ok(()) };
+        let parsed = (before.parse::<jiff::Timestamp>(), now.parse::<jiff::Timestamp>());
+        let (Ok(earlier), Ok(later)) = parsed else { return Ok(()) };
+        // Times in whole seconds cannot tell more.
+        let resolution = if before.contains('.') { Duration::from_millis(30) } else { Duration::from_millis(1_100) };
+        let stands = is_changed && earlier == later && known.read_at.elapsed() > resolution;
+        if later < earlier || stands {
+            let what = if stands { "did not move with the change" } else { "went back" };
+            let why = format!("after {} meta.lastModified {what}", after.form);
+            let violation = Violation::new(Rule::MetaMoves, after.form, why)
+                .about("meta.lastModified")
+                .values(json!(format!("later than {before}")), json!(now));
+            self.violates(violation)?;
+        }
+        Ok(())
+    }
+
+    /// Looks a resource up by its name, and compares what the list shows with the read.
+    async fn look_up(&mut self, at: usize, name: &str, after: After<'_>) -> Result<(), Stop> {
+        let kind = self.resources[at].kind;
+        let can = match kind {
+            Type::User => self.world.can.look_up,
+            Type::Group => self.world.can.group_look_up,
+        };
+        if !can {
+            return Ok(());
+        }
+        let mut filters = vec![format!("{} eq {}", self.name_of(at), json!(name))];
+        if let Some(external_id) = self.resources[at].external_id.as_ref().filter(|_| self.created % 2 == 0) {
+            filters.push(format!("externalId eq {}", json!(external_id)));
+        }
+        for filter in filters {
+            let endpoint = self.endpoint(kind).to_owned();
+            let listed = self.ask(&query(&endpoint, &[("filter", &filter)])).await?;
+            let Some(body) = listed.json.as_ref().filter(|_| listed.is_success()) else { continue };
+            let by = filter.split(' ').next().unwrap_or_default().to_owned();
+            let found: Vec<&Value> = resources(body).iter().collect();
+            let id = self.resources[at].id.clone();
+            let own = found.iter().find(|one| get(one, "id").and_then(Value::as_str) == Some(id.as_str()));
+            let Some(own) = own.filter(|_| found.len() == 1) else {
+                let why = format!("after {} a filter by {by} finds {} resources, where the one belongs", after.form, found.len());
+                let ids: Vec<_> = found.iter().map(|one| get(one, "id").cloned().unwrap_or_default()).collect();
+                let violation = Violation::new(Rule::FilterFinds, after.form, why)
+                    .about(by)
+                    .values(json!([id]), json!(ids))
+                    .check(Check::Lists(vec![id]));
+                self.violates(violation)?;
+                continue;
+            };
+            let seen = &self.resources[at].seen;
+            if !same_but_meta(own, seen) {
+                let (member, read, list) = difference(&without(seen, &["meta"]), &without(own, &["meta"]));
+                let why = format!("after {} the list shows another {member} than the read", after.form);
+                let violation =
+                    Violation::new(Rule::ListAgrees, after.form, why).about(member).values(read, list);
+                self.violates(violation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all resources that a request did not address.
+    pub(super) async fn look_at_others(&mut self, touched: &[usize], form: &str) -> Result<(), Stop> {
+        for at in 0..self.resources.len() {
+            if touched.contains(&at) || self.resources[at].is_deleted {
+                continue;
+            }
+            let path = self.resources[at].path.clone();
+            let read = self.ask(&request("GET", &path, None)).await?;
+            let body = read.json.clone().unwrap_or_default();
+            // Groups of users follow the groups, and members the users.
+            let touches_groups = touched.iter().any(|at| self.resources[*at].kind == Type::Group);
+            let ignored: &[&str] = match self.resources[at].kind {
+                Type::User if touches_groups => &["groups", "meta"],
+                Type::User => &["groups"],
+                Type::Group => &["members", "meta"],
+            };
+            let seen = &self.resources[at].seen;
+            if read.is_success() && same(&without(seen, ignored), &without(&body, ignored)) {
+                self.resources[at].seen = body.clone();
+                self.resources[at].etag = etag(&read, &body);
+                continue;
+            }
+            let (member, before, now) = if read.is_success() {
+                difference(&without(seen, ignored), &without(&body, ignored))
+            } else {
+                ("the resource".to_owned(), json!(200), json!(read.status))
+            };
+            let why = format!("{form} of another resource changed {member}");
+            let violation =
+                Violation::new(Rule::OthersStay, form, why).about(member).values(before, now);
+            self.violates(violation)?;
+            if read.is_success() {
+                self.adopt(at, &body);
+            } else {
+                self.resources[at].is_deleted = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares both ends of every membership.
+    pub(super) fn look_at_memberships(&self, form: &str) -> Result<(), Stop> {
+        if !self.world.can.user_groups {
+            return Ok(());
+        }
+        for user in self.living(Type::User) {
+            let shown: Vec<&str> = values(&self.resources[user].seen, "groups").collect();
+            let of = |group: &Resource| group.members.contains(&user);
+            for group in self.living(Type::Group).into_iter().map(|at| &self.resources[at]) {
+                if shown.contains(&group.id.as_str()) != of(group) {
+                    let what = if of(group) { "lack a group that has the user" } else { "have a group that the user is not in" };
+                    let why = format!("after {form} the groups of a user {what}");
+                    let violation = Violation::new(Rule::Membership, form, why)
+                        .values(json!(of(group)), json!(!of(group)));
+                    self.violates(violation)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at everything after a while.
+    pub(super) async fn look_later(&mut self) -> Result<(), Stop> {
+        tokio::time::sleep(LATER).await;
+        self.look_at_all_as("a while").await
+    }
+
+    pub(super) async fn look_at_all(&mut self) -> Result<(), Stop> {
+        self.look_at_all_as("the last request").await
+    }
+
+    async fn look_at_all_as(&mut self, form: &str) -> Result<(), Stop> {
+        for at in 0..self.resources.len() {
+            let path = self.resources[at].path.clone();
+            let read = self.ask(&request("GET", &path, None)).await?;
+            if self.resources[at].is_deleted {
+                if read.is_success() {
+                    let why = format!("after {form} a deleted resource can be read");
+                    self.violates(Violation::new(Rule::DeletedIsGone, form, why).check(Check::Status(vec!["404"])))?;
+                }
+                continue;
+            }
+            let body = read.json.clone().unwrap_or_default();
+            if !read.is_success() || !same(&without(&self.resources[at].seen, &["groups", "members", "meta"]), &without(&body, &["groups", "members", "meta"])) {
+                let (member, before, now) = difference(&self.resources[at].seen, &body);
+                let why = format!("after {form} a resource reads otherwise, and nobody wrote it");
+                let violation =
+                    Violation::new(Rule::ReadsAgree, form, why).about(member).values(before, now);
+                self.violates(violation)?;
+            } else {
+                self.resources[at].seen = body;
+            }
+        }
+        self.look_at_memberships(form)?;
+        self.list_of_the_living(form).await
+    }
+}
+
+/// Returns the version of a resource.
+pub(super) fn etag(read: &Answer, body: &Value) -> Option<String> {
+    let told = read.header("etag").map(ToOwned::to_owned);
+    told.or_else(|| Some(get(get(body, "meta")?, "version")?.as_str()?.to_owned()))
+}

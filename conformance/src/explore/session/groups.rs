@@ -1,0 +1,180 @@
+//! Groups and their members.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::explore::calibrate::values;
+use crate::explore::operation::{MemberChange, Setting, Write};
+use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::session::checks::After;
+use crate::explore::session::{Session, Stop, Type};
+use crate::explore::world::{patch, post, request};
+use crate::json::get;
+use crate::subject::server::client::Answer;
+
+impl Session<'_> {
+    /// Returns users by picks, each once.
+    fn users(&self, picks: &[usize]) -> BTreeSet<usize> {
+        picks.iter().filter_map(|pick| self.pick(Type::User, *pick)).collect()
+    }
+
+    fn member_values(&self, users: &BTreeSet<usize>) -> Value {
+        users.iter().map(|at| json!({ "value": self.resources[*at].id })).collect()
+    }
+
+    pub(super) async fn create_group(&mut self, members: &[usize], settings: &[Setting]) -> Result<(), Stop> {
+        let Some(group) = self.world.group else { return Ok(()) };
+        let unique = self.next_unique();
+        let users = self.users(members);
+        let mut body = self.world.blank.make(self.world.facts, group, &unique);
+        for setting in settings {
+            if let Some(attribute) = self.world.group_attributes.get(setting.attribute) {
+                attribute.set_in(&mut body, setting.choice.plain().value(attribute));
+            }
+        }
+        if !users.is_empty() {
+            body["members"] = self.member_values(&users);
+        }
+        let form = "POST of a group";
+        let answer = self.ask(&post(&group.endpoint, &body)).await?;
+        if !answer.is_success() {
+            // What groups need is the suite's business; here it only must have no effect.
+            self.world.limit(&format!("{form} with {} members is answered {}", users.len(), answer.status));
+            return self.look_at_others(&[], form).await;
+        }
+        let Some(at) = self.add(Type::Group, &body, &answer, form)? else { return Ok(()) };
+        self.resources[at].members = users;
+        self.look_at(at, Some(&answer), After::new(Rule::CreateStores, form)).await?;
+        self.look_at_others(&[at], form).await?;
+        self.look_at_memberships(form)
+    }
+
+    /// Compares the members of a group with the model.
+    pub(super) fn compare_members(&self, at: usize, body: &Value, after: After<'_>) -> Result<(), Stop> {
+        let known = &self.resources[at];
+        if known.kind != Type::Group || !self.world.can.members {
+            return Ok(());
+        }
+        let shown: Vec<&str> = values(body, "members").collect();
+        let unique: BTreeSet<&str> = shown.iter().copied().collect();
+        let wanted: BTreeSet<&str> = known.members.iter().map(|at| self.resources[*at].id.as_str()).collect();
+        // What becomes of a deleted member is the server's business.
+        let deleted: BTreeSet<&str> =
+            self.resources.iter().filter(|one| one.is_deleted).map(|one| one.id.as_str()).collect();
+        let there: BTreeSet<&str> = unique.difference(&deleted).copied().collect();
+        let (about, why) = if unique.len() < shown.len() {
+            ("a member twice", format!("after {} a group has a member twice", after.form))
+        } else if there.is_subset(&wanted) && there.len() < wanted.len() {
+            ("a member is missing", format!("after {} a group lacks a member", after.form))
+        } else if there != wanted {
+            ("a member too many", format!("after {} a group has a member that it should not have", after.form))
+        } else {
+            return Ok(());
+        };
+        let violation = Violation::new(after.rule, after.form, why)
+            .about(about)
+            .values(json!(wanted), json!(shown))
+            .check(Check::Value { pointer: "/members".to_owned(), value: self.member_values(&known.members) });
+        self.violates(violation)
+    }
+
+    pub(super) async fn change_members(&mut self, of: usize, picks: &[usize], change: MemberChange) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::Group, of) else { return Ok(()) };
+        let users = self.users(picks);
+        let known = self.resources[at].members.clone();
+        let path = self.resources[at].path.clone();
+        let values = self.member_values(&users);
+        let inside: BTreeSet<usize> = users.intersection(&known).copied().collect();
+        let (words, request, expected) = match change {
+            MemberChange::Add if !users.is_empty() => (
+                "PATCH add of members",
+                patch(&path, &json!([{ "op": "add", "path": "members", "value": values }])),
+                known.union(&users).copied().collect(),
+            ),
+            MemberChange::AddWithoutPath if !users.is_empty() => (
+                "PATCH add of members without a path",
+                patch(&path, &json!([{ "op": "add", "value": { "members": values } }])),
+                known.union(&users).copied().collect(),
+            ),
+            MemberChange::RemoveByFilter if !inside.is_empty() => {
+                let operations: Value = inside
+                    .iter()
+                    .map(|user| {
+                        let path = format!("members[value eq {}]", json!(self.resources[*user].id));
+                        json!({ "op": "remove", "path": path })
+                    })
+                    .collect();
+                (
+                    "PATCH remove of members by a filter",
+                    patch(&path, &operations),
+                    known.difference(&inside).copied().collect::<BTreeSet<_>>(),
+                )
+            }
+            MemberChange::RemoveAll if !known.is_empty() => (
+                "PATCH remove of all members",
+                patch(&path, &json!([{ "op": "remove", "path": "members" }])),
+                BTreeSet::new(),
+            ),
+            MemberChange::Replace => (
+                "PATCH replace of members",
+                patch(&path, &json!([{ "op": "replace", "path": "members", "value": values }])),
+                users.clone(),
+            ),
+            MemberChange::Put => {
+                let mut body = self.resources[at].seen.clone();
+                body["members"] = values;
+                ("PUT of members", request("PUT", &path, Some(&body)), users.clone())
+            }
+            // The RFC says nothing of a value beside a remove; and nothing comes of the others.
+            MemberChange::Add
+            | MemberChange::AddWithoutPath
+            | MemberChange::RemoveByFilter
+            | MemberChange::RemoveByValue
+            | MemberChange::RemoveAll => return Ok(()),
+        };
+        let answer = self.ask(&request).await?;
+        if answer.is_success() {
+            self.resources[at].members = expected;
+            self.look_at(at, Some(&answer), After::new(Rule::PatchStores, words)).await?;
+        } else {
+            if matches!(answer.status, 400..=499 | 501) {
+                self.member_change_refused(words, &answer)?;
+            }
+            self.look_at(at, None, After::refused(words)).await?;
+        }
+        self.look_at_others(&[at], words).await?;
+        self.look_at_memberships(words)
+    }
+
+    /// A change of members that was taken once is taken again.
+    fn member_change_refused(&self, words: &str, answer: &Answer) -> Result<(), Stop> {
+        if self.world.taken(words) == Some(true) {
+            let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str()).unwrap_or_default();
+            let why = format!("{words} is answered {}, and was taken before: {}", answer.status, crate::format::cut(detail, 200));
+            let violation = Violation::new(Rule::ValidIsTaken, words, why)
+                .values(json!("2xx"), json!(answer.status))
+                .check(Check::Status(vec!["2xx"]));
+            return self.violates(violation);
+        }
+        self.world.limit(&format!("{words} is answered {}", answer.status));
+        Ok(())
+    }
+
+    pub(super) async fn rename_group(&mut self, of: usize, with: Write) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::Group, of) else { return Ok(()) };
+        let name = self.next_unique();
+        let (request, words) = self.setting(at, "displayName", &json!(name), with);
+        let words = format!("a rename of a group by {words}");
+        let answer = self.ask(&request).await?;
+        if Self::is_done(with, &answer) {
+            self.resources[at].name = name;
+            self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
+        } else {
+            self.world.limit(&format!("{words} is answered {}", answer.status));
+            self.look_at(at, None, After::refused(&words)).await?;
+        }
+        self.look_at_others(&[at], &words).await?;
+        self.look_at_memberships(&words)
+    }
+}

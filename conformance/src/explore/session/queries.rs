@@ -1,0 +1,461 @@
+//! Lists: filters, orders, pages and projections, held against the resources as they were read.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::explore::attributes::{Attribute, Kind, Shape};
+use crate::explore::operation::{Filter, Logic, Operator};
+use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::session::checks::{After, difference, same_but_meta, without};
+use crate::explore::session::{Session, Stop, Type};
+use crate::explore::world::{SEARCH, post, query};
+use crate::json::{get, is_absent, same};
+use crate::server::discovery::resources;
+use crate::subject::server::client::{Answer, Request};
+
+/// A comparison, as it is evaluated over what was read.
+struct Comparison<'a> {
+    attribute: &'a Attribute,
+    part: Option<&'a str>,
+    operator: Operator,
+    text: String,
+    is_case_exact: bool,
+}
+
+impl Comparison<'_> {
+    /// Returns the simple values of a resource that are compared.
+    fn values<'v>(&self, resource: &'v Value) -> Vec<&'v Value> {
+        let Some(value) = self.attribute.value_in(resource) else { return Vec::new() };
+        match (self.part, value) {
+            (None, value) => vec![value],
+            (Some(part), Value::Array(all)) => all.iter().filter_map(|one| get(one, part)).collect(),
+            (Some(part), whole) => get(whole, part).into_iter().collect(),
+        }
+    }
+
+    /// Whether a resource matches. `None`: the RFC leaves it open.
+    fn matches(&self, resource: &Value) -> Option<bool> {
+        let values = self.values(resource);
+        if self.operator == Operator::Present {
+            return Some(values.iter().any(|value| !is_absent(Some(value)) && **value != json!("")));
+        }
+        if self.operator == Operator::NotEquals && values.is_empty() {
+            return None;
+        }
+        let fold = |text: &str| if self.is_case_exact { text.to_owned() } else { text.to_lowercase() };
+        let wanted = fold(&self.text);
+        let is_it = |value: &&Value| {
+            let Some(text) = value.as_str() else { return value.to_string() == self.text };
+            let text = fold(text);
+            match self.operator {
+                Operator::Equals | Operator::NotEquals => text == wanted,
+                Operator::Contains => text.contains(&wanted),
+                Operator::StartsWith => text.starts_with(&wanted),
+                Operator::EndsWith => text.ends_with(&wanted),
+                Operator::Present => true,
+            }
+        };
+        let any = values.iter().any(is_it);
+        Some(if self.operator == Operator::NotEquals { !any } else { any })
+    }
+}
+
+impl Session<'_> {
+    /// Returns a filter that selects the users of the sequence.
+    fn scope(&self) -> String {
+        let start = self.world.blank.user_names_start(&format!("{}-", self.unique));
+        format!("userName sw {}", json!(start))
+    }
+
+    pub(super) async fn find(&mut self, of: usize, filter: Filter, is_search: bool) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+        if self.resources[at].seen.is_null() {
+            return Ok(());
+        }
+        let Some((comparison, text, words)) = self.comparison(at, filter) else { return Ok(()) };
+        let own = self.living(Type::User);
+        let mut wanted = Vec::new();
+        for index in own {
+            let resource = &self.resources[index].seen;
+            let matched = comparison.matches(resource);
+            let matched = match filter.logic {
+                Logic::Plain | Logic::ValuePath | Logic::OrNobody => matched,
+                Logic::Not => matched.map(|matched| !matched),
+                Logic::AndActive => {
+                    let is_active = get(resource, "active") == Some(&json!(true));
+                    matched.map(|matched| matched && is_active)
+                }
+            };
+            match matched {
+                Some(true) => wanted.push(self.resources[index].id.clone()),
+                Some(false) => {}
+                None => return Ok(()),
+            }
+        }
+        let filter = format!("{} and ({text})", self.scope());
+        let is_search = is_search && self.world.can.search;
+        let endpoint = self.world.user.endpoint.clone();
+        let request = if is_search {
+            post(&format!("{endpoint}/.search"), &json!({ "schemas": [SEARCH], "filter": filter, "count": 50 }))
+        } else {
+            query(&endpoint, &[("filter", &filter), ("count", "50")])
+        };
+        let answer = self.ask(&request).await?;
+        if !answer.is_success() {
+            let plain = format!("a filter with {words}");
+            if self.world.taken(&plain) == Some(true) {
+                let why = format!("{plain} is answered {}, and was taken with another value", answer.status);
+                let violation = Violation::new(Rule::ValidIsTaken, "GET with a filter", why)
+                    .about(words)
+                    .values(json!(200), json!(answer.status))
+                    .check(Check::Status(vec!["200"]));
+                return self.violates(violation);
+            }
+            self.world.limit(&format!("{plain} is answered {}", answer.status));
+            return Ok(());
+        }
+        self.world.note_taken(&format!("a filter with {words}"), true);
+        let body = answer.json.clone().unwrap_or_default();
+        let rule = if is_search { Rule::SearchAgrees } else { Rule::FilterFinds };
+        self.compare_list(rule, &words, &wanted, &body)
+    }
+
+    /// Makes the comparison for a filter, its text, and the kind in words.
+    fn comparison(&self, at: usize, filter: Filter) -> Option<(Comparison<'_>, String, String)> {
+        let attribute = self.world.attributes.get(filter.attribute)?;
+        let parts = attribute.parts();
+        let part = (!parts.is_empty()).then(|| &parts[filter.part % parts.len()]);
+        let kind = match (&attribute.shape, part) {
+            (Shape::Single(kind), _) => kind,
+            (_, Some(part)) => &part.kind,
+            _ => return None,
+        };
+        let part_name = part.map(|part| part.name.as_str());
+        let probe = Comparison {
+            attribute,
+            part: part_name,
+            operator: filter.operator,
+            text: String::new(),
+            is_case_exact: attribute.is_case_exact,
+        };
+        let seen = &self.resources[at].seen;
+        let value = probe.values(seen).first().copied().cloned();
+        let is_text = matches!(kind, Kind::Text | Kind::Choice(_) | Kind::Email | Kind::Uri);
+        // `ne` of several values is read in two ways, and so is `not` of a value path.
+        let is_open = attribute.is_many() && matches!(filter.operator, Operator::NotEquals);
+        let operator = if is_text || matches!(filter.operator, Operator::Present) { filter.operator } else { Operator::Equals };
+        let operator = if is_open { Operator::Equals } else { operator };
+        let (text, literal) = match (&value, operator) {
+            (_, Operator::Present) => (String::new(), String::new()),
+            (Some(Value::String(text)), _) => {
+                let text = cut_for(operator, text);
+                let text = if filter.is_in_other_case { other_case(&text) } else { text };
+                let literal = json!(text).to_string();
+                (text, literal)
+            }
+            (Some(value @ (Value::Bool(_) | Value::Number(_))), _) => (value.to_string(), value.to_string()),
+            _ => return None,
+        };
+        let path = match part_name {
+            Some(part) => format!("{}.{part}", attribute.path()),
+            None => attribute.path(),
+        };
+        let comparison = Comparison { operator, text, ..probe };
+        let compared = |path: &str| {
+            let more = if operator == Operator::Present { String::new() } else { format!(" {literal}") };
+            format!("{path} {}{more}", operator.word())
+        };
+        let is_value_path = filter.logic == Logic::ValuePath && attribute.is_many() && part_name.is_some();
+        let text = match filter.logic {
+            Logic::ValuePath if is_value_path => {
+                format!("{}[{}]", attribute.path(), compared(part_name.unwrap_or_default()))
+            }
+            Logic::Plain | Logic::ValuePath => compared(&path),
+            Logic::AndActive => format!("{} and active eq true", compared(&path)),
+            Logic::OrNobody => format!("{} or userName eq \"nobody-{}\"", compared(&path), self.unique),
+            Logic::Not => format!("not ({})", compared(&path)),
+        };
+        let logic = match filter.logic {
+            Logic::ValuePath if is_value_path => " in a value path",
+            Logic::Plain | Logic::ValuePath => "",
+            Logic::AndActive => " and active",
+            Logic::OrNobody => " or another",
+            Logic::Not => " under not",
+        };
+        let case = if filter.is_in_other_case && is_text { " in another case" } else { "" };
+        Some((comparison, text, format!("{path} {}{case}{logic}", operator.word())))
+    }
+
+    /// Compares a list of the sequence's users with the ones that belong there.
+    fn compare_list(&self, rule: Rule, about: &str, wanted: &[String], body: &Value) -> Result<(), Stop> {
+        let listed: Vec<&Value> = resources(body).iter().collect();
+        let id = |one: &Value| get(one, "id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let own: BTreeSet<&str> = self.resources.iter().map(|known| known.id.as_str()).collect();
+        let found: Vec<String> = listed.iter().map(|one| id(one)).collect();
+        let missing = wanted.iter().any(|id| !found.contains(id));
+        let surplus = found.iter().any(|id| !wanted.contains(id));
+        let is_twice = found.iter().collect::<BTreeSet<_>>().len() < found.len();
+        let what = if missing {
+            "a resource is missing"
+        } else if surplus && found.iter().any(|id| own.contains(id.as_str()) && !wanted.contains(id)) {
+            "a resource is there that does not match"
+        } else if surplus {
+            "a resource of somebody else is there"
+        } else if is_twice {
+            "a resource is there twice"
+        } else {
+            ""
+        };
+        if !what.is_empty() {
+            let form = match rule {
+                Rule::SearchAgrees => "POST .search",
+                Rule::PagesPartition => "GET of pages",
+                _ => "GET with a filter",
+            };
+            let violation = Violation::new(rule, form, format!("{form} ({about}): {what}"))
+                .about(about)
+                .values(json!(wanted), json!(found))
+                .check(Check::Lists(wanted.to_vec()));
+            return self.violates(violation);
+        }
+        let total = get(body, "totalResults").and_then(Value::as_u64);
+        if total.is_some_and(|total| total != wanted.len() as u64) {
+            let why = format!("totalResults of {about} is not the number of matching resources");
+            let violation = Violation::new(rule, "totalResults", why)
+                .about(about)
+                .values(json!(wanted.len()), json!(total))
+                .check(Check::Value { pointer: "/totalResults".to_owned(), value: json!(wanted.len()) });
+            self.violates(violation)?;
+        }
+        for one in listed {
+            let Some(known) = self.resources.iter().find(|known| known.id == id(one)) else { continue };
+            if !same_but_meta(&without(one, &["groups"]), &without(&known.seen, &["groups"])) {
+                let (member, read, list) = difference(&without(&known.seen, &["meta", "groups"]), &without(one, &["meta", "groups"]));
+                let why = format!("a list ({about}) shows another {member} than the read");
+                let violation = Violation::new(Rule::ListAgrees, "GET of a list", why).about(member).values(read, list);
+                self.violates(violation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The users of the sequence are those that a filter by the start of their names finds.
+    pub(super) async fn list_of_the_living(&mut self, after: &str) -> Result<(), Stop> {
+        if !self.world.can.scoped {
+            return Ok(());
+        }
+        let filter = self.scope();
+        let endpoint = self.world.user.endpoint.clone();
+        let answer = self.ask(&query(&endpoint, &[("filter", &filter), ("count", "100")])).await?;
+        let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else { return Ok(()) };
+        let start = self.world.blank.user_names_start(&format!("{}-", self.unique)).to_lowercase();
+        let wanted: Vec<_> = self
+            .living(Type::User)
+            .into_iter()
+            .filter(|at| self.resources[*at].name.to_lowercase().starts_with(&start))
+            .map(|at| self.resources[at].id.clone())
+            .collect();
+        let deleted: Vec<_> = self.resources.iter().filter(|one| one.is_deleted).map(|one| one.id.as_str()).collect();
+        let is_listed = resources(&body).iter().any(|one| {
+            get(one, "id").and_then(Value::as_str).is_some_and(|id| deleted.contains(&id))
+        });
+        if is_listed {
+            let why = format!("after {after} a deleted resource is in a list");
+            self.violates(Violation::new(Rule::DeletedIsGone, "GET with a filter", why).check(Check::Lists(wanted.clone())))?;
+        }
+        self.compare_list(Rule::FilterFinds, "userName sw", &wanted, &body)
+    }
+
+    pub(super) async fn sort(&mut self, attribute: usize, is_descending: bool) -> Result<(), Stop> {
+        let Some(attribute) = self.world.attributes.get(attribute).filter(|known| known.shape == Shape::Single(Kind::Text)) else {
+            return Ok(());
+        };
+        let order = if is_descending { "descending" } else { "ascending" };
+        let filter = self.scope();
+        let path = attribute.path();
+        let parameters =
+            [("filter", filter.as_str()), ("sortBy", path.as_str()), ("sortOrder", order), ("count", "100")];
+        let endpoint = self.world.user.endpoint.clone();
+        let answer = self.ask(&query(&endpoint, &parameters)).await?;
+        let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else { return Ok(()) };
+        let is_plain = |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') && !text.contains("  ");
+        let texts: Vec<String> = resources(&body)
+            .iter()
+            .filter_map(|one| attribute.value_in(one)?.as_str())
+            .filter(is_plain)
+            .map(str::to_lowercase)
+            .collect();
+        let is_sorted = if is_descending { texts.is_sorted_by(|a, b| a >= b) } else { texts.is_sorted() };
+        if is_sorted {
+            return Ok(());
+        }
+        let mut sorted = texts.clone();
+        sorted.sort();
+        if is_descending {
+            sorted.reverse();
+        }
+        let form = format!("GET with sortOrder {order}");
+        let violation = Violation::new(Rule::SortOrders, &form, format!("{form}: the list is in another order"))
+            .about(path)
+            .values(json!(sorted), json!(texts));
+        self.violates(violation)
+    }
+
+    pub(super) async fn pages(&mut self, count: usize) -> Result<(), Stop> {
+        if !self.world.can.scoped {
+            return Ok(());
+        }
+        let filter = self.scope();
+        let endpoint = self.world.user.endpoint.clone();
+        let count_text = count.to_string();
+        let living = self.living(Type::User).len();
+        let mut all = Vec::new();
+        let mut total = None;
+        while all.len() < living + count {
+            let start = (all.len() + 1).to_string();
+            let parameters =
+                [("filter", filter.as_str()), ("startIndex", start.as_str()), ("count", count_text.as_str())];
+            let answer = self.ask(&query(&endpoint, &parameters)).await?;
+            let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else { return Ok(()) };
+            let page = resources(&body).to_vec();
+            if page.len() > count {
+                let why = format!("a page of at most {count} has {} resources", page.len());
+                let violation = Violation::new(Rule::PagesPartition, "GET of a page", why)
+                    .about("count")
+                    .values(json!(count), json!(page.len()));
+                return self.violates(violation);
+            }
+            let said = get(&body, "totalResults").and_then(Value::as_u64);
+            if total.is_some() && said != total {
+                let why = "totalResults differs from page to page";
+                let violation = Violation::new(Rule::PagesPartition, "GET of a page", why)
+                    .about("totalResults")
+                    .values(json!(total), json!(said));
+                return self.violates(violation);
+            }
+            total = said;
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page);
+        }
+        let wanted: Vec<_> = self.living(Type::User).into_iter().map(|at| self.resources[at].id.clone()).collect();
+        let body = json!({ "Resources": all, "totalResults": total });
+        self.compare_list(Rule::PagesPartition, &format!("pages of {count}"), &wanted, &body)
+    }
+
+    pub(super) async fn project(&mut self, of: usize, attribute: usize, is_excluded: bool) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+        let Some(attribute) = self.world.attributes.get(attribute).cloned() else { return Ok(()) };
+        let seen = self.resources[at].seen.clone();
+        if attribute.value_in(&seen).is_none() {
+            return Ok(());
+        }
+        let (parameter, path) =
+            if is_excluded { ("excludedAttributes", attribute.path()) } else { ("attributes", attribute.path()) };
+        let request: Request = query(&self.resources[at].path.clone(), &[(parameter, &path)]);
+        let answer: Answer = self.ask(&request).await?;
+        let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else {
+            self.world.limit(&format!("{parameter} is answered {}", answer.status));
+            return Ok(());
+        };
+        let form = format!("GET with {parameter}");
+        let shown = attribute.value_in(&body);
+        let problem = if is_excluded {
+            let mut rest = seen.clone();
+            attribute.remove_in(&mut rest);
+            let mut told = body.clone();
+            attribute.remove_in(&mut told);
+            // An extension of which nothing is left may be named or not.
+            let ignored = ["meta", "schemas", attribute.extension.as_deref().unwrap_or("meta")];
+            if shown.is_some() {
+                Some(("the excluded attribute is there", Value::Null, shown.cloned().unwrap_or_default()))
+            } else if !same(&without(&rest, &ignored), &without(&told, &ignored)) {
+                let (_, before, now) = difference(&without(&rest, &ignored), &without(&told, &ignored));
+                Some(("something else is missing or another", before, now))
+            } else {
+                None
+            }
+        } else {
+            let whole = attribute.value_in(&seen);
+            let others = self.world.attributes.iter().filter(|other| **other != attribute);
+            let surplus = others.filter_map(|other| other.value_in(&body)).next();
+            match (shown, surplus) {
+                (shown, _) if !same(shown.unwrap_or(&Value::Null), whole.unwrap_or(&Value::Null)) => Some((
+                    "the attribute is missing or another",
+                    whole.cloned().unwrap_or_default(),
+                    shown.cloned().unwrap_or_default(),
+                )),
+                (_, Some(surplus)) => Some(("an attribute is there that was not asked for", Value::Null, surplus.clone())),
+                _ => None,
+            }
+        };
+        match problem {
+            Some((what, expected, actual)) => {
+                let why = format!("{form}={path}: {what}");
+                let violation = Violation::new(Rule::ProjectionSelects, &form, why).about(path).values(expected, actual);
+                self.violates(violation)
+            }
+            None => self.look_at(at, None, After::new(Rule::ReadsAgree, &form)).await,
+        }
+    }
+}
+
+/// Returns the part of a text that an operator compares.
+fn cut_for(operator: Operator, text: &str) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let half = characters.len() / 2;
+    match operator {
+        Operator::StartsWith => characters[..half.max(1).min(characters.len())].iter().collect(),
+        Operator::EndsWith => characters[half..].iter().collect(),
+        Operator::Contains => characters[half / 2..(half + half / 2).max(half / 2 + 1).min(characters.len())].iter().collect(),
+        Operator::Equals | Operator::NotEquals | Operator::Present => text.to_owned(),
+    }
+}
+
+/// Returns a text with the other case for letters of ASCII: of others, case is a matter of language.
+fn other_case(text: &str) -> String {
+    let other = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+    text.chars().map(other).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_evaluated_over_what_was_read() {
+        let attribute = Attribute {
+            extension: None,
+            name: "title".to_owned(),
+            shape: Shape::Single(Kind::Text),
+            is_case_exact: false,
+        };
+        #[track_caller]
+        fn check(attribute: &Attribute, operator: Operator, text: &str, resource: &Value, expected: Option<bool>) {
+            let comparison =
+                Comparison { attribute, part: None, operator, text: text.to_owned(), is_case_exact: attribute.is_case_exact };
+            assert_eq!(comparison.matches(resource), expected, "{operator:?} {text}");
+        }
+        let ada = json!({ "title": "Lead Pilot" });
+        check(&attribute, Operator::Equals, "lead pilot", &ada, Some(true));
+        check(&attribute, Operator::StartsWith, "LEAD", &ada, Some(true));
+        check(&attribute, Operator::EndsWith, "lead", &ada, Some(false));
+        check(&attribute, Operator::Contains, "d p", &ada, Some(true));
+        check(&attribute, Operator::Present, "", &json!({}), Some(false));
+        check(&attribute, Operator::NotEquals, "x", &json!({}), None);
+        let exact = Attribute { is_case_exact: true, ..attribute };
+        check(&exact, Operator::Equals, "lead pilot", &ada, Some(false));
+    }
+
+    #[test]
+    fn part_of_a_text_is_never_empty() {
+        for operator in [Operator::StartsWith, Operator::EndsWith, Operator::Contains] {
+            for text in ["a", "ab", "abc", "abcdefgh", "åäö"] {
+                let part = cut_for(operator, text);
+                assert!(!part.is_empty() && text.contains(&part), "{operator:?} of {text} is {part}");
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Requests that were refused: is that what the subject always does, or only here?
+
+use serde_json::{Value, json};
+
+use crate::explore::operation::Write;
+use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::session::write::Made;
+use crate::explore::session::{Session, Stop};
+use crate::explore::value::{Choice, has_text};
+use crate::explore::world::{BULK, PATCH_OP, patch, post, request};
+use crate::json::get;
+use crate::subject::server::client::{Answer, Request};
+
+/// The statuses with which a subject says that it does not do something for now.
+fn is_for_now(answer: &Answer) -> bool {
+    matches!(answer.status, 429 | 503)
+}
+
+impl Session<'_> {
+    fn refusal(&self, form: &str, about: &str, why: &str, answer: &Answer) -> Violation {
+        let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
+        let detail = detail.map_or_else(String::new, |detail| format!("; it says: {}", crate::format::cut(detail, 200)));
+        Violation::new(Rule::ValidIsTaken, form, format!("{why}: it is answered {}{detail}", answer.status))
+            .about(about)
+            .values(json!("2xx"), json!(answer.status))
+            .check(Check::Status(vec!["2xx"]))
+    }
+
+    /// Whether a new user with one value is taken; tried once.
+    async fn takes_value(&self, attribute: usize, value: &Value, choice: Choice) -> bool {
+        let path = self.world.attributes[attribute].path();
+        let kind = if has_text(&self.world.attributes[attribute]) { choice.kind().word } else { "plain" };
+        let form = format!("POST with {path} ({kind} text)");
+        match self.world.taken(&form) {
+            Some(is_taken) => is_taken,
+            None => {
+                let is_taken = self.world.try_creation(&[(attribute, value.clone())]).await;
+                self.world.note_taken(&form, is_taken);
+                is_taken
+            }
+        }
+    }
+
+    pub(super) async fn creation_refused(
+        &mut self,
+        values: &[(usize, Value, Choice)],
+        answer: &Answer,
+    ) -> Result<(), Stop> {
+        if is_for_now(answer) {
+            return Ok(());
+        }
+        for (attribute, value, choice) in values {
+            if !self.takes_value(*attribute, value, *choice).await {
+                return Ok(());
+            }
+        }
+        let why = "a POST is refused, and each of its attributes is taken alone";
+        self.violates(self.refusal("POST", "", why, answer))
+    }
+
+    pub(super) async fn put_refused(
+        &mut self,
+        at: usize,
+        values: &[(usize, Value, Choice)],
+        is_whole: bool,
+        answer: &Answer,
+    ) -> Result<(), Stop> {
+        if is_for_now(answer) {
+            return Ok(());
+        }
+        let form = if is_whole { "PUT of what was read" } else { "PUT of the smallest user" };
+        let is_taken = match self.world.taken(form) {
+            Some(is_taken) => Some(is_taken),
+            None => {
+                let is_taken = self
+                    .world
+                    .try_on_fresh_user(&[], |path, unique| {
+                        request("PUT", path, Some(&self.world.new_user(unique, &[])))
+                    })
+                    .await;
+                if let Some(is_taken) = is_taken {
+                    self.world.note_taken(form, is_taken);
+                }
+                is_taken
+            }
+        };
+        if is_taken != Some(true) {
+            return Ok(());
+        }
+        for (attribute, value, choice) in values {
+            if !self.takes_value(*attribute, value, *choice).await {
+                return Ok(());
+            }
+        }
+        let seen = &self.resources[at].seen;
+        let about = match values {
+            [(attribute, _, choice)] => {
+                let attribute = &self.world.attributes[*attribute];
+                if has_text(attribute) { format!("{} {}", attribute.path(), choice.kind().word) } else { attribute.path() }
+            }
+            _ => String::new(),
+        };
+        debug_assert!(!seen.is_null());
+        self.violates(self.refusal("PUT", &about, "a PUT is refused whose values a POST takes", answer))
+    }
+
+    pub(super) async fn patch_refused(
+        &mut self,
+        at: usize,
+        all: &[Made],
+        words: &str,
+        answer: &Answer,
+    ) -> Result<(), Stop> {
+        if is_for_now(answer) {
+            return Ok(());
+        }
+        let mut is_all_taken = true;
+        for made in all {
+            let attribute = &self.world.attributes[made.attribute];
+            let path = attribute.path();
+            let with_text = has_text(attribute) && made.choice.text != 0 && !made.value.is_null();
+            let plain_form = format!("{} of {path}", made.words);
+            let form = if with_text { format!("{plain_form} ({} text)", made.choice.kind().word) } else { plain_form.clone() };
+            let before = self.resources[at].expected.get(made.attribute).cloned();
+            let start: Vec<_> = before.into_iter().map(|value| (made.attribute, value)).collect();
+            let operation = made.json.clone();
+            let is_taken = self.tried_alone(&form, &start, |path, _| patch(path, &json!([operation]))).await;
+            if is_taken == Some(true) {
+                continue;
+            }
+            is_all_taken = false;
+            // A text is refused here that a POST takes, where this operation takes others.
+            if with_text && is_taken == Some(false) {
+                let value_taken = self.takes_value(made.attribute, &made.choice.value(attribute), made.choice).await;
+                let start = [(made.attribute, made.choice.plain().value(attribute))];
+                let plain = match self.world.taken(&plain_form) {
+                    Some(known) => Some(known),
+                    None => self.tried_plain(&plain_form, &start, made).await,
+                };
+                if value_taken && plain == Some(true) {
+                    let about = format!("{path} {}", made.choice.kind().word);
+                    let why = format!("{} of {path} is refused with a value that POST takes", made.words);
+                    self.violates(self.refusal(&made.words, &about, &why, answer))?;
+                }
+            }
+        }
+        if is_all_taken {
+            let why = if all.len() == 1 {
+                "a PATCH is refused that is taken of a fresh user"
+            } else {
+                "a PATCH is refused whose operations are taken one by one"
+            };
+            self.violates(self.refusal(words, "", why, answer))?;
+        }
+        Ok(())
+    }
+
+    /// Tries the same operation with a plain value.
+    async fn tried_plain(&self, form: &str, start: &[(usize, Value)], made: &Made) -> Option<bool> {
+        let attribute = &self.world.attributes[made.attribute];
+        let mut operation = made.json.clone();
+        let plain = Choice { number: made.choice.number + 1, ..made.choice.plain() }.value(attribute);
+        match (&made.target, operation.get("path").is_some()) {
+            (crate::explore::model::Target::Whole, true) => operation["value"] = plain,
+            (crate::explore::model::Target::Whole, false) => {
+                let mut whole = json!({});
+                attribute.set_in(&mut whole, plain);
+                operation["value"] = whole;
+            }
+            _ => return None,
+        }
+        self.tried_alone(form, start, |path, _| patch(path, &json!([operation]))).await
+    }
+
+    /// Whether a request is taken of a fresh user with some values; tried once.
+    async fn tried_alone(
+        &self,
+        form: &str,
+        start: &[(usize, Value)],
+        make: impl FnOnce(&str, &str) -> Request,
+    ) -> Option<bool> {
+        if let Some(known) = self.world.taken(form) {
+            return Some(known);
+        }
+        let is_taken = self.world.try_on_fresh_user(start, make).await?;
+        self.world.note_taken(form, is_taken);
+        Some(is_taken)
+    }
+
+    /// Judges the refusal of a request: one that a fresh user takes is a violation.
+    pub(super) async fn refused_alone(
+        &self,
+        form: &str,
+        at: usize,
+        make: impl FnOnce(&str, &str) -> Request,
+        words: &str,
+        answer: &Answer,
+    ) -> Result<(), Stop> {
+        debug_assert!(at < self.resources.len());
+        if is_for_now(answer) || self.tried_alone(form, &[], make).await != Some(true) {
+            return Ok(());
+        }
+        let why = format!("{words} is refused, and taken of a fresh user");
+        self.violates(self.refusal(words, "", &why, answer))
+    }
+
+    /// Returns a request that sets one attribute of the user at a path, as [`Self::setting`] does; a PUT has the smallest user.
+    pub(super) fn setting_of(&self, path: &str, name: &str, value: &Value, with: Write) -> Request {
+        let operation = |body: Value| json!([body]);
+        match with {
+            Write::PatchWithPath => patch(path, &operation(json!({ "op": "replace", "path": name, "value": value }))),
+            Write::PatchWithoutPath => patch(path, &operation(json!({ "op": "replace", "value": { name: value } }))),
+            Write::Put => {
+                let mut body = self.world.new_user(&self.unique, &[]);
+                body[name] = value.clone();
+                request("PUT", path, Some(&body))
+            }
+            Write::Bulk => {
+                let data = json!({
+                    "schemas": [PATCH_OP],
+                    "Operations": [{ "op": "replace", "path": name, "value": value }],
+                });
+                let operations = json!([{ "method": "PATCH", "path": path, "data": data }]);
+                post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations, "failOnErrors": 1 }))
+            }
+        }
+    }
+}

@@ -1,0 +1,540 @@
+//! Creating, replacing, changing, renaming and deleting.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::explore::attributes::Shape;
+use crate::explore::model::{Expected, PatchKind, Target};
+use crate::explore::operation::{Change, NameOf, PatchForm, Setting, TargetKind, Write};
+use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::session::checks::After;
+use crate::explore::session::{Resource, Session, Stop, Type};
+use crate::explore::value::Choice;
+use crate::explore::world::{BULK, patch, post, query, request};
+use crate::json::get;
+use crate::server::discovery::resources;
+use crate::subject::server::client::{Answer, Request};
+
+/// An operation of a PATCH that was made for a resource.
+pub(super) struct Made {
+    pub(super) attribute: usize,
+    pub(super) kind: PatchKind,
+    pub(super) target: Target,
+    pub(super) value: Value,
+    pub(super) choice: Choice,
+    pub(super) json: Value,
+    /// The kind of operation, in words.
+    pub(super) words: String,
+}
+
+impl Session<'_> {
+    /// Returns values for settings: the first of each attribute.
+    fn values_of(&self, kind: Type, settings: &[Setting]) -> Vec<(usize, Value, Choice)> {
+        let mut seen = BTreeSet::new();
+        let attributes = self.attributes(kind);
+        settings
+            .iter()
+            .filter(|setting| setting.attribute < attributes.len() && seen.insert(setting.attribute))
+            .map(|setting| {
+                (setting.attribute, setting.choice.value(&attributes[setting.attribute]), setting.choice)
+            })
+            .collect()
+    }
+
+    /// Adds a created resource to the model. Returns its place.
+    pub(super) fn add(&mut self, kind: Type, body: &Value, answer: &Answer, form: &str) -> Result<Option<usize>, Stop> {
+        let known = match (kind, self.world.group) {
+            (Type::Group, Some(group)) => group,
+            _ => self.world.user,
+        };
+        let Some((path, id)) = self.world.path_of(known, answer) else {
+            let why = format!("the answer to {form} has no id");
+            self.violates(Violation::new(Rule::AnswerIsRead, form, why).about("id"))?;
+            return Ok(None);
+        };
+        if let Some(other) = self.resources.iter().find(|other| other.id == id) {
+            let why = format!("{form} was answered with the id of another resource");
+            let violation = Violation::new(Rule::OwnAnswer, form, why).about("id").values(json!("a new id"), json!(other.id));
+            self.violates(violation)?;
+            return Ok(None);
+        }
+        let location = answer.header("location");
+        if location.is_some_and(|location| !location.trim_end_matches('/').ends_with(path.as_str())) {
+            let why = format!("the Location of {form} does not lead to the resource");
+            let violation = Violation::new(Rule::IdStays, form, why).about("Location").values(json!(path), json!(location));
+            self.violates(violation)?;
+        }
+        let text = |name| get(body, name).and_then(Value::as_str).map(ToOwned::to_owned);
+        let name = match kind {
+            Type::User => text("userName"),
+            Type::Group => text("displayName"),
+        };
+        let expected = Expected::of_body(self.attributes(kind), body);
+        let defaults = self.world.defaults.iter().filter(|at| kind == Type::User && expected.get(**at).is_none());
+        self.resources.push(Resource {
+            defaults: defaults.copied().collect(),
+            kind,
+            id,
+            path,
+            name: name.unwrap_or_default(),
+            external_id: text("externalId").filter(|_| kind == Type::User && self.world.can.external_id),
+            expected,
+            members: BTreeSet::new(),
+            seen: Value::Null,
+            etag: None,
+            read_at: Instant::now(),
+            is_deleted: false,
+        });
+        Ok(Some(self.resources.len() - 1))
+    }
+
+    pub(super) async fn create_user(&mut self, settings: &[Setting]) -> Result<(), Stop> {
+        let unique = self.next_unique();
+        let values = self.values_of(Type::User, settings);
+        let pairs: Vec<_> = values.iter().map(|(at, value, _)| (*at, value.clone())).collect();
+        let body = self.world.new_user(&unique, &pairs);
+        let answer = self.ask(&post(&self.world.user.endpoint, &body)).await?;
+        if !answer.is_success() {
+            return self.creation_refused(&values, &answer).await;
+        }
+        let choices: Vec<_> = values.iter().map(|(at, _, choice)| (*at, *choice)).collect();
+        self.created_user(&body, &answer, "POST", &choices).await
+    }
+
+    async fn created_user(
+        &mut self,
+        body: &Value,
+        answer: &Answer,
+        form: &str,
+        choices: &[(usize, Choice)],
+    ) -> Result<(), Stop> {
+        let Some(at) = self.add(Type::User, body, answer, form)? else { return Ok(()) };
+        let after = After { choices, ..After::new(Rule::CreateStores, form) };
+        self.look_at(at, Some(answer), after).await?;
+        self.look_at_others(&[at], form).await
+    }
+
+    /// Returns the resource as a client sends it back, which has the reserved members too.
+    fn to_send(&self, at: usize) -> Value {
+        self.resources[at].seen.clone()
+    }
+
+    pub(super) async fn replace(&mut self, of: usize, settings: &[Setting], is_whole: bool) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+        let values = self.values_of(Type::User, settings);
+        let pairs: Vec<_> = values.iter().map(|(at, value, _)| (*at, value.clone())).collect();
+        let form = if is_whole { "PUT" } else { "PUT of some attributes" };
+        let mut body = if is_whole { self.to_send(at) } else { self.world.new_user(&self.unique, &[]) };
+        body["userName"] = json!(self.resources[at].name);
+        if let Some(external_id) = &self.resources[at].external_id {
+            body["externalId"] = json!(external_id);
+        }
+        for (index, value) in &pairs {
+            self.world.attributes[*index].set_in(&mut body, value.clone());
+        }
+        let path = self.resources[at].path.clone();
+        let answer = self.ask(&request("PUT", &path, Some(&body))).await?;
+        if !answer.is_success() {
+            self.put_refused(at, &values, is_whole, &answer).await?;
+            self.look_at(at, None, After::refused(form)).await?;
+            return self.look_at_others(&[at], form).await;
+        }
+        let sent = Expected::of_body(&self.world.attributes, &body);
+        let before = std::mem::take(&mut self.resources[at].expected);
+        let read = self.ask(&request("GET", &path, None)).await?;
+        let now = read.json.unwrap_or_default();
+        let mut expected = sent.clone();
+        for (index, attribute) in self.world.attributes.iter().enumerate() {
+            if sent.get(index).is_some() || before.get(index).is_none() {
+                continue;
+            }
+            let actual = attribute.value_in(&now);
+            // A server may set a default, which nobody can know beforehand (RFC 7644 §3.5.1).
+            let is_kept = attribute.holds(before.get(index), actual);
+            let clears = self.world.put_clears(index, !is_kept);
+            match (clears, &attribute.shape) {
+                (false, _) => expected.set(index, before.get(index).cloned()),
+                (true, Shape::Single(_)) if actual.is_some() && !is_kept => expected.set(index, actual.cloned()),
+                (true, _) => {}
+            }
+        }
+        self.resources[at].expected = expected;
+        let choices: Vec<_> = values.iter().map(|(at, _, choice)| (*at, *choice)).collect();
+        let after = After { choices: &choices, ..After::new(Rule::ReplaceStores, form) };
+        self.look_at(at, Some(&answer), after).await?;
+        self.look_at_others(&[at], form).await
+    }
+
+    /// Makes the operation for a change, or `None` where nothing sensible comes of it.
+    pub(super) fn operation_for(&self, at: usize, change: Change, form: PatchForm, expected: &Expected) -> Option<Made> {
+        let attribute = self.world.attributes.get(change.attribute)?;
+        let known = expected.get(change.attribute);
+        let parts = attribute.parts();
+        let part_at = |index: usize| parts.get(index % parts.len().max(1));
+        let selected = |index: usize| {
+            let all = known?.as_array()?;
+            let element = all.get(index % all.len().max(1))?;
+            // By what tells the values apart.
+            let by = parts.iter().find(|part| part.name == "value").or_else(|| parts.first())?;
+            let text = get(element, &by.name)?.as_str()?;
+            Some((by.name.clone(), text.to_owned()))
+        };
+        let (kind, target) = match (&attribute.shape, change.target) {
+            (Shape::Complex(_), TargetKind::Part(part) | TargetKind::SelectedPart(_, part)) => {
+                (change.kind, Target::Part(part_at(part)?.name.clone()))
+            }
+            (Shape::Many(_), TargetKind::Selected(one)) => match selected(one) {
+                Some((by, text)) => (PatchKind::Remove, Target::Selected { by, text, part: None }),
+                None => (change.kind, Target::Whole),
+            },
+            (Shape::Many(_), TargetKind::SelectedPart(one, part)) => match selected(one) {
+                Some((by, text)) => {
+                    let name = part_at(part).filter(|part| part.name != by)?.name.clone();
+                    (change.kind, Target::Selected { by, text, part: Some(name) })
+                }
+                None => (change.kind, Target::Whole),
+            },
+            _ => (change.kind, Target::Whole),
+        };
+        let is_required = self.world.defaults.contains(&change.attribute)
+            || get(&self.world.new_user(&self.unique, &[]), &attribute.name).is_some();
+        let has_target = match &target {
+            Target::Whole => known.is_some(),
+            Target::Part(part) => known.is_some_and(|whole| get(whole, part).is_some()),
+            Target::Selected { part: None, .. } => true,
+            Target::Selected { by, text, part: Some(part) } => {
+                known.and_then(Value::as_array).into_iter().flatten().any(|element| {
+                    get(element, by) == Some(&json!(text)) && get(element, part).is_some()
+                })
+            }
+        };
+        if kind == PatchKind::Remove && (is_required || !has_target) {
+            return None;
+        }
+        let part_kind = |name: &str| parts.iter().find(|part| part.name == name).map(|part| &part.kind);
+        let value = match &target {
+            _ if kind == PatchKind::Remove => Value::Null,
+            Target::Whole | Target::Selected { part: None, .. } => change.choice.value(attribute),
+            Target::Part(part) | Target::Selected { part: Some(part), .. } => change.choice.simple(part_kind(part)?),
+        };
+        let prefix = match (&attribute.extension, form) {
+            (None, PatchForm::UrnPath) => format!("{}:", self.world.user.schema),
+            _ => String::new(),
+        };
+        let path = match &target {
+            Target::Whole => format!("{prefix}{}", attribute.path()),
+            Target::Part(part) => format!("{prefix}{}.{part}", attribute.path()),
+            Target::Selected { by, text, part } => {
+                let part = part.as_ref().map_or_else(String::new, |part| format!(".{part}"));
+                format!("{prefix}{}[{by} eq {}]{part}", attribute.path(), json!(text))
+            }
+        };
+        let is_in_value = form == PatchForm::WithoutPath
+            && kind != PatchKind::Remove
+            && matches!(target, Target::Whole | Target::Part(_));
+        let json = if is_in_value {
+            let inner = match &target {
+                Target::Part(part) => json!({ part.as_str(): value }),
+                _ => value.clone(),
+            };
+            let mut whole = json!({});
+            attribute.set_in(&mut whole, inner);
+            json!({ "op": kind.word(), "value": whole })
+        } else {
+            let (word, path) = if form == PatchForm::Capitals && attribute.extension.is_none() && !path.contains('[') {
+                (kind.word().to_ascii_uppercase(), path.to_ascii_uppercase())
+            } else {
+                (kind.word().to_owned(), path)
+            };
+            let mut json = json!({ "op": word, "path": path });
+            if kind != PatchKind::Remove {
+                json["value"] = value.clone();
+            }
+            json
+        };
+        let shape = match &target {
+            Target::Whole => "",
+            Target::Part(_) => " of a sub-attribute",
+            Target::Selected { part: None, .. } => " of a selected value",
+            Target::Selected { part: Some(_), .. } => " of a sub-attribute of a selected value",
+        };
+        let with = if is_in_value || form != PatchForm::WithoutPath { form } else { PatchForm::Path };
+        let words = format!("PATCH {}{shape} {}", kind.word(), with.word());
+        debug_assert!(at < self.resources.len());
+        Some(Made { attribute: change.attribute, kind, target, value, choice: change.choice, json, words })
+    }
+
+    pub(super) async fn patch(&mut self, of: usize, changes: &[Change], form: PatchForm) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+        let mut expected = self.resources[at].expected.clone();
+        let mut all = Vec::new();
+        for change in changes {
+            if let Some(made) = self.operation_for(at, *change, form, &expected) {
+                let attribute = &self.world.attributes[made.attribute];
+                expected.patch(made.attribute, attribute, made.kind, &made.target, &made.value);
+                all.push(made);
+            }
+        }
+        let Some(first) = all.first() else { return Ok(()) };
+        let words = if all.len() == 1 { first.words.clone() } else { format!("PATCH of {} operations", all.len()) };
+        let operations: Value = all.iter().map(|made| made.json.clone()).collect();
+        let path = self.resources[at].path.clone();
+        let answer = self.ask(&patch(&path, &operations)).await?;
+        if answer.is_success() {
+            self.resources[at].expected = expected;
+            let choices: Vec<_> = all.iter().map(|made| (made.attribute, made.choice)).collect();
+            let after = After { choices: &choices, ..After::new(Rule::PatchStores, &words) };
+            self.look_at(at, Some(&answer), after).await?;
+        } else {
+            self.patch_refused(at, &all, &words, &answer).await?;
+            self.look_at(at, None, After::refused(&words)).await?;
+        }
+        self.look_at_others(&[at], &words).await
+    }
+
+    /// Returns a request that sets one attribute of a resource, and its kind in words.
+    pub(super) fn setting(&self, at: usize, name: &str, value: &Value, with: Write) -> (Request, &'static str) {
+        let path = self.resources[at].path.clone();
+        match with {
+            Write::PatchWithPath => {
+                (patch(&path, &json!([{ "op": "replace", "path": name, "value": value }])), "PATCH with a path")
+            }
+            Write::PatchWithoutPath => {
+                (patch(&path, &json!([{ "op": "replace", "value": { name: value } }])), "PATCH without a path")
+            }
+            Write::Put => {
+                let mut body = self.to_send(at);
+                body[name] = value.clone();
+                (request("PUT", &path, Some(&body)), "PUT")
+            }
+            Write::Bulk => {
+                let data = json!({
+                    "schemas": [super::super::world::PATCH_OP],
+                    "Operations": [{ "op": "replace", "path": name, "value": value }],
+                });
+                let operations = json!([{ "method": "PATCH", "path": path, "data": data }]);
+                (post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations })), "PATCH in a bulk request")
+            }
+        }
+    }
+
+    /// Whether the answer says that the one write of a request was done.
+    pub(super) fn is_done(with: Write, answer: &Answer) -> bool {
+        if with != Write::Bulk || !answer.is_success() {
+            return answer.is_success();
+        }
+        let operations = answer.json.as_ref().and_then(|body| get(body, "Operations")?.as_array());
+        operations.is_some_and(|all| all.first().is_some_and(|one| super::bulk::status_of(one) / 100 == 2))
+    }
+
+    /// Returns the answer if it is about the one resource of the request.
+    pub(super) fn own(with: Write, answer: &Answer) -> Option<&Answer> {
+        (with != Write::Bulk).then_some(answer)
+    }
+
+    pub(super) async fn rename(&mut self, of: usize, with: Write) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+        let unique = self.next_unique();
+        let name = self.world.blank.user_name(&unique);
+        let (request, words) = self.setting(at, "userName", &json!(name), with);
+        let words = format!("a rename by {words}");
+        let answer = self.ask(&request).await?;
+        if !Self::is_done(with, &answer) {
+            let form = format!("userName cannot be changed by {words}");
+            self.refused_alone(&form, at, |path, unique| {
+                let name = self.world.blank.user_name(&format!("{unique}-n"));
+                self.setting_of(path, "userName", &json!(name), with)
+            }, &words, &answer).await?;
+            self.look_at(at, None, After::refused(&words)).await?;
+            return Ok(());
+        }
+        let old = std::mem::replace(&mut self.resources[at].name, name);
+        self.given_up.push(old.clone());
+        self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
+        self.finds_nobody(&old, &words).await?;
+        self.look_at_others(&[at], &words).await
+    }
+
+    /// A filter by a name that nobody has finds nobody.
+    async fn finds_nobody(&mut self, name: &str, after: &str) -> Result<(), Stop> {
+        if !self.world.can.look_up {
+            return Ok(());
+        }
+        let filter = format!("userName eq {}", json!(name));
+        let endpoint = self.world.user.endpoint.clone();
+        let listed = self.ask(&query(&endpoint, &[("filter", &filter)])).await?;
+        let found = listed.json.as_ref().map_or(0, |body| resources(body).len());
+        if listed.is_success() && found > 0 {
+            let why = format!("after {after} a filter still finds the old userName");
+            let violation = Violation::new(Rule::FilterFinds, after, why)
+                .about("an old name")
+                .values(json!(0), json!(found))
+                .check(Check::Lists(Vec::new()));
+            self.violates(violation)?;
+        }
+        Ok(())
+    }
+
+    /// A write that changes nothing.
+    pub(super) async fn repeat(&mut self, of: usize, with: Write) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+        let name = json!(self.resources[at].name);
+        let (request, words) = self.setting(at, "userName", &name, with);
+        let words = format!("{words} of the same userName");
+        let answer = self.ask(&request).await?;
+        if !Self::is_done(with, &answer) {
+            let form = format!("the same userName cannot be sent again by {words}");
+            self.refused_alone(&form, at, |path, unique| {
+                let name = self.world.blank.user_name(unique);
+                self.setting_of(path, "userName", &json!(name), with)
+            }, &words, &answer).await?;
+        }
+        self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
+        self.look_at_others(&[at], &words).await
+    }
+
+    pub(super) async fn delete(&mut self, of: usize, is_group: bool) -> Result<(), Stop> {
+        let kind = if is_group { Type::Group } else { Type::User };
+        let Some(at) = self.pick(kind, of) else { return Ok(()) };
+        let path = self.resources[at].path.clone();
+        let answer = self.ask(&request("DELETE", &path, None)).await?;
+        let form = "DELETE";
+        if !answer.is_success() {
+            self.world.limit(&format!("DELETE {} is answered {}", self.endpoint(kind), answer.status));
+            return self.look_at(at, None, After::refused(form)).await;
+        }
+        self.gone(at).await?;
+        self.look_at_others(&[at], form).await?;
+        self.look_at_memberships(form)
+    }
+
+    /// Takes a resource out of the model, and looks whether it is gone.
+    pub(super) async fn gone(&mut self, at: usize) -> Result<(), Stop> {
+        let form = "DELETE";
+        self.resources[at].is_deleted = true;
+        for known in &mut self.resources {
+            known.members.remove(&at);
+        }
+        let (path, name, kind) = (self.resources[at].path.clone(), self.resources[at].name.clone(), self.resources[at].kind);
+        let read = self.ask(&request("GET", &path, None)).await?;
+        if !matches!(read.status, 404 | 410) {
+            let why = format!("a GET of a deleted resource is answered {}", read.status);
+            let violation = Violation::new(Rule::DeletedIsGone, form, why)
+                .about("GET")
+                .values(json!(404), json!(read.status))
+                .check(Check::Status(vec!["404"]));
+            self.violates(violation)?;
+        }
+        let writes = [
+            ("DELETE", request("DELETE", &path, None)),
+            ("PATCH", patch(&path, &json!([{ "op": "replace", "path": self.name_of(at), "value": name }]))),
+        ];
+        for (method, write) in writes.into_iter().take(if self.world.scope.patch { 2 } else { 1 }) {
+            let answer = self.ask(&write).await?;
+            if answer.is_success() {
+                let why = format!("a {method} of a deleted resource is answered {}", answer.status);
+                let violation = Violation::new(Rule::DeletedIsGone, form, why)
+                    .about(method)
+                    .values(json!(404), json!(answer.status))
+                    .check(Check::Status(vec!["404"]));
+                self.violates(violation)?;
+            }
+        }
+        if kind == Type::User {
+            self.finds_nobody(&name, form).await?;
+            self.given_up.push(name);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn create_named(&mut self, name: NameOf, of: usize) -> Result<(), Stop> {
+        let (name, holder) = match name {
+            NameOf::GivenUp => {
+                let Some(name) = self.given_up.pop() else { return Ok(()) };
+                if self.living(Type::User).iter().any(|at| self.resources[*at].name == name) {
+                    return Ok(());
+                }
+                (name, None)
+            }
+            NameOf::Living => {
+                let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+                (self.resources[at].name.clone(), Some(at))
+            }
+            NameOf::LivingInCapitals if self.world.can.names_without_case => {
+                let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+                (self.resources[at].name.to_ascii_uppercase(), Some(at))
+            }
+            NameOf::LivingInCapitals => return Ok(()),
+        };
+        let unique = self.next_unique();
+        let mut body = self.world.new_user(&unique, &[]);
+        body["userName"] = json!(name);
+        let answer = self.ask(&post(&self.world.user.endpoint, &body)).await?;
+        match (holder, answer.is_success()) {
+            (None, true) => self.created_user(&body, &answer, "POST under a name that was given up", &[]).await,
+            (None, false) => {
+                let why = format!("a POST under a name that was given up is answered {}", answer.status);
+                let violation = Violation::new(Rule::NameIsFree, "POST", why)
+                    .values(json!(201), json!(answer.status))
+                    .check(Check::Status(vec!["201"]));
+                self.violates(violation)
+            }
+            (Some(_), true) => {
+                let is_other_case = holder.is_some_and(|at| self.resources[at].name != name);
+                let about = if is_other_case { "in another case" } else { "" };
+                let why = format!("a second user with the userName of another one {about} is answered {}", answer.status);
+                let violation = Violation::new(Rule::NameIsUnique, "POST", why)
+                    .about(about)
+                    .values(json!(409), json!(answer.status))
+                    .check(Check::Status(vec!["409"]));
+                self.violates(violation)?;
+                // The twin is no part of the model.
+                if let Some((path, _)) = self.world.path_of(self.world.user, &answer) {
+                    self.ask(&request("DELETE", &path, None)).await?;
+                }
+                Ok(())
+            }
+            (Some(at), false) => self.look_at(at, None, After::refused("POST of a taken name")).await,
+        }
+    }
+
+    pub(super) async fn rename_to_taken(&mut self, of: usize, to: usize, with: Write) -> Result<(), Stop> {
+        let (Some(at), Some(other)) = (self.pick(Type::User, of), self.pick(Type::User, to)) else {
+            return Ok(());
+        };
+        if at == other {
+            return Ok(());
+        }
+        let name = json!(self.resources[other].name);
+        let (request, words) = self.setting(at, "userName", &name, with);
+        let words = format!("a rename to a taken name by {words}");
+        let answer = self.ask(&request).await?;
+        if Self::is_done(with, &answer) {
+            let violation = Violation::new(Rule::NameIsUnique, &words, format!("{words} is answered {}", answer.status))
+                .values(json!(409), json!(answer.status))
+                .check(Check::Status(vec!["409"]));
+            self.violates(violation)?;
+            // Names are mixed up now.
+            self.resources[at].is_deleted = true;
+            self.resources[other].is_deleted = true;
+            return Ok(());
+        }
+        self.look_at(at, None, After::refused(&words)).await?;
+        self.look_at(other, None, After::refused(&words)).await
+    }
+
+    pub(super) async fn set_password(&mut self, of: usize, number: usize) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+        self.has_secret = true;
+        let secret = format!("{}{number}", self.world.secret);
+        let with = [Write::PatchWithPath, Write::PatchWithoutPath, Write::Put][number % 3];
+        let with = if self.world.scope.patch { with } else { Write::Put };
+        let (request, words) = self.setting(at, "password", &json!(secret), with);
+        let words = format!("{words} of the password");
+        let answer = self.ask(&request).await?;
+        let after = if answer.is_success() { After::new(Rule::PatchStores, &words) } else { After::refused(&words) };
+        self.look_at(at, answer.is_success().then_some(&answer), after).await
+    }
+}
