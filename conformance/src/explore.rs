@@ -47,6 +47,11 @@ pub const PLAYED: &str = "played";
 /// The run is given up after this number of sequences in a row without an answer.
 const GIVE_UP_AFTER: usize = 12;
 
+/// Returns the words of the rules.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    Rule::ALL.iter().map(|rule| rule.slug())
+}
+
 /// The options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -217,7 +222,9 @@ async fn one(
     played: &AtomicUsize,
     told: &dyn Fn(Progress<'_>),
 ) -> Option<Finding> {
-    let strategy = operation::sequences(world.scope, options.steps);
+    let tour = usize::try_from(number).ok().filter(|number| *number < operation::tours());
+    let tour = tour.and_then(|number| operation::tour(world.scope, number));
+    let strategy = tour.unwrap_or_else(|| operation::sequences(world.scope, options.steps));
     let mut runner = runner(options.seed, number);
     let mut tree = strategy.new_tree(&mut runner).ok()?;
     let first = play(world, &proptest::strategy::ValueTree::current(&tree), EndsAt::New).await;
@@ -325,6 +332,16 @@ async fn discovery(world: &World<'_>, before: &Facts) -> Option<CaseResult> {
         result.mend = Some(Rule::DiscoveryStays.hint().to_owned());
     }
     Some(result)
+}
+
+/// Returns the result for a subject whose smallest user cannot be created and read: the first rule is broken.
+pub(crate) fn not_explored(why: &Unexplorable) -> CaseResult {
+    CaseResult {
+        verdict: Verdict::Fail,
+        because: Some(why.to_string()),
+        mend: Some(Rule::CreateStores.hint().to_owned()),
+        ..rule_result(Rule::CreateStores)
+    }
 }
 
 fn given_up() -> CaseResult {

@@ -13,7 +13,7 @@ use crate::client::mutants::run as clients;
 use crate::exit::Exit;
 use crate::mutants::defect::Defective;
 use crate::mutants::kill_matrix::KillTable;
-use crate::mutants::run::{self, Played};
+use crate::mutants::run::{self, Played, Sequences};
 use crate::mutants::{file, load};
 use crate::redact::Redactor;
 
@@ -27,6 +27,9 @@ pub(super) struct Mutants {
     /// Play only the cases that a mutant says it is found by, not all of them
     #[arg(long)]
     named: bool,
+    /// Number of sequences of `explore` to play against each mutant; without it only those that name a rule of it get some
+    #[arg(long, value_name = "N")]
+    explore: Option<usize>,
     /// Number of mutants to run in parallel
     #[arg(long, value_name = "N", default_value = "2")]
     jobs: NonZeroUsize,
@@ -76,7 +79,8 @@ impl Mutants {
         let cases = cases::load(self.cases.as_deref())?;
         let played = if self.named { Played::Named } else { Played::All };
         self.play(chosen.len(), partial, async |progress| {
-            let table = run::run(chosen, &cases, played, self.jobs.get(), |_| progress.inc()).await;
+            let sequences = self.explore.map_or(Sequences::USUAL, |all| Sequences { named: all, others: all });
+            let table = run::run(chosen, &cases, played, sequences, self.jobs.get(), |_| progress.inc()).await;
             table.map_err(Complaint::broken_by)
         })
     }

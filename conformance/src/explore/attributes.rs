@@ -31,6 +31,7 @@ pub(crate) enum Shape {
 pub(crate) struct Part {
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    pub(crate) is_case_exact: bool,
 }
 
 /// The kind of a simple value.
@@ -47,6 +48,8 @@ pub(crate) enum Kind {
     /// The address of a web page.
     Uri,
     Email,
+    /// RFC 3966.
+    Phone,
 }
 
 /// The name of the sub-attribute that at most one value may have as true (RFC 7643 §2.4).
@@ -203,7 +206,7 @@ fn attribute(known: &Value, extension: Option<&String>) -> Option<Attribute> {
                 // `formatted` and `display` are made of the others by many servers.
                 let is_made = part_name == "$ref" || matches!(part_name, "formatted" | "display");
                 (!is_made).then_some(())?;
-                Some(Part { name: part_name.to_owned(), kind: kind(part, name)? })
+                Some(Part { name: part_name.to_owned(), kind: kind(part, name)?, is_case_exact: is_case_exact(part) })
             })
             .collect();
         if parts.is_empty() || (is_many && !parts.iter().any(|part| part.name == "value" || part.kind == Kind::Text)) {
@@ -215,8 +218,14 @@ fn attribute(known: &Value, extension: Option<&String>) -> Option<Attribute> {
     } else {
         Shape::Single(kind(known, name)?)
     };
-    let is_case_exact = get(known, "caseExact").and_then(Value::as_bool).unwrap_or(false);
+    let is_case_exact = is_case_exact(known);
     Some(Attribute { extension: extension.cloned(), name: name.to_owned(), shape, is_case_exact })
+}
+
+/// References are case exact by their nature (RFC 7643 §2.3.7).
+fn is_case_exact(known: &Value) -> bool {
+    let is_reference = get(known, "type").and_then(Value::as_str) == Some("reference");
+    is_reference || get(known, "caseExact").and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// Whether clients may write the attribute as often as they like, and always see it.
@@ -247,8 +256,7 @@ fn kind(known: &Value, holder: &str) -> Option<Kind> {
         "reference" => Kind::Uri,
         "string" => match (holder, name) {
             ("emails", "value") => Kind::Email,
-            // RFC 3966.
-            ("phoneNumbers", "value") => choice(&["tel:+1-201-555-0123", "tel:+49-30-5550-199", "tel:+44-20-7946-0018"]),
+            ("phoneNumbers", "value") => Kind::Phone,
             ("photos", "value") => Kind::Uri,
             ("addresses", "country") => choice(&["NO", "PT", "JP"]),
             (_, "type") => choice(&["work", "home", "other"]),

@@ -172,6 +172,14 @@ impl World<'_> {
         let (_, read) = self.send(made, &request("GET", &path, None)).await;
         let read = read.and_then(|read| read.json).unwrap_or_default();
         self.can.members = values(&read, "members").any(|value| value == plain.id);
+        if !self.can.members && self.scope.patch {
+            // What creation loses, a PATCH may keep.
+            let operation = json!([{ "op": "add", "path": "members", "value": [{ "value": plain.id }] }]);
+            self.send(made, &patch(&path, &operation)).await;
+            let (_, read) = self.send(made, &request("GET", &path, None)).await;
+            let read = read.and_then(|read| read.json).unwrap_or_default();
+            self.can.members = values(&read, "members").any(|value| value == plain.id);
+        }
         let (_, user) = self.send(made, &request("GET", &plain.path, None)).await;
         let user = user.and_then(|read| read.json).unwrap_or_default();
         self.can.user_groups = values(&user, "groups").any(|value| value == id);

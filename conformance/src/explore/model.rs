@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn parts(names: &[&str]) -> Vec<Part> {
-        names.iter().map(|name| Part { name: (*name).to_owned(), kind: Kind::Text }).collect()
+        names.iter().map(|name| Part { name: (*name).to_owned(), kind: Kind::Text, is_case_exact: false }).collect()
     }
 
     #[track_caller]

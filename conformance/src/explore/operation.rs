@@ -36,7 +36,7 @@ pub(crate) enum Operation {
     Bulk(Vec<BulkPart>),
     Together { kind: TogetherKind, of: Pick },
     Find { of: Pick, filter: Filter, is_search: bool },
-    Sort { attribute: usize, is_descending: bool },
+    Sort { attribute: usize, part: usize, is_descending: bool },
     Pages { count: usize },
     Project { of: Pick, attribute: usize, is_excluded: bool },
     /// A request that has to be refused and have no effect.
@@ -118,7 +118,6 @@ pub(crate) enum MemberChange {
     Add,
     AddWithoutPath,
     RemoveByFilter,
-    RemoveByValue,
     RemoveAll,
     Replace,
     Put,
@@ -155,6 +154,8 @@ pub(crate) struct Filter {
     pub(crate) operator: Operator,
     pub(crate) logic: Logic,
     pub(crate) is_in_other_case: bool,
+    /// Compares the start of a text with its end, which must not match.
+    pub(crate) is_swapped: bool,
 }
 
 /// An operator of a filter.
@@ -200,6 +201,10 @@ pub(crate) enum InvalidKind {
     ReplaceOfNothing,
     GoodThenInvalidOperation,
     InvalidFilter,
+    WordsAfterAFilter,
+    AddWithoutValue,
+    EmptyUserName,
+    ObjectForText,
     PatchWithoutOperations,
     PutWithoutUserName,
     WrongTypeOfActive,
@@ -299,13 +304,14 @@ fn filter(attributes: usize) -> impl Strategy<Value = Filter> {
         1 => Just(Logic::Not),
         1 => Just(Logic::ValuePath),
     ];
-    (0..attributes.max(1), 0..4_usize, operator, logic, any::<bool>()).prop_map(
-        |(attribute, part, operator, logic, is_in_other_case)| Filter {
+    (0..attributes.max(1), 0..4_usize, operator, logic, any::<bool>(), prop::bool::weighted(0.25)).prop_map(
+        |(attribute, part, operator, logic, is_in_other_case, is_swapped)| Filter {
             attribute,
             part,
             operator,
             logic,
             is_in_other_case,
+            is_swapped,
         },
     )
 }
@@ -320,6 +326,78 @@ pub(crate) fn sequences(scope: Scope, steps: usize) -> BoxedStrategy<Vec<Operati
             all
         })
         .boxed()
+}
+
+/// The requests of a tour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tour {
+    Create,
+    Replace,
+    PatchWithPath,
+    PatchWithoutPath,
+    Find,
+}
+
+const TOURS: [Tour; 5] = [Tour::Create, Tour::Replace, Tour::PatchWithPath, Tour::PatchWithoutPath, Tour::Find];
+
+/// Returns the number of tours, which send every attribute with every kind of text in every form of a write.
+pub(crate) fn tours() -> usize {
+    TOURS.len() * TEXTS.len()
+}
+
+/// Returns the tour of a number, or `None` if the subject lacks its request.
+pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Operation>>> {
+    let tour = TOURS[number % TOURS.len()];
+    let text = number / TOURS.len();
+    let is_there = match tour {
+        Tour::Create | Tour::Replace => true,
+        Tour::PatchWithPath | Tour::PatchWithoutPath => scope.patch,
+        Tour::Find => scope.filter,
+    };
+    (is_there && text < TEXTS.len() && scope.users > 0).then_some(())?;
+    let settings: Vec<_> = (0..scope.users)
+        .map(|attribute| Setting { attribute, choice: Choice { text, number: attribute % 5 } })
+        .map(|setting| proptest::option::weighted(0.99, Just(setting)))
+        .collect();
+    let operations = move |settings: Vec<Option<Setting>>| {
+        let settings: Vec<Setting> = settings.into_iter().flatten().collect();
+        let change = |setting: &Setting| Change {
+            kind: if setting.attribute % 2 == 0 { PatchKind::Replace } else { PatchKind::Add },
+            attribute: setting.attribute,
+            target: TargetKind::Whole,
+            choice: setting.choice,
+        };
+        let patch = |form| {
+            let changes = settings.iter().map(change).collect();
+            vec![Operation::CreateUser(Vec::new()), Operation::Patch { of: 0, changes, form }]
+        };
+        match tour {
+            Tour::Create => vec![Operation::CreateUser(settings)],
+            Tour::Replace => {
+                vec![Operation::CreateUser(Vec::new()), Operation::Replace { of: 0, settings, is_whole: true }]
+            }
+            Tour::PatchWithPath => patch(PatchForm::Path),
+            Tour::PatchWithoutPath => patch(PatchForm::WithoutPath),
+            Tour::Find => {
+                let finds = settings.iter().map(|setting| Operation::Find {
+                    of: 0,
+                    filter: Filter {
+                        attribute: setting.attribute,
+                        part: 0,
+                        operator: Operator::Equals,
+                        logic: Logic::Plain,
+                        is_in_other_case: false,
+                        is_swapped: false,
+                    },
+                    is_search: setting.attribute % 3 == 2,
+                });
+                let mut all: Vec<Operation> = finds.collect();
+                all.insert(0, Operation::CreateUser(settings.clone()));
+                all
+            }
+        }
+    };
+    Some(settings.prop_map(operations).boxed())
 }
 
 fn operation(scope: Scope) -> BoxedStrategy<Operation> {
@@ -378,8 +456,8 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
         all.push((6, find.boxed()));
     }
     if scope.sort {
-        let sort = (0..users.max(1), any::<bool>())
-            .prop_map(|(attribute, is_descending)| Operation::Sort { attribute, is_descending });
+        let sort = (0..users.max(1), 0..3_usize, any::<bool>())
+            .prop_map(|(attribute, part, is_descending)| Operation::Sort { attribute, part, is_descending });
         all.push((1, sort.boxed()));
     }
     if scope.etag {
@@ -409,7 +487,7 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
     // Rare, for it costs time.
     let often = all.iter().map(|(weight, _)| weight * 4).collect::<Vec<_>>();
     let mut weighted: Vec<_> = often.into_iter().zip(all.into_iter().map(|(_, strategy)| strategy)).collect();
-    weighted.push((1, Just(Operation::LookLater).boxed()));
+    weighted.push((4, Just(Operation::LookLater).boxed()));
     weighted.retain(|(weight, _)| *weight > 0);
     proptest::strategy::Union::new_weighted(weighted).boxed()
 }
@@ -439,7 +517,6 @@ fn member_change(scope: Scope) -> BoxedStrategy<MemberChange> {
             MemberChange::Add,
             MemberChange::AddWithoutPath,
             MemberChange::RemoveByFilter,
-            MemberChange::RemoveByValue,
             MemberChange::RemoveAll,
             MemberChange::Replace,
         ]);
@@ -467,6 +544,8 @@ fn invalid(scope: Scope) -> BoxedStrategy<InvalidKind> {
         InvalidKind::BrokenJson,
         InvalidKind::PutWithoutUserName,
         InvalidKind::WrongTypeOfActive,
+        InvalidKind::EmptyUserName,
+        InvalidKind::ObjectForText,
         InvalidKind::ReadUnknown,
         InvalidKind::WriteUnknown,
     ];
@@ -476,10 +555,11 @@ fn invalid(scope: Scope) -> BoxedStrategy<InvalidKind> {
             InvalidKind::ReplaceOfNothing,
             InvalidKind::GoodThenInvalidOperation,
             InvalidKind::PatchWithoutOperations,
+            InvalidKind::AddWithoutValue,
         ]);
     }
     if scope.filter {
-        all.push(InvalidKind::InvalidFilter);
+        all.extend([InvalidKind::InvalidFilter, InvalidKind::WordsAfterAFilter]);
     }
     prop::sample::select(all).boxed()
 }

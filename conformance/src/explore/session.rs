@@ -136,7 +136,7 @@ impl Session<'_> {
             Operation::Bulk(parts) => self.bulk(parts).await,
             Operation::Together { kind, of } => self.together(*kind, *of).await,
             Operation::Find { of, filter, is_search } => self.find(*of, *filter, *is_search).await,
-            Operation::Sort { attribute, is_descending } => self.sort(*attribute, *is_descending).await,
+            Operation::Sort { attribute, part, is_descending } => self.sort(*attribute, *part, *is_descending).await,
             Operation::Pages { count } => self.pages(*count).await,
             Operation::Project { of, attribute, is_excluded } => {
                 self.project(*of, *attribute, *is_excluded).await

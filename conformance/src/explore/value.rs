@@ -125,6 +125,7 @@ impl Choice {
             Kind::Decimal => json!(number as f64 + 0.25),
             Kind::DateTime => json!(format!("2026-0{}-11T08:30:00Z", 1 + number % 9)),
             Kind::Uri => json!(format!("https://pages.example/{number}?q=a%20b")),
+            Kind::Phone => json!(format!("tel:+1-201-555-{number:04}")),
             Kind::Email => json!(format!("Quay.{number}+x@lind.example")),
         }
     }
@@ -159,8 +160,8 @@ mod tests {
     #[test]
     fn at_most_one_value_is_primary() {
         let parts = vec![
-            Part { name: "value".to_owned(), kind: Kind::Email },
-            Part { name: PRIMARY.to_owned(), kind: Kind::Boolean },
+            Part { name: "value".to_owned(), kind: Kind::Email, is_case_exact: false },
+            Part { name: PRIMARY.to_owned(), kind: Kind::Boolean, is_case_exact: false },
         ];
         let emails = Attribute {
             extension: None,

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::case::Case;
 use crate::mutants::defect::Defective;
-use crate::mutants::run::Played;
+use crate::explore;
+use crate::mutants::run::{EXPLORE, Played};
 use crate::report::{CaseResult, OPTIONS, Report, Verdict, labels};
 use crate::requirement::{Level, Spec};
 
@@ -46,10 +47,20 @@ impl Row {
         }
     }
 
-    /// Returns the cases that name the defect and do not see it.
+    /// Returns the cases and rules that name the defect and do not see it. A rule sees it by any of its findings.
     pub fn missing(&self) -> Vec<&str> {
-        let found = |case: &&String| !self.failed.contains(*case) && !self.warned.contains(*case);
-        self.found_by.iter().filter(found).map(String::as_str).collect()
+        let is_missing = |named: &&String| {
+            let rule = format!("{named}/");
+            let is_it = |id: &String| id == *named || (named.starts_with(EXPLORE) && id.starts_with(&rule));
+            !self.failed.iter().chain(&self.warned).any(is_it)
+        };
+        self.found_by.iter().filter(is_missing).map(String::as_str).collect()
+    }
+
+    /// Returns the rules of `explore` that find it.
+    pub fn rules(&self) -> BTreeSet<&str> {
+        let ids = self.failed.iter().chain(&self.warned).filter_map(|id| id.strip_prefix(EXPLORE));
+        ids.map(|id| id.split('/').next().unwrap_or(id)).collect()
     }
 
     /// Whether the mutant is found as it says.
@@ -106,7 +117,11 @@ impl KillTable {
                     killed.push(row.slug.clone());
                 }
             }
-            unknown.extend(row.found_by.iter().filter(|case| !ids.contains(case.as_str())).cloned());
+            let is_unknown = |id: &&String| match id.strip_prefix(EXPLORE) {
+                Some(rule) => !explore::rules().any(|known| known == rule),
+                None => !ids.contains(id.as_str()),
+            };
+            unknown.extend(row.found_by.iter().filter(is_unknown).cloned());
         }
         let unclean = clean
             .cases

@@ -7,12 +7,13 @@ use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
 use tokio::sync::watch;
 
 use crate::case::Case;
+use crate::explore;
 use crate::mutants::defect::side_by_side;
 use crate::mutants::file::Mutant;
 use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::mutants::load;
 use crate::mutants::proxy::Proxy;
-use crate::report::Report;
+use crate::report::{CaseResult, Report};
 use crate::server::discovery::{Blank, Facts};
 use crate::server::{self, Options};
 use crate::subject::server::client::{Client, Credentials, Manners};
@@ -50,7 +51,29 @@ pub enum RunError {
     },
 }
 
-/// Plays the cases against the clean server and against every mutant, `jobs` mutants at a time.
+/// The sequences of `explore` that a mutant is played against.
+#[derive(Debug, Clone, Copy)]
+pub struct Sequences {
+    /// The number for a mutant that names a rule of `explore`.
+    pub named: usize,
+    /// The number for any other mutant.
+    pub others: usize,
+}
+
+impl Sequences {
+    /// The number that the built-in mutants are found with.
+    pub const USUAL: Self = Self { named: 250, others: 0 };
+
+    fn of(self, mutant: &Mutant) -> usize {
+        let is_named = mutant.found_by.iter().any(|id| id.starts_with(EXPLORE));
+        if is_named { self.named } else { self.others }
+    }
+}
+
+/// The start of the ids of rules in `found-by`.
+pub(crate) const EXPLORE: &str = "explore/";
+
+/// Plays the cases, and sequences of `explore`, against the clean server and against every mutant, `jobs` mutants at a time.
 ///
 /// # Errors
 /// [`RunError`].
@@ -58,6 +81,7 @@ pub async fn run(
     mutants: Vec<Mutant>,
     cases: &[Case],
     played: Played,
+    sequences: Sequences,
     jobs: usize,
     told: impl FnMut(&Row),
 ) -> Result<KillTable, RunError> {
@@ -65,9 +89,10 @@ pub async fn run(
     let mock = Arc::new(mock?);
     let proxy = Proxy::start().await?;
     let clean = Profile::builtin("rfc").ok_or(RunError::NoProfile)?;
-    let clean = one(&mock, None, "clean", clean, cases.to_vec()).await?;
+    let everything = sequences.others.max(if mutants.iter().any(|mutant| sequences.of(mutant) > 0) { sequences.named } else { 0 });
+    let clean = one(&mock, None, "clean", clean, cases.to_vec(), everything).await?;
     let shared: Arc<[Case]> = cases.into();
-    let judge = |mutant| row(mock.clone(), proxy.clone(), mutant, shared.clone(), played);
+    let judge = |mutant| row(mock.clone(), proxy.clone(), mutant, shared.clone(), played, sequences);
     let rows = side_by_side(mutants, jobs, judge, told).await?;
     if let Some(mock) = Arc::into_inner(mock) {
         mock.stop().await;
@@ -81,6 +106,7 @@ async fn row(
     mutant: Mutant,
     cases: Arc<[Case]>,
     played: Played,
+    sequences: Sequences,
 ) -> Result<Row, RunError> {
     let profile = load::profile(&mutant)
         .map_err(|error| RunError::Mutant { slug: mutant.slug.clone(), source: error.into() })?;
@@ -90,7 +116,8 @@ async fn row(
         .filter(|case| played == Played::All || named.contains(case.id.as_str()))
         .cloned()
         .collect();
-    let report = one(&mock, Some((&proxy, &mutant)), &mutant.slug, profile, cases).await?;
+    let sequences = sequences.of(&mutant);
+    let report = one(&mock, Some((&proxy, &mutant)), &mutant.slug, profile, cases, sequences).await?;
     Ok(Row::of(&mutant, &report))
 }
 
@@ -100,6 +127,7 @@ async fn one(
     name: &str,
     profile: Profile,
     cases: Vec<Case>,
+    sequences: usize,
 ) -> Result<Report, RunError> {
     let invalid = |source| RunError::Mutant { slug: name.to_owned(), source };
     let config = ApplicationConfig { profile, auth: vec![Auth::bearer(TOKEN)], seed: 1 };
@@ -118,10 +146,29 @@ async fn one(
     // What is made goes with the application.
     let options =
         Options { jobs: 4, seed: 1, keep: true, keep_exchanges: false, blank: Blank::default(), stop };
-    let report = server::run(client, facts, &cases, options, |_| {}).await;
+    let mut report = server::run(client.clone(), facts.clone(), &cases, options, |_| {}).await;
+    if sequences > 0 {
+        report.cases.extend(explored(client, facts, sequences).await);
+    }
     mock.remove_application(name);
     if let Some((proxy, mutant)) = proxy {
         proxy.remove(&mutant.slug);
     }
     Ok(report)
+}
+
+/// Returns what `explore` says of a server.
+async fn explored(client: Client, facts: Facts, sequences: usize) -> Vec<CaseResult> {
+    let (_sender, stop) = watch::channel(false);
+    let options =
+        explore::Options { jobs: 4, seed: 1, steps: 12, sequences, time: None, blank: Blank::default(), stop };
+    let runtime = tokio::runtime::Handle::current();
+    // Its state cannot move between threads.
+    let explored =
+        tokio::task::spawn_blocking(move || runtime.block_on(explore::explore(&client, &facts, &options, &|_| ()))).await;
+    match explored {
+        Ok(Ok(explored)) => explored.report.cases,
+        Ok(Err(unexplorable)) => vec![explore::not_explored(&unexplorable)],
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use conformance::case::load;
 use conformance::mutants::load as mutants;
-use conformance::mutants::run::{Played, run};
+use conformance::mutants::run::{Played, Sequences, run};
 use conformance::report::{Report, Verdict};
 use conformance::server::discovery::{Blank, Facts};
 use conformance::server::{self, Options};
@@ -130,7 +130,7 @@ async fn every_mutant_is_found_and_every_must_case_finds_one() {
     let mutants = mutants::built_in().expect("good mutants");
     assert!(mutants.len() >= 150, "{}", mutants.len());
     let cases = load::built_in().expect("good cases");
-    let table = run(mutants, &cases, Played::Named, 2, |_| {}).await.expect("a run");
+    let table = run(mutants, &cases, Played::Named, Sequences::USUAL, 2, |_| {}).await.expect("a run");
     assert_eq!(table.text(), "");
     assert!(table.is_complete(), "{}", table.summary());
     insta::assert_snapshot!("kill-table", table.markdown());

@@ -133,6 +133,19 @@ impl Session<'_> {
                 .check(Check::Value { pointer: "/id".to_owned(), value: json!(known.id) });
             return self.violates(violation);
         }
+        let kind = get(body, "meta").and_then(|meta| get(meta, "resourceType")?.as_str());
+        let wanted = match (known.kind, self.world.group) {
+            (Type::Group, Some(group)) => &group.name,
+            _ => &self.world.user.name,
+        };
+        if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case(wanted)) {
+            let why = format!("after {} meta.resourceType names another type", after.form);
+            let violation = Violation::new(Rule::MetaMoves, after.form, why)
+                .about("meta.resourceType")
+                .values(json!(wanted), json!(kind))
+                .check(Check::Value { pointer: "/meta/resourceType".to_owned(), value: json!(wanted) });
+            self.violates(violation)?;
+        }
         let location = get(body, "meta").and_then(|meta| get(meta, "location")?.as_str());
         let is_elsewhere = location.is_some_and(|location| {
             !location.trim_end_matches('/').ends_with(&format!("/{}", known.id))

@@ -126,11 +126,9 @@ impl Session<'_> {
                 body["members"] = values;
                 ("PUT of members", request("PUT", &path, Some(&body)), users.clone())
             }
-            // The RFC says nothing of a value beside a remove; and nothing comes of the others.
             MemberChange::Add
             | MemberChange::AddWithoutPath
             | MemberChange::RemoveByFilter
-            | MemberChange::RemoveByValue
             | MemberChange::RemoveAll => return Ok(()),
         };
         let answer = self.ask(&request).await?;

@@ -47,6 +47,31 @@ impl Session<'_> {
             InvalidKind::InvalidFilter => {
                 ("GET with an invalid filter", vec![query(&endpoint, &[("filter", "userName zz \"x\"")])])
             }
+            InvalidKind::WordsAfterAFilter => {
+                let filter = format!("userName eq {} and", json!(self.resources[at].name));
+                let more = format!("userName eq {} nothing", json!(self.resources[at].name));
+                let all = [filter, more].map(|filter| query(&endpoint, &[("filter", &filter)]));
+                ("GET with words after a filter", all.to_vec())
+            }
+            InvalidKind::AddWithoutValue => {
+                let Some(first) = first else { return Ok(()) };
+                let operation = json!({ "op": "add", "path": first.path() });
+                ("PATCH add without a value", vec![patch(&path, &json!([operation]))])
+            }
+            InvalidKind::EmptyUserName => {
+                let mut body = self.world.new_user(&self.unique, &[]);
+                body["userName"] = json!("");
+                ("POST with an empty userName", vec![post(&endpoint, &body)])
+            }
+            InvalidKind::ObjectForText => {
+                let texts = |known: &&crate::explore::attributes::Attribute| {
+                    known.shape == crate::explore::attributes::Shape::Single(crate::explore::attributes::Kind::Text)
+                };
+                let Some(text) = self.world.attributes.iter().find(texts) else { return Ok(()) };
+                let mut body = self.resources[at].seen.clone();
+                text.set_in(&mut body, json!({ "is": "an object" }));
+                ("PUT with an object for a text", vec![request("PUT", &path, Some(&body))])
+            }
             InvalidKind::PatchWithoutOperations => {
                 ("PATCH without operations", vec![request("PATCH", &path, Some(&json!({ "schemas": [PATCH_OP] })))])
             }

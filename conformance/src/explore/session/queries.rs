@@ -137,11 +137,11 @@ impl Session<'_> {
             part: part_name,
             operator: filter.operator,
             text: String::new(),
-            is_case_exact: attribute.is_case_exact,
+            is_case_exact: part.map_or(attribute.is_case_exact, |part| part.is_case_exact),
         };
         let seen = &self.resources[at].seen;
         let value = probe.values(seen).first().copied().cloned();
-        let is_text = matches!(kind, Kind::Text | Kind::Choice(_) | Kind::Email | Kind::Uri);
+        let is_text = matches!(kind, Kind::Text | Kind::Choice(_) | Kind::Email | Kind::Phone | Kind::Uri);
         // `ne` of several values is read in two ways, and so is `not` of a value path.
         let is_open = attribute.is_many() && matches!(filter.operator, Operator::NotEquals);
         let operator = if is_text || matches!(filter.operator, Operator::Present) { filter.operator } else { Operator::Equals };
@@ -149,7 +149,11 @@ impl Session<'_> {
         let (text, literal) = match (&value, operator) {
             (_, Operator::Present) => (String::new(), String::new()),
             (Some(Value::String(text)), _) => {
-                let text = cut_for(operator, text);
+                let text = match (filter.is_swapped, operator) {
+                    (true, Operator::StartsWith) => cut_for(Operator::EndsWith, text),
+                    (true, Operator::EndsWith) => cut_for(Operator::StartsWith, text),
+                    _ => cut_for(operator, text),
+                };
                 let text = if filter.is_in_other_case { other_case(&text) } else { text };
                 let literal = json!(text).to_string();
                 (text, literal)
@@ -183,8 +187,10 @@ impl Session<'_> {
             Logic::OrNobody => " or another",
             Logic::Not => " under not",
         };
+        let swapped = matches!(operator, Operator::StartsWith | Operator::EndsWith) && filter.is_swapped;
+        let elsewhere = if swapped { " of what is elsewhere in the text" } else { "" };
         let case = if filter.is_in_other_case && is_text { " in another case" } else { "" };
-        Some((comparison, text, format!("{path} {}{case}{logic}", operator.word())))
+        Some((comparison, text, format!("{path} {}{elsewhere}{case}{logic}", operator.word())))
     }
 
     /// Compares a list of the sequence's users with the ones that belong there.
@@ -267,13 +273,19 @@ impl Session<'_> {
         self.compare_list(Rule::FilterFinds, "userName sw", &wanted, &body)
     }
 
-    pub(super) async fn sort(&mut self, attribute: usize, is_descending: bool) -> Result<(), Stop> {
-        let Some(attribute) = self.world.attributes.get(attribute).filter(|known| known.shape == Shape::Single(Kind::Text)) else {
-            return Ok(());
+    pub(super) async fn sort(&mut self, attribute: usize, part: usize, is_descending: bool) -> Result<(), Stop> {
+        let Some(attribute) = self.world.attributes.get(attribute).cloned() else { return Ok(()) };
+        let part = match &attribute.shape {
+            Shape::Single(Kind::Text) => None,
+            Shape::Complex(parts) => Some(parts[part % parts.len()].name.clone()),
+            Shape::Single(_) | Shape::Many(_) => return Ok(()),
         };
         let order = if is_descending { "descending" } else { "ascending" };
         let filter = self.scope();
-        let path = attribute.path();
+        let path = match &part {
+            Some(part) => format!("{}.{part}", attribute.path()),
+            None => attribute.path(),
+        };
         let parameters =
             [("filter", filter.as_str()), ("sortBy", path.as_str()), ("sortOrder", order), ("count", "100")];
         let endpoint = self.world.user.endpoint.clone();
@@ -282,7 +294,10 @@ impl Session<'_> {
         let is_plain = |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') && !text.contains("  ");
         let texts: Vec<String> = resources(&body)
             .iter()
-            .filter_map(|one| attribute.value_in(one)?.as_str())
+            .filter_map(|one| match (attribute.value_in(one)?, &part) {
+                (whole, Some(part)) => get(whole, part)?.as_str(),
+                (value, None) => value.as_str(),
+            })
             .filter(is_plain)
             .map(str::to_lowercase)
             .collect();

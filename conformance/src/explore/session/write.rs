@@ -29,6 +29,15 @@ pub(super) struct Made {
     pub(super) words: String,
 }
 
+/// Whether one of the added values has the `value` of one that is there.
+fn has_twin(known: Option<&Value>, added: &Value) -> bool {
+    let values = |all: Option<&Value>| -> BTreeSet<String> {
+        let all = all.and_then(Value::as_array).into_iter().flatten();
+        all.filter_map(|one| Some(get(one, "value")?.as_str()?.to_lowercase())).collect()
+    };
+    !values(known).is_disjoint(&values(Some(added)))
+}
+
 impl Session<'_> {
     /// Returns values for settings: the first of each attribute.
     fn values_of(&self, kind: Type, settings: &[Setting]) -> Vec<(usize, Value, Choice)> {
@@ -179,18 +188,25 @@ impl Session<'_> {
             // By what tells the values apart.
             let by = parts.iter().find(|part| part.name == "value").or_else(|| parts.first())?;
             let text = get(element, &by.name)?.as_str()?;
-            Some((by.name.clone(), text.to_owned()))
+            // A filter compares without case, unless the schema says otherwise (RFC 7643 §2.2).
+            let is_lowered = change.choice.number % 4 == 3 && !by.is_case_exact && text.is_ascii();
+            Some((by.name.clone(), text.to_owned(), if is_lowered { text.to_ascii_lowercase() } else { text.to_owned() }))
         };
+        let mut written = None;
         let (kind, target) = match (&attribute.shape, change.target) {
             (Shape::Complex(_), TargetKind::Part(part) | TargetKind::SelectedPart(_, part)) => {
                 (change.kind, Target::Part(part_at(part)?.name.clone()))
             }
             (Shape::Many(_), TargetKind::Selected(one)) => match selected(one) {
-                Some((by, text)) => (PatchKind::Remove, Target::Selected { by, text, part: None }),
+                Some((by, text, said)) => {
+                    written = Some(said);
+                    (PatchKind::Remove, Target::Selected { by, text, part: None })
+                }
                 None => (change.kind, Target::Whole),
             },
             (Shape::Many(_), TargetKind::SelectedPart(one, part)) => match selected(one) {
-                Some((by, text)) => {
+                Some((by, text, said)) => {
+                    written = Some(said);
                     let name = part_at(part).filter(|part| part.name != by)?.name.clone();
                     (change.kind, Target::Selected { by, text, part: Some(name) })
                 }
@@ -219,6 +235,10 @@ impl Session<'_> {
             Target::Whole | Target::Selected { part: None, .. } => change.choice.value(attribute),
             Target::Part(part) | Target::Selected { part: Some(part), .. } => change.choice.simple(part_kind(part)?),
         };
+        if kind == PatchKind::Add && attribute.is_many() && has_twin(known, &value) {
+            // Whether a value with another type is the same value is the server's business.
+            return None;
+        }
         let prefix = match (&attribute.extension, form) {
             (None, PatchForm::UrnPath) => format!("{}:", self.world.user.schema),
             _ => String::new(),
@@ -228,6 +248,7 @@ impl Session<'_> {
             Target::Part(part) => format!("{prefix}{}.{part}", attribute.path()),
             Target::Selected { by, text, part } => {
                 let part = part.as_ref().map_or_else(String::new, |part| format!(".{part}"));
+                let text = written.as_ref().unwrap_or(text);
                 format!("{prefix}{}[{by} eq {}]{part}", attribute.path(), json!(text))
             }
         };
