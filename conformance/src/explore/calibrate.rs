@@ -123,15 +123,18 @@ impl World<'_> {
 
     async fn learn_filters(&mut self, plain: &Known, said: Option<bool>, made: &mut Made) {
         let name = get(&plain.sent, "userName").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let finds = async |filter: String, made: &mut Made| {
+        let listed = async |filter: String, made: &mut Made| {
             let (_, answer) = self.send(made, &query(&self.user.endpoint, &[("filter", &filter)])).await;
-            let body = answer.filter(Answer::is_success).and_then(|answer| answer.json);
-            body.is_some_and(|body| {
+            answer.filter(Answer::is_success).and_then(|answer| answer.json)
+        };
+        let finds = async |filter: String, made: &mut Made| {
+            listed(filter, made).await.is_some_and(|body| {
                 let ids: Vec<_> = resources(&body).iter().filter_map(|one| get(one, "id")?.as_str()).collect();
                 ids == [plain.id.as_str()]
             })
         };
-        let exact = finds(format!("userName eq {}", json!(name)), made).await;
+        // A filter that is taken and finds something else is a violation, and no lack.
+        let exact = listed(format!("userName eq {}", json!(name)), made).await.is_some();
         let start = name.split('@').next().unwrap_or(&name).to_owned();
         let scoped = finds(format!("userName sw {} and id eq {}", json!(start), json!(plain.id)), made).await
             || finds(format!("userName sw {} and userName co \"-\"", json!(start)), made).await;
@@ -142,7 +145,7 @@ impl World<'_> {
         self.can.look_up = exact;
         self.can.scoped = scoped;
         self.can.names_without_case = other_case;
-        self.can.search = search.is_some_and(|body| resources(&body).len() == 1);
+        self.can.search = search.is_some_and(|body| get(&body, "totalResults").is_some());
         self.scope.filter = said != Some(false) && exact && scoped;
         self.scope.sort &= scoped;
         for (can, words) in [
@@ -187,7 +190,7 @@ impl World<'_> {
         let filter = format!("displayName eq {name}");
         let (_, found) = self.send(made, &query(&group.endpoint, &[("filter", &filter)])).await;
         let found = found.filter(Answer::is_success).and_then(|answer| answer.json);
-        self.can.group_look_up = found.is_some_and(|body| resources(&body).len() == 1);
+        self.can.group_look_up = found.is_some();
         for (can, words) in [
             (self.can.members, "members of groups do not come back"),
             (self.can.user_groups, "groups of users are not shown"),

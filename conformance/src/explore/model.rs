@@ -54,6 +54,11 @@ impl Expected {
         self.0.get(&at)
     }
 
+    /// Returns the attributes that have a value.
+    pub(crate) fn present(&self) -> Vec<usize> {
+        self.0.keys().copied().collect()
+    }
+
     /// Sets or clears an attribute.
     pub(crate) fn set(&mut self, at: usize, value: Option<Value>) {
         match value.filter(|value| !is_absent(Some(value))) {

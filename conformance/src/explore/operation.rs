@@ -154,6 +154,8 @@ pub(crate) struct Filter {
     pub(crate) operator: Operator,
     pub(crate) logic: Logic,
     pub(crate) is_in_other_case: bool,
+    /// Chooses among the attributes that the resource has.
+    pub(crate) is_present: bool,
     /// Compares the start of a text with its end, which must not match.
     pub(crate) is_swapped: bool,
 }
@@ -311,6 +313,7 @@ fn filter(attributes: usize) -> impl Strategy<Value = Filter> {
             operator,
             logic,
             is_in_other_case,
+            is_present: true,
             is_swapped,
         },
     )
@@ -387,6 +390,7 @@ pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Oper
                         operator: Operator::Equals,
                         logic: Logic::Plain,
                         is_in_other_case: false,
+                        is_present: false,
                         is_swapped: false,
                     },
                     is_search: setting.attribute % 3 == 2,
@@ -415,7 +419,7 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
         (2, pick().prop_map(|of| Operation::Delete { of, is_group: false }).boxed()),
         (3, (named(), pick()).prop_map(|(name, of)| Operation::CreateNamed { name, of }).boxed()),
         (
-            1,
+            3,
             (pick(), pick(), write(scope))
                 .prop_map(|(of, to, with)| Operation::RenameToTaken { of, to, with })
                 .boxed(),

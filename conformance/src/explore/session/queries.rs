@@ -121,9 +121,21 @@ impl Session<'_> {
         self.compare_list(rule, &words, &wanted, &body)
     }
 
+    /// Chooses an attribute that a user has.
+    pub(super) fn present(&self, at: usize, pick: usize) -> Option<usize> {
+        let seen = &self.resources[at].seen;
+        let attributes = self.world.attributes.iter().enumerate();
+        let present: Vec<usize> = attributes.filter(|(_, known)| known.value_in(seen).is_some()).map(|(at, _)| at).collect();
+        present.get(pick % present.len().max(1)).copied()
+    }
+
     /// Makes the comparison for a filter, its text, and the kind in words.
     fn comparison(&self, at: usize, filter: Filter) -> Option<(Comparison<'_>, String, String)> {
-        let attribute = self.world.attributes.get(filter.attribute)?;
+        let attribute = if filter.is_present {
+            &self.world.attributes[self.present(at, filter.attribute)?]
+        } else {
+            self.world.attributes.get(filter.attribute)?
+        };
         let parts = attribute.parts();
         let part = (!parts.is_empty()).then(|| &parts[filter.part % parts.len()]);
         let kind = match (&attribute.shape, part) {
@@ -357,16 +369,14 @@ impl Session<'_> {
         }
         let wanted: Vec<_> = self.living(Type::User).into_iter().map(|at| self.resources[at].id.clone()).collect();
         let body = json!({ "Resources": all, "totalResults": total });
-        self.compare_list(Rule::PagesPartition, &format!("pages of {count}"), &wanted, &body)
+        self.compare_list(Rule::PagesPartition, "startIndex", &wanted, &body)
     }
 
     pub(super) async fn project(&mut self, of: usize, attribute: usize, is_excluded: bool) -> Result<(), Stop> {
         let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
-        let Some(attribute) = self.world.attributes.get(attribute).cloned() else { return Ok(()) };
+        let Some(attribute) = self.present(at, attribute) else { return Ok(()) };
+        let attribute = self.world.attributes[attribute].clone();
         let seen = self.resources[at].seen.clone();
-        if attribute.value_in(&seen).is_none() {
-            return Ok(());
-        }
         let (parameter, path) =
             if is_excluded { ("excludedAttributes", attribute.path()) } else { ("attributes", attribute.path()) };
         let request: Request = query(&self.resources[at].path.clone(), &[(parameter, &path)]);

@@ -35,7 +35,11 @@ fn has_twin(known: Option<&Value>, added: &Value) -> bool {
         let all = all.and_then(Value::as_array).into_iter().flatten();
         all.filter_map(|one| Some(get(one, "value")?.as_str()?.to_lowercase())).collect()
     };
-    !values(known).is_disjoint(&values(Some(added)))
+    let is_there = |element: &Value| {
+        known.and_then(Value::as_array).into_iter().flatten().any(|known| crate::json::same(known, element))
+    };
+    let added: Value = added.as_array().into_iter().flatten().filter(|one| !is_there(one)).cloned().collect();
+    !values(known).is_disjoint(&values(Some(&added)))
 }
 
 impl Session<'_> {
@@ -178,8 +182,17 @@ impl Session<'_> {
 
     /// Makes the operation for a change, or `None` where nothing sensible comes of it.
     pub(super) fn operation_for(&self, at: usize, change: Change, form: PatchForm, expected: &Expected) -> Option<Made> {
-        let attribute = self.world.attributes.get(change.attribute)?;
-        let known = expected.get(change.attribute);
+        // A target has to be there for most operations.
+        let needs_target =
+            change.kind == PatchKind::Remove || !matches!(change.target, TargetKind::Whole) && change.choice.number % 3 != 0;
+        let present = expected.present();
+        let index = match present.get(change.attribute % present.len().max(1)) {
+            Some(present) if needs_target => *present,
+            _ => change.attribute,
+        };
+        let change = Change { attribute: index, ..change };
+        let attribute = self.world.attributes.get(index)?;
+        let known = expected.get(index);
         let parts = attribute.parts();
         let part_at = |index: usize| parts.get(index % parts.len().max(1));
         let selected = |index: usize| {
@@ -232,6 +245,10 @@ impl Session<'_> {
         let part_kind = |name: &str| parts.iter().find(|part| part.name == name).map(|part| &part.kind);
         let value = match &target {
             _ if kind == PatchKind::Remove => Value::Null,
+            // What is there already is not added again.
+            Target::Whole if kind == PatchKind::Add && change.choice.number == 5 && attribute.is_many() && known.is_some() => {
+                json!([known?.as_array()?.first()?])
+            }
             Target::Whole | Target::Selected { part: None, .. } => change.choice.value(attribute),
             Target::Part(part) | Target::Selected { part: Some(part), .. } => change.choice.simple(part_kind(part)?),
         };
