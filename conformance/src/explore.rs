@@ -105,7 +105,12 @@ impl Finding {
         let Violation { rule, level, why, expected, actual, .. } = &self.violation;
         let mut because = why.clone();
         if !self.minimal.is_certain() {
-            append!(because, "; it came {} of {} times that it was tried", self.minimal.hits, self.minimal.tries);
+            append!(
+                because,
+                "; it came {} of {} times that it was tried",
+                self.minimal.hits,
+                self.minimal.tries
+            );
         }
         if self.count > 1 {
             append!(because, "; it was met {} times", self.count);
@@ -118,7 +123,13 @@ impl Finding {
             actual: actual.clone(),
             tags: vec![rule.slug().to_owned()],
             exchanges: self.minimal.exchanges.clone(),
-            ..CaseResult::new(self.id(), rule.title().to_owned(), *level, rule.requirement().to_owned(), rule.spec())
+            ..CaseResult::new(
+                self.id(),
+                rule.title().to_owned(),
+                *level,
+                rule.requirement().to_owned(),
+                rule.spec(),
+            )
         }
     }
 }
@@ -244,7 +255,8 @@ async fn one(
             broken.store(0, Ordering::Relaxed);
             told(Progress::Found(&violation.why));
             let (violation, minimal) =
-                shrink::shrink(world, &mut tree, *violation, first.exchanges, first.unique, &options.stop).await;
+                shrink::shrink(world, &mut tree, *violation, first.exchanges, first.unique, &options.stop)
+                    .await;
             Some(Finding { violation, minimal, count: 1 })
         }
     }
@@ -301,7 +313,9 @@ fn missing(rule: Rule, world: &World<'_>) -> Option<&'static str> {
         Rule::PagesPartition => (world.can.scoped, "filters are not supported"),
         Rule::SortOrders => (scope.sort, "sorting is not advertised"),
         Rule::Conditional => (scope.etag, "entity tags are not advertised"),
-        Rule::Membership => (scope.groups.is_some() && world.can.user_groups, "users do not show their groups"),
+        Rule::Membership => {
+            (scope.groups.is_some() && world.can.user_groups, "users do not show their groups")
+        }
         Rule::NeedsCredentials => (scope.credentials, "no credentials were given, so none can be left out"),
         Rule::SecretStaysHidden => (scope.password, "the schema has no password"),
         _ => (true, ""),
@@ -321,14 +335,18 @@ async fn discovery(world: &World<'_>, before: &Facts) -> Option<CaseResult> {
         Some("/ServiceProviderConfig")
     } else if before.schemas.keys().ne(now.schemas.keys()) {
         Some("/Schemas")
-    } else if before.moved.is_empty() && before.resource_types != now.resource_types && !now.resource_types.is_empty() {
+    } else if before.moved.is_empty()
+        && before.resource_types != now.resource_types
+        && !now.resource_types.is_empty()
+    {
         Some("/ResourceTypes")
     } else {
         None
     };
     if let Some(path) = changed {
         result.verdict = Verdict::Fail;
-        result.because = Some(format!("{path} says something else at the end of the run than at its beginning"));
+        result.because =
+            Some(format!("{path} says something else at the end of the run than at its beginning"));
         result.mend = Some(Rule::DiscoveryStays.hint().to_owned());
     }
     Some(result)

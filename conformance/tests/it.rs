@@ -8,6 +8,8 @@ mod certificates;
 mod cli;
 #[path = "it/client.rs"]
 mod client;
+#[path = "it/explore.rs"]
+mod explore;
 #[path = "it/half_broken.rs"]
 mod half_broken;
 #[path = "it/matrix.rs"]

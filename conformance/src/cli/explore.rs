@@ -88,7 +88,9 @@ impl Explore {
             run_name(seed)
         );
         let (length, what) = match self.time {
-            Some(time) if sequences == NO_LIMIT => (usize::try_from(time.as_secs()).unwrap_or(NO_LIMIT), "seconds"),
+            Some(time) if sequences == NO_LIMIT => {
+                (usize::try_from(time.as_secs()).unwrap_or(NO_LIMIT), "seconds")
+            }
             _ => (sequences, "sequences"),
         };
         let progress = Progress::new(length, what);

@@ -79,8 +79,10 @@ impl Mutants {
         let cases = cases::load(self.cases.as_deref())?;
         let played = if self.named { Played::Named } else { Played::All };
         self.play(chosen.len(), partial, async |progress| {
-            let sequences = self.explore.map_or(Sequences::USUAL, |all| Sequences { named: all, others: all });
-            let table = run::run(chosen, &cases, played, sequences, self.jobs.get(), |_| progress.inc()).await;
+            let sequences =
+                self.explore.map_or(Sequences::USUAL, |all| Sequences { named: all, others: all });
+            let table =
+                run::run(chosen, &cases, played, sequences, self.jobs.get(), |_| progress.inc()).await;
             table.map_err(Complaint::broken_by)
         })
     }

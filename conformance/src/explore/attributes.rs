@@ -206,10 +206,16 @@ fn attribute(known: &Value, extension: Option<&String>) -> Option<Attribute> {
                 // `formatted` and `display` are made of the others by many servers.
                 let is_made = part_name == "$ref" || matches!(part_name, "formatted" | "display");
                 (!is_made).then_some(())?;
-                Some(Part { name: part_name.to_owned(), kind: kind(part, name)?, is_case_exact: is_case_exact(part) })
+                Some(Part {
+                    name: part_name.to_owned(),
+                    kind: kind(part, name)?,
+                    is_case_exact: is_case_exact(part),
+                })
             })
             .collect();
-        if parts.is_empty() || (is_many && !parts.iter().any(|part| part.name == "value" || part.kind == Kind::Text)) {
+        if parts.is_empty()
+            || (is_many && !parts.iter().any(|part| part.name == "value" || part.kind == Kind::Text))
+        {
             return None;
         }
         if is_many { Shape::Many(parts) } else { Shape::Complex(parts) }
@@ -230,7 +236,8 @@ fn is_case_exact(known: &Value) -> bool {
 
 /// Whether clients may write the attribute as often as they like, and always see it.
 fn is_plain(known: &Value) -> bool {
-    let text = |name, usual: &'static str| get(known, name).and_then(Value::as_str).unwrap_or(usual).to_owned();
+    let text =
+        |name, usual: &'static str| get(known, name).and_then(Value::as_str).unwrap_or(usual).to_owned();
     text("mutability", "readWrite") == "readWrite"
         && matches!(text("returned", "default").as_str(), "default" | "always")
         && text("uniqueness", "none") == "none"
@@ -311,7 +318,8 @@ mod tests {
     #[test]
     fn values_are_compared_in_the_parts_that_are_written() {
         let emails = usual().into_iter().find(|known| known.name == "emails").expect("emails");
-        let wanted = json!([{ "value": "a@b.example", "type": "work" }, { "value": "c@d.example", "primary": true }]);
+        let wanted =
+            json!([{ "value": "a@b.example", "type": "work" }, { "value": "c@d.example", "primary": true }]);
         let holds = |actual: &Value| emails.holds(Some(&wanted), Some(actual));
         assert!(holds(&json!([
             { "value": "c@d.example", "primary": true, "display": "c" },
@@ -332,7 +340,10 @@ mod tests {
         };
         let mut body = json!({ "schemas": ["urn:x"] });
         badge.set_in(&mut body, json!("7"));
-        assert_eq!(body, json!({ "schemas": ["urn:x", "urn:example:Staff"], "urn:example:Staff": { "badge": "7" } }));
+        assert_eq!(
+            body,
+            json!({ "schemas": ["urn:x", "urn:example:Staff"], "urn:example:Staff": { "badge": "7" } })
+        );
         assert_eq!(badge.value_in(&body), Some(&json!("7")));
         badge.remove_in(&mut body);
         assert_eq!(badge.value_in(&body), None);

@@ -43,14 +43,20 @@ impl World<'_> {
         let plain = self.user(made, &[]).await?;
         self.can.external_id = true;
         let with_external_id = self.user(made, &[]).await;
-        self.can.external_id =
-            with_external_id.is_ok_and(|read| !is_absent(get(&read.body, "externalId")));
+        self.can.external_id = with_external_id.is_ok_and(|read| !is_absent(get(&read.body, "externalId")));
 
         self.attributes = attributes::of_type(self.facts, self.user);
         self.keep_stored(made).await;
-        let made_up = |known: &Attribute| known.value_in(&plain.sent).is_none() && known.value_in(&plain.body).is_some();
-        self.defaults =
-            self.attributes.iter().enumerate().filter(|(_, known)| made_up(known)).map(|(at, _)| at).collect();
+        let made_up = |known: &Attribute| {
+            known.value_in(&plain.sent).is_none() && known.value_in(&plain.body).is_some()
+        };
+        self.defaults = self
+            .attributes
+            .iter()
+            .enumerate()
+            .filter(|(_, known)| made_up(known))
+            .map(|(at, _)| at)
+            .collect();
 
         self.scope.users = self.attributes.len();
         self.scope.bulk = bulk == Some(true);
@@ -77,8 +83,12 @@ impl World<'_> {
         let known = answer.is_success().then(|| self.path_of(self.user, &answer)).flatten();
         let Some((path, id)) = known else {
             let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
-            let detail = detail.map_or_else(String::new, |detail| format!(" ({})", crate::format::cut(detail, 200)));
-            return Err(Unexplorable(format!("POST {} is answered {}{detail}", self.user.endpoint, answer.status)));
+            let detail =
+                detail.map_or_else(String::new, |detail| format!(" ({})", crate::format::cut(detail, 200)));
+            return Err(Unexplorable(format!(
+                "POST {} is answered {}{detail}",
+                self.user.endpoint, answer.status
+            )));
         };
         let (_, read) = self.send(made, &request("GET", &path, None)).await;
         match read.filter(Answer::is_success) {
@@ -98,9 +108,13 @@ impl World<'_> {
             self.attributes = vec![attribute];
             let value = PLAIN.value(&self.attributes[0]);
             let read = self.user(made, &[(0, value.clone())]).await;
-            let is_kept = read.as_ref().is_ok_and(|read| {
+            let mut is_kept = read.as_ref().is_ok_and(|read| {
                 self.attributes[0].holds(Some(&value), self.attributes[0].value_in(&read.body))
             });
+            if let (Ok(read), false) = (&read, is_kept) {
+                // What creation loses and another write keeps is no lack.
+                is_kept = self.is_stored_otherwise(read, &value, made).await;
+            }
             let path = self.attributes[0].path();
             match read {
                 Ok(_) if is_kept => kept.append(&mut self.attributes),
@@ -109,6 +123,23 @@ impl World<'_> {
             }
         }
         self.attributes = kept;
+    }
+
+    /// Whether a PUT or a PATCH stores the value of the first attribute.
+    async fn is_stored_otherwise(&self, user: &Known, value: &Value, made: &mut Made) -> bool {
+        let attribute = &self.attributes[0];
+        let mut body = user.body.clone();
+        attribute.set_in(&mut body, value.clone());
+        let operation = json!([{ "op": "replace", "path": attribute.path(), "value": value }]);
+        for write in [request("PUT", &user.path, Some(&body)), patch(&user.path, &operation)] {
+            self.send(made, &write).await;
+            let (_, read) = self.send(made, &request("GET", &user.path, None)).await;
+            let read = read.and_then(|read| read.json).unwrap_or_default();
+            if attribute.holds(Some(value), attribute.value_in(&read)) {
+                return true;
+            }
+        }
+        false
     }
 
     async fn has_patch(&self, plain: &Known, made: &mut Made) -> bool {
@@ -129,7 +160,8 @@ impl World<'_> {
         };
         let finds = async |filter: String, made: &mut Made| {
             listed(filter, made).await.is_some_and(|body| {
-                let ids: Vec<_> = resources(&body).iter().filter_map(|one| get(one, "id")?.as_str()).collect();
+                let ids: Vec<_> =
+                    resources(&body).iter().filter_map(|one| get(one, "id")?.as_str()).collect();
                 ids == [plain.id.as_str()]
             })
         };
@@ -139,12 +171,17 @@ impl World<'_> {
         let scoped = finds(format!("userName sw {} and id eq {}", json!(start), json!(plain.id)), made).await
             || finds(format!("userName sw {} and userName co \"-\"", json!(start)), made).await;
         let other_case = finds(format!("userName eq {}", json!(name.to_ascii_uppercase())), made).await;
-        let body = json!({ "schemas": [super::world::SEARCH], "filter": format!("userName eq {}", json!(name)) });
+        let body =
+            json!({ "schemas": [super::world::SEARCH], "filter": format!("userName eq {}", json!(name)) });
         let (_, answer) = self.send(made, &post(&format!("{}/.search", self.user.endpoint), &body)).await;
         let search = answer.filter(Answer::is_success).and_then(|answer| answer.json);
         self.can.look_up = exact;
         self.can.scoped = scoped;
-        self.can.names_without_case = other_case;
+        let schema = self.facts.schemas.get(&self.user.schema.to_ascii_lowercase());
+        let named =
+            schema.and_then(|schema| crate::server::discovery::attribute(schema, "attributes", "userName"));
+        let is_said = named.and_then(|named| get(named, "caseExact")?.as_bool()) == Some(false);
+        self.can.names_without_case = other_case || is_said;
         self.can.search = search.is_some_and(|body| get(&body, "totalResults").is_some());
         self.scope.filter = said != Some(false) && exact && scoped;
         self.scope.sort &= scoped;
@@ -152,7 +189,7 @@ impl World<'_> {
             (exact, "userName eq"),
             (scoped, "userName sw with and"),
             (self.can.search, "POST .search"),
-            (other_case, "userName eq in another case"),
+            (other_case || is_said, "userName eq in another case"),
         ] {
             if !can {
                 self.limit(words);
@@ -237,6 +274,7 @@ pub(crate) fn values<'a>(resource: &'a Value, name: &str) -> impl Iterator<Item 
 
 fn has_password(facts: &Facts) -> bool {
     let need = "User.password".parse();
-    let types = facts.resource_type("User").and_then(|user| facts.schemas.get(&user.schema.to_ascii_lowercase()));
+    let types =
+        facts.resource_type("User").and_then(|user| facts.schemas.get(&user.schema.to_ascii_lowercase()));
     types.is_some() && need.is_ok_and(|need| facts.met(&need) == crate::server::discovery::Met::Yes)
 }

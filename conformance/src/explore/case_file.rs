@@ -47,8 +47,10 @@ pub(crate) fn save(
     let text = text(violation, minimal, client)?;
     toml::from_str::<CaseFile>(&text).map_err(SaveError::Invalid)?;
     let spec = violation.rule.spec();
-    let document = DOCUMENTS.iter().find(|(_, name)| *name == spec.document).map_or("rfc7644", |(folder, _)| folder);
-    let below = Path::new(document).join(&spec.section).join(format!("explore-{}.toml", slug(&violation.key())));
+    let document =
+        DOCUMENTS.iter().find(|(_, name)| *name == spec.document).map_or("rfc7644", |(folder, _)| folder);
+    let below =
+        Path::new(document).join(&spec.section).join(format!("explore-{}.toml", slug(&violation.key())));
     let path = folder.join(&below);
     let write = || {
         if let Some(parent) = path.parent() {
@@ -77,7 +79,8 @@ fn text(violation: &Violation, minimal: &Minimal, client: &Client) -> Result<Str
         let is_success = exchange.response.as_ref().is_some_and(|answer| answer.status / 100 == 2);
         if !is_success {
             let status = exchange.response.as_ref().map_or(0, |answer| i64::from(answer.status));
-            let expectation = Table::from_iter([("status".to_owned(), toml::Value::Array(vec![status.into()]))]);
+            let expectation =
+                Table::from_iter([("status".to_owned(), toml::Value::Array(vec![status.into()]))]);
             step.insert("expect".to_owned(), toml::Value::Array(vec![expectation.into()]));
         }
         steps.push(step.into());
@@ -210,7 +213,12 @@ mod tests {
     fn exchange(method: &str, path: &str, body: Value, status: u16, answer: Value) -> Exchange {
         Exchange {
             step: String::new(),
-            request: Sent { method: method.to_owned(), url: format!("http://h/scim{path}"), headers: Vec::new(), body },
+            request: Sent {
+                method: method.to_owned(),
+                url: format!("http://h/scim{path}"),
+                headers: Vec::new(),
+                body,
+            },
             response: Some(Received { status, headers: Vec::new(), body: answer }),
             error: None,
             milliseconds: 0,
@@ -233,7 +241,8 @@ mod tests {
             tries: 3,
         };
         let check = Check::Value { pointer: "/title".to_owned(), value: json!("y's") };
-        let violation = Violation::new(Rule::PatchStores, "PATCH", "after PATCH title has another value").check(check);
+        let violation =
+            Violation::new(Rule::PatchStores, "PATCH", "after PATCH title has another value").check(check);
         let text = text(&violation, &minimal, &client).expect("a case");
         for part in [
             "send = \"POST /Users\"",

@@ -184,7 +184,10 @@ mod tests {
     }
 
     fn parts(names: &[&str]) -> Vec<Part> {
-        names.iter().map(|name| Part { name: (*name).to_owned(), kind: Kind::Text, is_case_exact: false }).collect()
+        names
+            .iter()
+            .map(|name| Part { name: (*name).to_owned(), kind: Kind::Text, is_case_exact: false })
+            .collect()
     }
 
     #[track_caller]
@@ -203,7 +206,14 @@ mod tests {
         check(single.clone(), &json!("o"), PatchKind::Add, &Target::Whole, &json!("n"), &json!("n"));
         check(single, &json!("o"), PatchKind::Remove, &Target::Whole, null, null);
         let name = json!({ "a": "1", "b": "2" });
-        check(complex.clone(), &name, PatchKind::Replace, &Target::Whole, &json!({ "a": "3" }), &json!({ "a": "3", "b": "2" }));
+        check(
+            complex.clone(),
+            &name,
+            PatchKind::Replace,
+            &Target::Whole,
+            &json!({ "a": "3" }),
+            &json!({ "a": "3", "b": "2" }),
+        );
         check(complex, &name, PatchKind::Remove, &Target::Part("a".to_owned()), null, &json!({ "b": "2" }));
         let (one, two) = (json!({ "value": "1", "type": "w" }), json!({ "value": "2", "type": "h" }));
         let both = json!([one, two]);

@@ -20,30 +20,94 @@ pub(crate) struct Setting {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
     CreateUser(Vec<Setting>),
-    CreateGroup { members: Vec<Pick>, settings: Vec<Setting> },
+    CreateGroup {
+        members: Vec<Pick>,
+        settings: Vec<Setting>,
+    },
     /// A PUT of the user as it was read, with changes; or of these attributes alone.
-    Replace { of: Pick, settings: Vec<Setting>, is_whole: bool },
-    Patch { of: Pick, changes: Vec<Change>, form: PatchForm },
-    Rename { of: Pick, with: Write },
+    Replace {
+        of: Pick,
+        settings: Vec<Setting>,
+        is_whole: bool,
+    },
+    Patch {
+        of: Pick,
+        changes: Vec<Change>,
+        form: PatchForm,
+    },
+    Rename {
+        of: Pick,
+        with: Write,
+    },
     /// A PUT or PATCH that changes nothing.
-    Repeat { of: Pick, with: Write },
-    Delete { of: Pick, is_group: bool },
+    Repeat {
+        of: Pick,
+        with: Write,
+    },
+    Delete {
+        of: Pick,
+        is_group: bool,
+    },
     /// A creation under a name that is taken, or that was given up.
-    CreateNamed { name: NameOf, of: Pick },
-    RenameToTaken { of: Pick, to: Pick, with: Write },
-    Members { of: Pick, users: Vec<Pick>, change: MemberChange },
-    RenameGroup { of: Pick, with: Write },
+    CreateNamed {
+        name: NameOf,
+        of: Pick,
+    },
+    RenameToTaken {
+        of: Pick,
+        to: Pick,
+        with: Write,
+    },
+    Members {
+        of: Pick,
+        users: Vec<Pick>,
+        change: MemberChange,
+    },
+    RenameGroup {
+        of: Pick,
+        with: Write,
+    },
     Bulk(Vec<BulkPart>),
-    Together { kind: TogetherKind, of: Pick },
-    Find { of: Pick, filter: Filter, is_search: bool },
-    Sort { attribute: usize, part: usize, is_descending: bool },
-    Pages { count: usize },
-    Project { of: Pick, attribute: usize, is_excluded: bool },
+    Together {
+        kind: TogetherKind,
+        of: Pick,
+    },
+    Find {
+        of: Pick,
+        filter: Filter,
+        is_search: bool,
+    },
+    Sort {
+        attribute: usize,
+        part: usize,
+        is_descending: bool,
+    },
+    Pages {
+        count: usize,
+    },
+    Project {
+        of: Pick,
+        attribute: usize,
+        is_excluded: bool,
+    },
     /// A request that has to be refused and have no effect.
-    Invalid { of: Pick, kind: InvalidKind },
-    Conditional { of: Pick, is_current: bool, with: Write },
-    WithoutCredentials { of: Pick, kind: CredentialsKind },
-    SetPassword { of: Pick, number: usize },
+    Invalid {
+        of: Pick,
+        kind: InvalidKind,
+    },
+    Conditional {
+        of: Pick,
+        is_current: bool,
+        with: Write,
+    },
+    WithoutCredentials {
+        of: Pick,
+        kind: CredentialsKind,
+    },
+    SetPassword {
+        of: Pick,
+        number: usize,
+    },
     /// Everything is read again after a while.
     LookLater,
 }
@@ -242,7 +306,8 @@ pub(crate) struct Scope {
 }
 
 fn choice() -> impl Strategy<Value = Choice> {
-    (prop_oneof![1 => Just(0), 1 => 0..TEXTS.len()], 0..6_usize).prop_map(|(text, number)| Choice { text, number })
+    (prop_oneof![1 => Just(0), 1 => 0..TEXTS.len()], 0..6_usize)
+        .prop_map(|(text, number)| Choice { text, number })
 }
 
 fn setting(attributes: usize) -> impl Strategy<Value = Setting> {
@@ -270,15 +335,20 @@ fn write(scope: Scope) -> BoxedStrategy<Write> {
 }
 
 fn change(attributes: usize) -> impl Strategy<Value = Change> {
-    let kind = prop_oneof![3 => Just(PatchKind::Replace), 3 => Just(PatchKind::Add), 2 => Just(PatchKind::Remove)];
+    let kind =
+        prop_oneof![3 => Just(PatchKind::Replace), 3 => Just(PatchKind::Add), 2 => Just(PatchKind::Remove)];
     let target = prop_oneof![
         3 => Just(TargetKind::Whole),
         2 => (0..4_usize).prop_map(TargetKind::Part),
         2 => (0..3_usize).prop_map(TargetKind::Selected),
         2 => (0..3_usize, 0..4_usize).prop_map(|(one, part)| TargetKind::SelectedPart(one, part)),
     ];
-    (kind, 0..attributes.max(1), target, choice())
-        .prop_map(|(kind, attribute, target, choice)| Change { kind, attribute, target, choice })
+    (kind, 0..attributes.max(1), target, choice()).prop_map(|(kind, attribute, target, choice)| Change {
+        kind,
+        attribute,
+        target,
+        choice,
+    })
 }
 
 fn form() -> impl Strategy<Value = PatchForm> {
@@ -319,12 +389,19 @@ fn filter(attributes: usize) -> impl Strategy<Value = Filter> {
     )
 }
 
-/// Returns sequences of at most `steps` operations. The first creates a user, for most others need one.
+/// Returns sequences of at most `steps` operations after the creation of one to three users, and of a group of them now and
+/// then, for most operations need some.
 pub(crate) fn sequences(scope: Scope, steps: usize) -> BoxedStrategy<Vec<Operation>> {
+    let users = prop::collection::vec(settings(scope.users, 4), 1..=3);
+    let group = proptest::option::weighted(if scope.groups.is_some() { 0.35 } else { 0.0001 }, Just(()));
     let rest = prop::collection::vec(operation(scope), 1..=steps.max(1));
-    (settings(scope.users, 4), rest)
-        .prop_map(|(settings, rest)| {
-            let mut all = vec![Operation::CreateUser(settings)];
+    (users, group, rest)
+        .prop_map(move |(users, group, rest)| {
+            let mut all: Vec<Operation> = users.into_iter().map(Operation::CreateUser).collect();
+            if group.is_some() && scope.groups.is_some() {
+                let members = (0..all.len()).collect();
+                all.push(Operation::CreateGroup { members, settings: Vec::new() });
+            }
             all.extend(rest);
             all
         })
@@ -341,7 +418,8 @@ enum Tour {
     Find,
 }
 
-const TOURS: [Tour; 5] = [Tour::Create, Tour::Replace, Tour::PatchWithPath, Tour::PatchWithoutPath, Tour::Find];
+const TOURS: [Tour; 5] =
+    [Tour::Create, Tour::Replace, Tour::PatchWithPath, Tour::PatchWithoutPath, Tour::Find];
 
 /// Returns the number of tours, which send every attribute with every kind of text in every form of a write.
 pub(crate) fn tours() -> usize {
@@ -377,7 +455,10 @@ pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Oper
         match tour {
             Tour::Create => vec![Operation::CreateUser(settings)],
             Tour::Replace => {
-                vec![Operation::CreateUser(Vec::new()), Operation::Replace { of: 0, settings, is_whole: true }]
+                vec![
+                    Operation::CreateUser(Vec::new()),
+                    Operation::Replace { of: 0, settings, is_whole: true },
+                ]
             }
             Tour::PatchWithPath => patch(PatchForm::Path),
             Tour::PatchWithoutPath => patch(PatchForm::WithoutPath),
@@ -436,7 +517,8 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
     ];
     if scope.patch {
         let changes = prop::collection::vec(change(users), 1..=3);
-        let patch = (pick(), changes, form()).prop_map(|(of, changes, form)| Operation::Patch { of, changes, form });
+        let patch =
+            (pick(), changes, form()).prop_map(|(of, changes, form)| Operation::Patch { of, changes, form });
         all.push((if users == 0 { 0 } else { 10 }, patch.boxed()));
     }
     if let Some(attributes) = scope.groups {
@@ -447,7 +529,10 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
         let change = (pick(), members(), member_change(scope))
             .prop_map(|(of, users, change)| Operation::Members { of, users, change });
         all.push((5, change.boxed()));
-        all.push((1, (pick(), write(scope)).prop_map(|(of, with)| Operation::RenameGroup { of, with }).boxed()));
+        all.push((
+            1,
+            (pick(), write(scope)).prop_map(|(of, with)| Operation::RenameGroup { of, with }).boxed(),
+        ));
         all.push((1, pick().prop_map(|of| Operation::Delete { of, is_group: true }).boxed()));
     }
     if scope.bulk {
@@ -535,7 +620,9 @@ fn bulk_part(scope: Scope) -> BoxedStrategy<BulkPart> {
         Just(BulkPart::Invalid).boxed(),
     ];
     if scope.patch && scope.users > 0 {
-        all.push((pick(), setting(scope.users)).prop_map(|(of, setting)| BulkPart::Patch { of, setting }).boxed());
+        all.push(
+            (pick(), setting(scope.users)).prop_map(|(of, setting)| BulkPart::Patch { of, setting }).boxed(),
+        );
     }
     if scope.groups.is_some() {
         all.push(Just(BulkPart::CreateGroupOfTheLast).boxed());

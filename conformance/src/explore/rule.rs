@@ -225,7 +225,8 @@ mod tests {
 
     #[test]
     fn key_has_the_rule_the_form_and_the_attribute() {
-        let violation = Violation::new(Rule::PatchStores, "PATCH add with a path", "x").about("name.givenName");
+        let violation =
+            Violation::new(Rule::PatchStores, "PATCH add with a path", "x").about("name.givenName");
         assert_eq!(violation.key(), "patch-stores/patch-add-with-a-path/name-givenname");
         assert_eq!(Violation::new(Rule::ReadsAgree, "", "x").key(), "reads-agree");
     }

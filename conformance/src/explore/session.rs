@@ -136,7 +136,9 @@ impl Session<'_> {
             Operation::Bulk(parts) => self.bulk(parts).await,
             Operation::Together { kind, of } => self.together(*kind, *of).await,
             Operation::Find { of, filter, is_search } => self.find(*of, *filter, *is_search).await,
-            Operation::Sort { attribute, part, is_descending } => self.sort(*attribute, *part, *is_descending).await,
+            Operation::Sort { attribute, part, is_descending } => {
+                self.sort(*attribute, *part, *is_descending).await
+            }
             Operation::Pages { count } => self.pages(*count).await,
             Operation::Project { of, attribute, is_excluded } => {
                 self.project(*of, *attribute, *is_excluded).await
@@ -194,8 +196,8 @@ impl Session<'_> {
         if answer.status >= 500 && !matches!(answer.status, 501 | 503) {
             let form = format!("{} {}", request.method, self.kind_of_path(&request.path));
             let why = format!("{form} is answered {}", answer.status);
-            let violation = Violation::new(Rule::NoServerError, form, why)
-                .check(Check::Status(vec!["2xx", "4xx"]));
+            let violation =
+                Violation::new(Rule::NoServerError, form, why).check(Check::Status(vec!["2xx", "4xx"]));
             self.violates(violation)?;
         }
         if self.has_secret && answer.text.contains(&self.world.secret) {

@@ -58,11 +58,13 @@ pub(crate) async fn shrink(
     let started = Instant::now();
     let key = violation.key();
     // What depends on timing comes now and then only.
-    let attempts = if matches!(violation.rule, Rule::SomeOrder | Rule::OwnAnswer | Rule::ReadsAgree) { 3 } else { 1 };
+    let attempts =
+        if matches!(violation.rule, Rule::SomeOrder | Rule::OwnAnswer | Rule::ReadsAgree) { 3 } else { 1 };
     let mut best = Hit { violation, exchanges, unique };
     let mut smallest = tree.current();
     let mut replays = 0;
-    let may_go_on = |replays: usize| replays < MOST_REPLAYS && started.elapsed() < PATIENCE && !*stop.borrow();
+    let may_go_on =
+        |replays: usize| replays < MOST_REPLAYS && started.elapsed() < PATIENCE && !*stop.borrow();
     let Some(first) = hit(world, &smallest, &key, attempts.max(2), &mut replays).await else {
         let Hit { violation, exchanges, unique } = best;
         return (violation, Minimal { exchanges, unique, hits: 0, tries: replays });

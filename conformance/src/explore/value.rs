@@ -84,7 +84,8 @@ impl Choice {
             Shape::Many(parts) => {
                 let count = 1 + self.number % 3;
                 let has_primary = self.number % 2 == 1;
-                let made = (0..count).map(|at| self.complex(parts, self.number * 3 + at, has_primary && at == count - 1));
+                let made = (0..count)
+                    .map(|at| self.complex(parts, self.number * 3 + at, has_primary && at == count - 1));
                 Value::Array(made.collect())
             }
         }
@@ -118,7 +119,9 @@ impl Choice {
         let number = self.number;
         match kind {
             Kind::Text => json!((self.kind().make)(number)),
-            Kind::Choice(texts) => texts.get(number % texts.len().max(1)).map_or(Value::Null, |text| json!(text)),
+            Kind::Choice(texts) => {
+                texts.get(number % texts.len().max(1)).map_or(Value::Null, |text| json!(text))
+            }
             Kind::Boolean => json!(number % 2 == 1),
             Kind::Integer => json!(number * 7 + 1),
             #[expect(clippy::cast_precision_loss, reason = "numbers are small")]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::case::Case;
-use crate::mutants::defect::Defective;
 use crate::explore;
+use crate::mutants::defect::Defective;
 use crate::mutants::run::{EXPLORE, Played};
 use crate::report::{CaseResult, OPTIONS, Report, Verdict, labels};
 use crate::requirement::{Level, Spec};

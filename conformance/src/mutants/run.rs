@@ -89,7 +89,11 @@ pub async fn run(
     let mock = Arc::new(mock?);
     let proxy = Proxy::start().await?;
     let clean = Profile::builtin("rfc").ok_or(RunError::NoProfile)?;
-    let everything = sequences.others.max(if mutants.iter().any(|mutant| sequences.of(mutant) > 0) { sequences.named } else { 0 });
+    let everything = sequences.others.max(if mutants.iter().any(|mutant| sequences.of(mutant) > 0) {
+        sequences.named
+    } else {
+        0
+    });
     let clean = one(&mock, None, "clean", clean, cases.to_vec(), everything).await?;
     let shared: Arc<[Case]> = cases.into();
     let judge = |mutant| row(mock.clone(), proxy.clone(), mutant, shared.clone(), played, sequences);
@@ -160,12 +164,21 @@ async fn one(
 /// Returns what `explore` says of a server.
 async fn explored(client: Client, facts: Facts, sequences: usize) -> Vec<CaseResult> {
     let (_sender, stop) = watch::channel(false);
-    let options =
-        explore::Options { jobs: 4, seed: 1, steps: 12, sequences, time: None, blank: Blank::default(), stop };
+    let options = explore::Options {
+        jobs: 4,
+        seed: 1,
+        steps: 12,
+        sequences,
+        time: None,
+        blank: Blank::default(),
+        stop,
+    };
     let runtime = tokio::runtime::Handle::current();
     // Its state cannot move between threads.
-    let explored =
-        tokio::task::spawn_blocking(move || runtime.block_on(explore::explore(&client, &facts, &options, &|_| ()))).await;
+    let explored = tokio::task::spawn_blocking(move || {
+        runtime.block_on(explore::explore(&client, &facts, &options, &|_| ()))
+    })
+    .await;
     match explored {
         Ok(Ok(explored)) => explored.report.cases,
         Ok(Err(unexplorable)) => vec![explore::not_explored(&unexplorable)],

@@ -14,7 +14,9 @@ use crate::subject::server::client::Answer;
 pub(super) fn status_of(operation: &Value) -> u16 {
     match get(operation, "status") {
         Some(Value::String(text)) => text.parse().unwrap_or(0),
-        Some(Value::Number(number)) => number.as_u64().and_then(|number| u16::try_from(number).ok()).unwrap_or(0),
+        Some(Value::Number(number)) => {
+            number.as_u64().and_then(|number| u16::try_from(number).ok()).unwrap_or(0)
+        }
         _ => 0,
     }
 }
@@ -54,23 +56,30 @@ impl Session<'_> {
                         body["members"] = json!([{ "value": format!("bulkId:b{last}") }]);
                     }
                     let bulk_id = format!("b{}", operations.len());
-                    operations.push(json!({ "method": "POST", "path": group.endpoint, "bulkId": bulk_id, "data": body }));
+                    operations.push(
+                        json!({ "method": "POST", "path": group.endpoint, "bulkId": bulk_id, "data": body }),
+                    );
                     due.push(Due::Group { body, member: last });
                 }
                 BulkPart::Patch { of, setting } => {
                     let at = self.pick(Type::User, *of).filter(|at| !touched.contains(at));
-                    let Some((at, attribute)) = at.zip(self.world.attributes.get(setting.attribute)) else { continue };
+                    let Some((at, attribute)) = at.zip(self.world.attributes.get(setting.attribute)) else {
+                        continue;
+                    };
                     let value = setting.choice.plain().value(attribute);
                     let data = json!({
                         "schemas": [PATCH_OP],
                         "Operations": [{ "op": "replace", "path": attribute.path(), "value": value }],
                     });
-                    operations.push(json!({ "method": "PATCH", "path": self.resources[at].path, "data": data }));
+                    operations
+                        .push(json!({ "method": "PATCH", "path": self.resources[at].path, "data": data }));
                     due.push(Due::Patched { at, attribute: setting.attribute, value });
                     touched.push(at);
                 }
                 BulkPart::Delete { of } => {
-                    let Some(at) = self.pick(Type::User, *of).filter(|at| !touched.contains(at)) else { continue };
+                    let Some(at) = self.pick(Type::User, *of).filter(|at| !touched.contains(at)) else {
+                        continue;
+                    };
                     operations.push(json!({ "method": "DELETE", "path": self.resources[at].path }));
                     due.push(Due::Deleted { at });
                     touched.push(at);
@@ -85,14 +94,16 @@ impl Session<'_> {
         if operations.is_empty() {
             return Ok(());
         }
-        let answer = self.ask(&post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations }))).await?;
+        let answer =
+            self.ask(&post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations }))).await?;
         let results = answer.json.as_ref().and_then(|body| get(body, "Operations")?.as_array()).cloned();
         let Some(results) = results.filter(|_| answer.is_success()) else {
             self.world.limit(&format!("{form} is answered {}", answer.status));
             return self.look_at_others(&[], form).await;
         };
         if results.len() != due.len() {
-            let why = format!("{form} of {} operations is answered with {} results", due.len(), results.len());
+            let why =
+                format!("{form} of {} operations is answered with {} results", due.len(), results.len());
             let violation = Violation::new(Rule::BulkStores, form, why)
                 .about("results")
                 .values(json!(due.len()), json!(results.len()));
@@ -119,8 +130,9 @@ impl Session<'_> {
                 // A PATCH of the attribute may not be taken alone either.
                 let is_open = matches!(due, Due::Patched { .. });
                 if !is_open {
-                    let violation = Violation::new(Rule::BulkStores, words, format!("{words} has the status {status}"))
-                        .values(json!(if is_wanted { "2xx" } else { "4xx" }), json!(status));
+                    let violation =
+                        Violation::new(Rule::BulkStores, words, format!("{words} has the status {status}"))
+                            .values(json!(if is_wanted { "2xx" } else { "4xx" }), json!(status));
                     self.violates(violation)?;
                 }
                 users.push(None);
@@ -170,7 +182,13 @@ impl Session<'_> {
     }
 
     /// Adds a resource that an operation created, which its `location` tells.
-    fn add_of_bulk(&mut self, kind: Type, body: &Value, result: &Value, words: &str) -> Result<Option<usize>, Stop> {
+    fn add_of_bulk(
+        &mut self,
+        kind: Type,
+        body: &Value,
+        result: &Value,
+        words: &str,
+    ) -> Result<Option<usize>, Stop> {
         let Some(location) = get(result, "location").and_then(Value::as_str) else {
             let violation = Violation::new(Rule::BulkStores, words, format!("{words} has no location"))
                 .about("location")

@@ -68,18 +68,29 @@ impl Session<'_> {
         } else if there.is_subset(&wanted) && there.len() < wanted.len() {
             ("a member is missing", format!("after {} a group lacks a member", after.form))
         } else if there != wanted {
-            ("a member too many", format!("after {} a group has a member that it should not have", after.form))
+            (
+                "a member too many",
+                format!("after {} a group has a member that it should not have", after.form),
+            )
         } else {
             return Ok(());
         };
         let violation = Violation::new(after.rule, after.form, why)
             .about(about)
             .values(json!(wanted), json!(shown))
-            .check(Check::Value { pointer: "/members".to_owned(), value: self.member_values(&known.members) });
+            .check(Check::Value {
+                pointer: "/members".to_owned(),
+                value: self.member_values(&known.members),
+            });
         self.violates(violation)
     }
 
-    pub(super) async fn change_members(&mut self, of: usize, picks: &[usize], change: MemberChange) -> Result<(), Stop> {
+    pub(super) async fn change_members(
+        &mut self,
+        of: usize,
+        picks: &[usize],
+        change: MemberChange,
+    ) -> Result<(), Stop> {
         let Some(at) = self.pick(Type::Group, of) else { return Ok(()) };
         let users = self.users(picks);
         let known = self.resources[at].members.clone();
@@ -148,8 +159,13 @@ impl Session<'_> {
     /// A change of members that was taken once is taken again.
     fn member_change_refused(&self, words: &str, answer: &Answer) -> Result<(), Stop> {
         if self.world.taken(words) == Some(true) {
-            let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str()).unwrap_or_default();
-            let why = format!("{words} is answered {}, and was taken before: {}", answer.status, crate::format::cut(detail, 200));
+            let detail =
+                answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str()).unwrap_or_default();
+            let why = format!(
+                "{words} is answered {}, and was taken before: {}",
+                answer.status,
+                crate::format::cut(detail, 200)
+            );
             let violation = Violation::new(Rule::ValidIsTaken, words, why)
                 .values(json!("2xx"), json!(answer.status))
                 .check(Check::Status(vec!["2xx"]));

@@ -27,7 +27,8 @@ impl Session<'_> {
         let (words, requests): (&str, Vec<Request>) = match kind {
             InvalidKind::BrokenJson => {
                 let mut broken = request("PUT", &path, None);
-                broken.body = Some("{\"schemas\": [\"".to_owned() + &self.world.user.schema + "\"], \"userName\": ");
+                broken.body =
+                    Some("{\"schemas\": [\"".to_owned() + &self.world.user.schema + "\"], \"userName\": ");
                 ("PUT of broken JSON", vec![broken])
             }
             InvalidKind::UnknownOperation => (
@@ -36,12 +37,18 @@ impl Session<'_> {
             ),
             InvalidKind::ReplaceOfNothing => {
                 let Some(many) = many else { return Ok(()) };
-                let operation = json!({ "op": "replace", "path": format!("{many}[value eq \"none-{}\"]", self.unique), "value": { "value": "x" } });
+                let selected = format!("{many}[value eq \"none-{}\"]", self.unique);
+                let operation = if self.created % 2 == 0 {
+                    json!({ "op": "replace", "path": selected, "value": { "value": "x" } })
+                } else {
+                    json!({ "op": "replace", "path": format!("{selected}.value"), "value": "x" })
+                };
                 ("PATCH replace of a value that is not there", vec![patch(&path, &json!([operation]))])
             }
             InvalidKind::GoodThenInvalidOperation => {
                 let Some(good) = good else { return Ok(()) };
-                let bad = json!({ "op": "replace", "path": format!("nothing{}[", self.created), "value": "x" });
+                let bad =
+                    json!({ "op": "replace", "path": format!("nothing{}[", self.created), "value": "x" });
                 ("PATCH of a good and an invalid operation", vec![patch(&path, &json!([good, bad]))])
             }
             InvalidKind::InvalidFilter => {
@@ -65,16 +72,18 @@ impl Session<'_> {
             }
             InvalidKind::ObjectForText => {
                 let texts = |known: &&crate::explore::attributes::Attribute| {
-                    known.shape == crate::explore::attributes::Shape::Single(crate::explore::attributes::Kind::Text)
+                    known.shape
+                        == crate::explore::attributes::Shape::Single(crate::explore::attributes::Kind::Text)
                 };
                 let Some(text) = self.world.attributes.iter().find(texts) else { return Ok(()) };
                 let mut body = self.resources[at].seen.clone();
                 text.set_in(&mut body, json!({ "is": "an object" }));
                 ("PUT with an object for a text", vec![request("PUT", &path, Some(&body))])
             }
-            InvalidKind::PatchWithoutOperations => {
-                ("PATCH without operations", vec![request("PATCH", &path, Some(&json!({ "schemas": [PATCH_OP] })))])
-            }
+            InvalidKind::PatchWithoutOperations => (
+                "PATCH without operations",
+                vec![request("PATCH", &path, Some(&json!({ "schemas": [PATCH_OP] })))],
+            ),
             InvalidKind::PutWithoutUserName => {
                 let mut body = self.resources[at].seen.clone();
                 if let Some(members) = body.as_object_mut() {
@@ -137,9 +146,13 @@ impl Session<'_> {
         match (is_current, answer.is_success()) {
             (_, true) => {
                 if !is_current {
-                    let violation = Violation::new(Rule::Conditional, &words, format!("{words} is answered {}", answer.status))
-                        .values(json!(412), json!(answer.status))
-                        .check(Check::Status(vec!["412"]));
+                    let violation = Violation::new(
+                        Rule::Conditional,
+                        &words,
+                        format!("{words} is answered {}", answer.status),
+                    )
+                    .values(json!(412), json!(answer.status))
+                    .check(Check::Status(vec!["412"]));
                     self.violates(violation)?;
                 }
                 let old = std::mem::replace(&mut self.resources[at].name, name);
@@ -148,9 +161,10 @@ impl Session<'_> {
             }
             (true, false) => {
                 if answer.status == 412 {
-                    let violation = Violation::new(Rule::Conditional, &words, format!("{words} is answered 412"))
-                        .values(json!("2xx"), json!(412))
-                        .check(Check::Status(vec!["2xx"]));
+                    let violation =
+                        Violation::new(Rule::Conditional, &words, format!("{words} is answered 412"))
+                            .values(json!("2xx"), json!(412))
+                            .check(Check::Status(vec!["2xx"]));
                     self.violates(violation)?;
                 }
                 self.look_at(at, None, After::refused(&words)).await
@@ -190,12 +204,14 @@ impl Session<'_> {
         let words = format!("{} {} without credentials", request.method, self.kind_of_path(&request.path));
         let answer = self.ask(&request).await?;
         let id = self.resources[at].id.clone();
-        let shows = answer.text.contains(&self.unique) || answer.text.contains(&id) && kind != CredentialsKind::Read;
+        let shows =
+            answer.text.contains(&self.unique) || answer.text.contains(&id) && kind != CredentialsKind::Read;
         if answer.is_success() || shows {
             let what = if answer.is_success() { "is done" } else { "shows a resource" };
-            let violation = Violation::new(Rule::NeedsCredentials, &words, format!("{words} {what}: {}", answer.status))
-                .values(json!(401), json!(answer.status))
-                .check(Check::Status(vec!["401", "403"]));
+            let violation =
+                Violation::new(Rule::NeedsCredentials, &words, format!("{words} {what}: {}", answer.status))
+                    .values(json!(401), json!(answer.status))
+                    .check(Check::Status(vec!["401", "403"]));
             self.violates(violation)?;
             if kind == CredentialsKind::Delete || kind == CredentialsKind::Bulk {
                 self.resources[at].is_deleted = true;

@@ -97,7 +97,10 @@ impl Session<'_> {
         let is_search = is_search && self.world.can.search;
         let endpoint = self.world.user.endpoint.clone();
         let request = if is_search {
-            post(&format!("{endpoint}/.search"), &json!({ "schemas": [SEARCH], "filter": filter, "count": 50 }))
+            post(
+                &format!("{endpoint}/.search"),
+                &json!({ "schemas": [SEARCH], "filter": filter, "count": 50 }),
+            )
         } else {
             query(&endpoint, &[("filter", &filter), ("count", "50")])
         };
@@ -125,7 +128,8 @@ impl Session<'_> {
     pub(super) fn present(&self, at: usize, pick: usize) -> Option<usize> {
         let seen = &self.resources[at].seen;
         let attributes = self.world.attributes.iter().enumerate();
-        let present: Vec<usize> = attributes.filter(|(_, known)| known.value_in(seen).is_some()).map(|(at, _)| at).collect();
+        let present: Vec<usize> =
+            attributes.filter(|(_, known)| known.value_in(seen).is_some()).map(|(at, _)| at).collect();
         present.get(pick % present.len().max(1)).copied()
     }
 
@@ -156,7 +160,11 @@ impl Session<'_> {
         let is_text = matches!(kind, Kind::Text | Kind::Choice(_) | Kind::Email | Kind::Phone | Kind::Uri);
         // `ne` of several values is read in two ways, and so is `not` of a value path.
         let is_open = attribute.is_many() && matches!(filter.operator, Operator::NotEquals);
-        let operator = if is_text || matches!(filter.operator, Operator::Present) { filter.operator } else { Operator::Equals };
+        let operator = if is_text || matches!(filter.operator, Operator::Present) {
+            filter.operator
+        } else {
+            Operator::Equals
+        };
         let operator = if is_open { Operator::Equals } else { operator };
         let (text, literal) = match (&value, operator) {
             (_, Operator::Present) => (String::new(), String::new()),
@@ -249,9 +257,13 @@ impl Session<'_> {
         for one in listed {
             let Some(known) = self.resources.iter().find(|known| known.id == id(one)) else { continue };
             if !same_but_meta(&without(one, &["groups"]), &without(&known.seen, &["groups"])) {
-                let (member, read, list) = difference(&without(&known.seen, &["meta", "groups"]), &without(one, &["meta", "groups"]));
+                let (member, read, list) = difference(
+                    &without(&known.seen, &["meta", "groups"]),
+                    &without(one, &["meta", "groups"]),
+                );
                 let why = format!("a list ({about}) shows another {member} than the read");
-                let violation = Violation::new(Rule::ListAgrees, "GET of a list", why).about(member).values(read, list);
+                let violation =
+                    Violation::new(Rule::ListAgrees, "GET of a list", why).about(member).values(read, list);
                 self.violates(violation)?;
             }
         }
@@ -274,18 +286,27 @@ impl Session<'_> {
             .filter(|at| self.resources[*at].name.to_lowercase().starts_with(&start))
             .map(|at| self.resources[at].id.clone())
             .collect();
-        let deleted: Vec<_> = self.resources.iter().filter(|one| one.is_deleted).map(|one| one.id.as_str()).collect();
-        let is_listed = resources(&body).iter().any(|one| {
-            get(one, "id").and_then(Value::as_str).is_some_and(|id| deleted.contains(&id))
-        });
+        let deleted: Vec<_> =
+            self.resources.iter().filter(|one| one.is_deleted).map(|one| one.id.as_str()).collect();
+        let is_listed = resources(&body)
+            .iter()
+            .any(|one| get(one, "id").and_then(Value::as_str).is_some_and(|id| deleted.contains(&id)));
         if is_listed {
             let why = format!("after {after} a deleted resource is in a list");
-            self.violates(Violation::new(Rule::DeletedIsGone, "GET with a filter", why).check(Check::Lists(wanted.clone())))?;
+            self.violates(
+                Violation::new(Rule::DeletedIsGone, "GET with a filter", why)
+                    .check(Check::Lists(wanted.clone())),
+            )?;
         }
         self.compare_list(Rule::FilterFinds, "userName sw", &wanted, &body)
     }
 
-    pub(super) async fn sort(&mut self, attribute: usize, part: usize, is_descending: bool) -> Result<(), Stop> {
+    pub(super) async fn sort(
+        &mut self,
+        attribute: usize,
+        part: usize,
+        is_descending: bool,
+    ) -> Result<(), Stop> {
         let Some(attribute) = self.world.attributes.get(attribute).cloned() else { return Ok(()) };
         let part = match &attribute.shape {
             Shape::Single(Kind::Text) => None,
@@ -303,7 +324,8 @@ impl Session<'_> {
         let endpoint = self.world.user.endpoint.clone();
         let answer = self.ask(&query(&endpoint, &parameters)).await?;
         let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else { return Ok(()) };
-        let is_plain = |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') && !text.contains("  ");
+        let is_plain =
+            |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') && !text.contains("  ");
         let texts: Vec<String> = resources(&body)
             .iter()
             .filter_map(|one| match (attribute.value_in(one)?, &part) {
@@ -323,9 +345,10 @@ impl Session<'_> {
             sorted.reverse();
         }
         let form = format!("GET with sortOrder {order}");
-        let violation = Violation::new(Rule::SortOrders, &form, format!("{form}: the list is in another order"))
-            .about(path)
-            .values(json!(sorted), json!(texts));
+        let violation =
+            Violation::new(Rule::SortOrders, &form, format!("{form}: the list is in another order"))
+                .about(path)
+                .values(json!(sorted), json!(texts));
         self.violates(violation)
     }
 
@@ -367,18 +390,27 @@ impl Session<'_> {
             }
             all.extend(page);
         }
-        let wanted: Vec<_> = self.living(Type::User).into_iter().map(|at| self.resources[at].id.clone()).collect();
+        let wanted: Vec<_> =
+            self.living(Type::User).into_iter().map(|at| self.resources[at].id.clone()).collect();
         let body = json!({ "Resources": all, "totalResults": total });
         self.compare_list(Rule::PagesPartition, "startIndex", &wanted, &body)
     }
 
-    pub(super) async fn project(&mut self, of: usize, attribute: usize, is_excluded: bool) -> Result<(), Stop> {
+    pub(super) async fn project(
+        &mut self,
+        of: usize,
+        attribute: usize,
+        is_excluded: bool,
+    ) -> Result<(), Stop> {
         let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
         let Some(attribute) = self.present(at, attribute) else { return Ok(()) };
         let attribute = self.world.attributes[attribute].clone();
         let seen = self.resources[at].seen.clone();
-        let (parameter, path) =
-            if is_excluded { ("excludedAttributes", attribute.path()) } else { ("attributes", attribute.path()) };
+        let (parameter, path) = if is_excluded {
+            ("excludedAttributes", attribute.path())
+        } else {
+            ("attributes", attribute.path())
+        };
         let request: Request = query(&self.resources[at].path.clone(), &[(parameter, &path)]);
         let answer: Answer = self.ask(&request).await?;
         let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else {
@@ -412,14 +444,17 @@ impl Session<'_> {
                     whole.cloned().unwrap_or_default(),
                     shown.cloned().unwrap_or_default(),
                 )),
-                (_, Some(surplus)) => Some(("an attribute is there that was not asked for", Value::Null, surplus.clone())),
+                (_, Some(surplus)) => {
+                    Some(("an attribute is there that was not asked for", Value::Null, surplus.clone()))
+                }
                 _ => None,
             }
         };
         match problem {
             Some((what, expected, actual)) => {
                 let why = format!("{form}={path}: {what}");
-                let violation = Violation::new(Rule::ProjectionSelects, &form, why).about(path).values(expected, actual);
+                let violation =
+                    Violation::new(Rule::ProjectionSelects, &form, why).about(path).values(expected, actual);
                 self.violates(violation)
             }
             None => self.look_at(at, None, After::new(Rule::ReadsAgree, &form)).await,
@@ -434,14 +469,17 @@ fn cut_for(operator: Operator, text: &str) -> String {
     match operator {
         Operator::StartsWith => characters[..half.max(1).min(characters.len())].iter().collect(),
         Operator::EndsWith => characters[half..].iter().collect(),
-        Operator::Contains => characters[half / 2..(half + half / 2).max(half / 2 + 1).min(characters.len())].iter().collect(),
+        Operator::Contains => {
+            characters[half / 2..(half + half / 2).max(half / 2 + 1).min(characters.len())].iter().collect()
+        }
         Operator::Equals | Operator::NotEquals | Operator::Present => text.to_owned(),
     }
 }
 
 /// Returns a text with the other case for letters of ASCII: of others, case is a matter of language.
 fn other_case(text: &str) -> String {
-    let other = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+    let other =
+        |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
     text.chars().map(other).collect()
 }
 
@@ -458,9 +496,20 @@ mod tests {
             is_case_exact: false,
         };
         #[track_caller]
-        fn check(attribute: &Attribute, operator: Operator, text: &str, resource: &Value, expected: Option<bool>) {
-            let comparison =
-                Comparison { attribute, part: None, operator, text: text.to_owned(), is_case_exact: attribute.is_case_exact };
+        fn check(
+            attribute: &Attribute,
+            operator: Operator,
+            text: &str,
+            resource: &Value,
+            expected: Option<bool>,
+        ) {
+            let comparison = Comparison {
+                attribute,
+                part: None,
+                operator,
+                text: text.to_owned(),
+                is_case_exact: attribute.is_case_exact,
+            };
             assert_eq!(comparison.matches(resource), expected, "{operator:?} {text}");
         }
         let ada = json!({ "title": "Lead Pilot" });

@@ -19,7 +19,8 @@ fn is_for_now(answer: &Answer) -> bool {
 impl Session<'_> {
     fn refusal(&self, form: &str, about: &str, why: &str, answer: &Answer) -> Violation {
         let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
-        let detail = detail.map_or_else(String::new, |detail| format!("; it says: {}", crate::format::cut(detail, 200)));
+        let detail = detail
+            .map_or_else(String::new, |detail| format!("; it says: {}", crate::format::cut(detail, 200)));
         Violation::new(Rule::ValidIsTaken, form, format!("{why}: it is answered {}{detail}", answer.status))
             .about(about)
             .values(json!("2xx"), json!(answer.status))
@@ -96,7 +97,11 @@ impl Session<'_> {
         let about = match values {
             [(attribute, _, choice)] => {
                 let attribute = &self.world.attributes[*attribute];
-                if has_text(attribute) { format!("{} {}", attribute.path(), choice.kind().word) } else { attribute.path() }
+                if has_text(attribute) {
+                    format!("{} {}", attribute.path(), choice.kind().word)
+                } else {
+                    attribute.path()
+                }
             }
             _ => String::new(),
         };
@@ -120,7 +125,11 @@ impl Session<'_> {
             let path = attribute.path();
             let with_text = has_text(attribute) && made.choice.text != 0 && !made.value.is_null();
             let plain_form = format!("{} of {path}", made.words);
-            let form = if with_text { format!("{plain_form} ({} text)", made.choice.kind().word) } else { plain_form.clone() };
+            let form = if with_text {
+                format!("{plain_form} ({} text)", made.choice.kind().word)
+            } else {
+                plain_form.clone()
+            };
             let before = self.resources[at].expected.get(made.attribute).cloned();
             let start: Vec<_> = before.into_iter().map(|value| (made.attribute, value)).collect();
             let operation = made.json.clone();
@@ -131,7 +140,8 @@ impl Session<'_> {
             is_all_taken = false;
             // A text is refused here that a POST takes, where this operation takes others.
             if with_text && is_taken == Some(false) {
-                let value_taken = self.takes_value(made.attribute, &made.choice.value(attribute), made.choice).await;
+                let value_taken =
+                    self.takes_value(made.attribute, &made.choice.value(attribute), made.choice).await;
                 let start = [(made.attribute, made.choice.plain().value(attribute))];
                 let plain = match self.world.taken(&plain_form) {
                     Some(known) => Some(known),
@@ -208,8 +218,12 @@ impl Session<'_> {
     pub(super) fn setting_of(&self, path: &str, name: &str, value: &Value, with: Write) -> Request {
         let operation = |body: Value| json!([body]);
         match with {
-            Write::PatchWithPath => patch(path, &operation(json!({ "op": "replace", "path": name, "value": value }))),
-            Write::PatchWithoutPath => patch(path, &operation(json!({ "op": "replace", "value": { name: value } }))),
+            Write::PatchWithPath => {
+                patch(path, &operation(json!({ "op": "replace", "path": name, "value": value })))
+            }
+            Write::PatchWithoutPath => {
+                patch(path, &operation(json!({ "op": "replace", "value": { name: value } })))
+            }
             Write::Put => {
                 let mut body = self.world.new_user(&self.unique, &[]);
                 body[name] = value.clone();

@@ -73,14 +73,16 @@ impl Session<'_> {
         let attributes = &self.world.attributes;
         // One whose values can be told apart.
         let many = attributes.iter().position(|known| {
-            known.is_many() && known.parts().iter().any(|part| part.name == "value" && part.kind == Kind::Email)
+            known.is_many()
+                && known.parts().iter().any(|part| part.name == "value" && part.kind == Kind::Email)
         });
         let Some(index) = many else { return Ok(()) };
         let name = attributes[index].path();
         let form = "PATCH add of several values at the same time";
         let path = self.resources[at].path.clone();
-        let elements: Vec<Value> =
-            (0..MANY).map(|number| Choice { text: 0, number: 30 + number }.element(&attributes[index])).collect();
+        let elements: Vec<Value> = (0..MANY)
+            .map(|number| Choice { text: 0, number: 30 + number }.element(&attributes[index]))
+            .collect();
         let requests: Vec<Request> = elements
             .iter()
             .map(|element| patch(&path, &json!([{ "op": "add", "path": name, "value": [element] }])))
@@ -118,7 +120,9 @@ impl Session<'_> {
         let singles: Vec<usize> = self.singles().into_iter().take(MANY).collect();
         let wanted: Vec<(usize, Value)> = singles
             .into_iter()
-            .map(|index| (index, Choice { text: 0, number: 40 + self.created }.value(&self.world.attributes[index])))
+            .map(|index| {
+                (index, Choice { text: 0, number: 40 + self.created }.value(&self.world.attributes[index]))
+            })
             .collect();
         let requests: Vec<Request> = wanted
             .iter()
@@ -152,7 +156,12 @@ impl Session<'_> {
             .map(|value| patch(&path, &json!([{ "op": "replace", "path": name, "value": value }])))
             .collect();
         let answers = self.ask_together(&requests).await?;
-        let done: Vec<&Value> = wanted.iter().zip(&answers).filter(|(_, answer)| answer.is_success()).map(|(value, _)| value).collect();
+        let done: Vec<&Value> = wanted
+            .iter()
+            .zip(&answers)
+            .filter(|(_, answer)| answer.is_success())
+            .map(|(value, _)| value)
+            .collect();
         let read = self.ask(&request("GET", &path, None)).await?;
         let body = read.json.unwrap_or_default();
         let actual = self.world.attributes[index].value_in(&body).cloned();
@@ -207,7 +216,8 @@ impl Session<'_> {
         let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
         let done: Vec<_> = names.iter().zip(&answers).filter(|(_, answer)| answer.is_success()).collect();
         if done.len() != 1 && !answers.iter().all(is_conflict) {
-            let why = format!("{} of {MANY} writes with one version were done, where one belongs", done.len());
+            let why =
+                format!("{} of {MANY} writes with one version were done, where one belongs", done.len());
             self.lost(form, &why, json!("one success"), json!(statuses))?;
         }
         match done.as_slice() {
@@ -244,7 +254,9 @@ impl Session<'_> {
             let body = answer.json.as_ref();
             let shown = match (request.query.is_empty(), body) {
                 (true, Some(body)) => get(body, "id").and_then(Value::as_str).map(ToOwned::to_owned),
-                (false, Some(body)) => resources(body).first().and_then(|one| Some(get(one, "id")?.as_str()?.to_owned())),
+                (false, Some(body)) => {
+                    resources(body).first().and_then(|one| Some(get(one, "id")?.as_str()?.to_owned()))
+                }
                 (_, None) => None,
             };
             if answer.is_success() && shown.as_ref() != Some(id) {
@@ -269,7 +281,9 @@ impl Session<'_> {
         }
         if done > 1 {
             let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
-            let why = format!("{done} of {MANY} DELETEs were answered with success, where the resource was there once");
+            let why = format!(
+                "{done} of {MANY} DELETEs were answered with success, where the resource was there once"
+            );
             let violation = Violation {
                 level: crate::requirement::Level::Should,
                 ..Violation::new(Rule::SomeOrder, form, why).values(json!("one success"), json!(statuses))

@@ -9,7 +9,7 @@ use crate::explore::attributes::Shape;
 use crate::explore::model::{Expected, PatchKind, Target};
 use crate::explore::operation::{Change, NameOf, PatchForm, Setting, TargetKind, Write};
 use crate::explore::rule::{Check, Rule, Violation};
-use crate::explore::session::checks::After;
+use crate::explore::session::checks::{After, Written};
 use crate::explore::session::{Resource, Session, Stop, Type};
 use crate::explore::value::Choice;
 use crate::explore::world::{BULK, patch, post, query, request};
@@ -27,6 +27,13 @@ pub(super) struct Made {
     pub(super) json: Value,
     /// The kind of operation, in words.
     pub(super) words: String,
+}
+
+fn written<'a>(values: &[(usize, Value, Choice)], form: &'a str) -> Vec<Written<'a>> {
+    values
+        .iter()
+        .map(|(attribute, _, choice)| Written { attribute: *attribute, choice: *choice, form })
+        .collect()
 }
 
 /// Whether one of the added values has the `value` of one that is there.
@@ -57,7 +64,13 @@ impl Session<'_> {
     }
 
     /// Adds a created resource to the model. Returns its place.
-    pub(super) fn add(&mut self, kind: Type, body: &Value, answer: &Answer, form: &str) -> Result<Option<usize>, Stop> {
+    pub(super) fn add(
+        &mut self,
+        kind: Type,
+        body: &Value,
+        answer: &Answer,
+        form: &str,
+    ) -> Result<Option<usize>, Stop> {
         let known = match (kind, self.world.group) {
             (Type::Group, Some(group)) => group,
             _ => self.world.user,
@@ -69,14 +82,18 @@ impl Session<'_> {
         };
         if let Some(other) = self.resources.iter().find(|other| other.id == id) {
             let why = format!("{form} was answered with the id of another resource");
-            let violation = Violation::new(Rule::OwnAnswer, form, why).about("id").values(json!("a new id"), json!(other.id));
+            let violation = Violation::new(Rule::OwnAnswer, form, why)
+                .about("id")
+                .values(json!("a new id"), json!(other.id));
             self.violates(violation)?;
             return Ok(None);
         }
         let location = answer.header("location");
         if location.is_some_and(|location| !location.trim_end_matches('/').ends_with(path.as_str())) {
             let why = format!("the Location of {form} does not lead to the resource");
-            let violation = Violation::new(Rule::IdStays, form, why).about("Location").values(json!(path), json!(location));
+            let violation = Violation::new(Rule::IdStays, form, why)
+                .about("Location")
+                .values(json!(path), json!(location));
             self.violates(violation)?;
         }
         let text = |name| get(body, name).and_then(Value::as_str).map(ToOwned::to_owned);
@@ -85,7 +102,8 @@ impl Session<'_> {
             Type::Group => text("displayName"),
         };
         let expected = Expected::of_body(self.attributes(kind), body);
-        let defaults = self.world.defaults.iter().filter(|at| kind == Type::User && expected.get(**at).is_none());
+        let defaults =
+            self.world.defaults.iter().filter(|at| kind == Type::User && expected.get(**at).is_none());
         self.resources.push(Resource {
             defaults: defaults.copied().collect(),
             kind,
@@ -112,7 +130,7 @@ impl Session<'_> {
         if !answer.is_success() {
             return self.creation_refused(&values, &answer).await;
         }
-        let choices: Vec<_> = values.iter().map(|(at, _, choice)| (*at, *choice)).collect();
+        let choices = written(&values, "POST");
         self.created_user(&body, &answer, "POST", &choices).await
     }
 
@@ -121,7 +139,7 @@ impl Session<'_> {
         body: &Value,
         answer: &Answer,
         form: &str,
-        choices: &[(usize, Choice)],
+        choices: &[Written<'_>],
     ) -> Result<(), Stop> {
         let Some(at) = self.add(Type::User, body, answer, form)? else { return Ok(()) };
         let after = After { choices, ..After::new(Rule::CreateStores, form) };
@@ -134,7 +152,12 @@ impl Session<'_> {
         self.resources[at].seen.clone()
     }
 
-    pub(super) async fn replace(&mut self, of: usize, settings: &[Setting], is_whole: bool) -> Result<(), Stop> {
+    pub(super) async fn replace(
+        &mut self,
+        of: usize,
+        settings: &[Setting],
+        is_whole: bool,
+    ) -> Result<(), Stop> {
         let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
         let values = self.values_of(Type::User, settings);
         let pairs: Vec<_> = values.iter().map(|(at, value, _)| (*at, value.clone())).collect();
@@ -169,22 +192,30 @@ impl Session<'_> {
             let clears = self.world.put_clears(index, !is_kept);
             match (clears, &attribute.shape) {
                 (false, _) => expected.set(index, before.get(index).cloned()),
-                (true, Shape::Single(_)) if actual.is_some() && !is_kept => expected.set(index, actual.cloned()),
+                (true, Shape::Single(_)) if actual.is_some() && !is_kept => {
+                    expected.set(index, actual.cloned())
+                }
                 (true, _) => {}
             }
         }
         self.resources[at].expected = expected;
-        let choices: Vec<_> = values.iter().map(|(at, _, choice)| (*at, *choice)).collect();
+        let choices = written(&values, form);
         let after = After { choices: &choices, ..After::new(Rule::ReplaceStores, form) };
         self.look_at(at, Some(&answer), after).await?;
         self.look_at_others(&[at], form).await
     }
 
     /// Makes the operation for a change, or `None` where nothing sensible comes of it.
-    pub(super) fn operation_for(&self, at: usize, change: Change, form: PatchForm, expected: &Expected) -> Option<Made> {
+    pub(super) fn operation_for(
+        &self,
+        at: usize,
+        change: Change,
+        form: PatchForm,
+        expected: &Expected,
+    ) -> Option<Made> {
         // A target has to be there for most operations.
-        let needs_target =
-            change.kind == PatchKind::Remove || !matches!(change.target, TargetKind::Whole) && change.choice.number % 3 != 0;
+        let needs_target = change.kind == PatchKind::Remove
+            || !matches!(change.target, TargetKind::Whole) && change.choice.number % 3 != 0;
         let present = expected.present();
         let index = match present.get(change.attribute % present.len().max(1)) {
             Some(present) if needs_target => *present,
@@ -203,7 +234,11 @@ impl Session<'_> {
             let text = get(element, &by.name)?.as_str()?;
             // A filter compares without case, unless the schema says otherwise (RFC 7643 §2.2).
             let is_lowered = change.choice.number % 4 == 3 && !by.is_case_exact && text.is_ascii();
-            Some((by.name.clone(), text.to_owned(), if is_lowered { text.to_ascii_lowercase() } else { text.to_owned() }))
+            Some((
+                by.name.clone(),
+                text.to_owned(),
+                if is_lowered { text.to_ascii_lowercase() } else { text.to_owned() },
+            ))
         };
         let mut written = None;
         let (kind, target) = match (&attribute.shape, change.target) {
@@ -233,11 +268,11 @@ impl Session<'_> {
             Target::Whole => known.is_some(),
             Target::Part(part) => known.is_some_and(|whole| get(whole, part).is_some()),
             Target::Selected { part: None, .. } => true,
-            Target::Selected { by, text, part: Some(part) } => {
-                known.and_then(Value::as_array).into_iter().flatten().any(|element| {
-                    get(element, by) == Some(&json!(text)) && get(element, part).is_some()
-                })
-            }
+            Target::Selected { by, text, part: Some(part) } => known
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .any(|element| get(element, by) == Some(&json!(text)) && get(element, part).is_some()),
         };
         if kind == PatchKind::Remove && (is_required || !has_target) {
             return None;
@@ -246,11 +281,18 @@ impl Session<'_> {
         let value = match &target {
             _ if kind == PatchKind::Remove => Value::Null,
             // What is there already is not added again.
-            Target::Whole if kind == PatchKind::Add && change.choice.number == 5 && attribute.is_many() && known.is_some() => {
+            Target::Whole
+                if kind == PatchKind::Add
+                    && change.choice.number == 5
+                    && attribute.is_many()
+                    && known.is_some() =>
+            {
                 json!([known?.as_array()?.first()?])
             }
             Target::Whole | Target::Selected { part: None, .. } => change.choice.value(attribute),
-            Target::Part(part) | Target::Selected { part: Some(part), .. } => change.choice.simple(part_kind(part)?),
+            Target::Part(part) | Target::Selected { part: Some(part), .. } => {
+                change.choice.simple(part_kind(part)?)
+            }
         };
         if kind == PatchKind::Add && attribute.is_many() && has_twin(known, &value) {
             // Whether a value with another type is the same value is the server's business.
@@ -281,11 +323,12 @@ impl Session<'_> {
             attribute.set_in(&mut whole, inner);
             json!({ "op": kind.word(), "value": whole })
         } else {
-            let (word, path) = if form == PatchForm::Capitals && attribute.extension.is_none() && !path.contains('[') {
-                (kind.word().to_ascii_uppercase(), path.to_ascii_uppercase())
-            } else {
-                (kind.word().to_owned(), path)
-            };
+            let (word, path) =
+                if form == PatchForm::Capitals && attribute.extension.is_none() && !path.contains('[') {
+                    (kind.word().to_ascii_uppercase(), path.to_ascii_uppercase())
+                } else {
+                    (kind.word().to_owned(), path)
+                };
             let mut json = json!({ "op": word, "path": path });
             if kind != PatchKind::Remove {
                 json["value"] = value.clone();
@@ -316,13 +359,17 @@ impl Session<'_> {
             }
         }
         let Some(first) = all.first() else { return Ok(()) };
-        let words = if all.len() == 1 { first.words.clone() } else { format!("PATCH of {} operations", all.len()) };
+        let words =
+            if all.len() == 1 { first.words.clone() } else { format!("PATCH of {} operations", all.len()) };
         let operations: Value = all.iter().map(|made| made.json.clone()).collect();
         let path = self.resources[at].path.clone();
         let answer = self.ask(&patch(&path, &operations)).await?;
         if answer.is_success() {
             self.resources[at].expected = expected;
-            let choices: Vec<_> = all.iter().map(|made| (made.attribute, made.choice)).collect();
+            let choices: Vec<_> = all
+                .iter()
+                .map(|made| Written { attribute: made.attribute, choice: made.choice, form: &made.words })
+                .collect();
             let after = After { choices: &choices, ..After::new(Rule::PatchStores, &words) };
             self.look_at(at, Some(&answer), after).await?;
         } else {
@@ -333,15 +380,23 @@ impl Session<'_> {
     }
 
     /// Returns a request that sets one attribute of a resource, and its kind in words.
-    pub(super) fn setting(&self, at: usize, name: &str, value: &Value, with: Write) -> (Request, &'static str) {
+    pub(super) fn setting(
+        &self,
+        at: usize,
+        name: &str,
+        value: &Value,
+        with: Write,
+    ) -> (Request, &'static str) {
         let path = self.resources[at].path.clone();
         match with {
-            Write::PatchWithPath => {
-                (patch(&path, &json!([{ "op": "replace", "path": name, "value": value }])), "PATCH with a path")
-            }
-            Write::PatchWithoutPath => {
-                (patch(&path, &json!([{ "op": "replace", "value": { name: value } }])), "PATCH without a path")
-            }
+            Write::PatchWithPath => (
+                patch(&path, &json!([{ "op": "replace", "path": name, "value": value }])),
+                "PATCH with a path",
+            ),
+            Write::PatchWithoutPath => (
+                patch(&path, &json!([{ "op": "replace", "value": { name: value } }])),
+                "PATCH without a path",
+            ),
             Write::Put => {
                 let mut body = self.to_send(at);
                 body[name] = value.clone();
@@ -353,7 +408,10 @@ impl Session<'_> {
                     "Operations": [{ "op": "replace", "path": name, "value": value }],
                 });
                 let operations = json!([{ "method": "PATCH", "path": path, "data": data }]);
-                (post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations })), "PATCH in a bulk request")
+                (
+                    post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations })),
+                    "PATCH in a bulk request",
+                )
             }
         }
     }
@@ -381,10 +439,17 @@ impl Session<'_> {
         let answer = self.ask(&request).await?;
         if !Self::is_done(with, &answer) {
             let form = format!("userName cannot be changed by {words}");
-            self.refused_alone(&form, at, |path, unique| {
-                let name = self.world.blank.user_name(&format!("{unique}-n"));
-                self.setting_of(path, "userName", &json!(name), with)
-            }, &words, &answer).await?;
+            self.refused_alone(
+                &form,
+                at,
+                |path, unique| {
+                    let name = self.world.blank.user_name(&format!("{unique}-n"));
+                    self.setting_of(path, "userName", &json!(name), with)
+                },
+                &words,
+                &answer,
+            )
+            .await?;
             self.look_at(at, None, After::refused(&words)).await?;
             return Ok(());
         }
@@ -424,10 +489,17 @@ impl Session<'_> {
         let answer = self.ask(&request).await?;
         if !Self::is_done(with, &answer) {
             let form = format!("the same userName cannot be sent again by {words}");
-            self.refused_alone(&form, at, |path, unique| {
-                let name = self.world.blank.user_name(unique);
-                self.setting_of(path, "userName", &json!(name), with)
-            }, &words, &answer).await?;
+            self.refused_alone(
+                &form,
+                at,
+                |path, unique| {
+                    let name = self.world.blank.user_name(unique);
+                    self.setting_of(path, "userName", &json!(name), with)
+                },
+                &words,
+                &answer,
+            )
+            .await?;
         }
         self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
         self.look_at_others(&[at], &words).await
@@ -455,7 +527,8 @@ impl Session<'_> {
         for known in &mut self.resources {
             known.members.remove(&at);
         }
-        let (path, name, kind) = (self.resources[at].path.clone(), self.resources[at].name.clone(), self.resources[at].kind);
+        let (path, name, kind) =
+            (self.resources[at].path.clone(), self.resources[at].name.clone(), self.resources[at].kind);
         let read = self.ask(&request("GET", &path, None)).await?;
         if !matches!(read.status, 404 | 410) {
             let why = format!("a GET of a deleted resource is answered {}", read.status);
@@ -511,7 +584,9 @@ impl Session<'_> {
         body["userName"] = json!(name);
         let answer = self.ask(&post(&self.world.user.endpoint, &body)).await?;
         match (holder, answer.is_success()) {
-            (None, true) => self.created_user(&body, &answer, "POST under a name that was given up", &[]).await,
+            (None, true) => {
+                self.created_user(&body, &answer, "POST under a name that was given up", &[]).await
+            }
             (None, false) => {
                 let why = format!("a POST under a name that was given up is answered {}", answer.status);
                 let violation = Violation::new(Rule::NameIsFree, "POST", why)
@@ -522,7 +597,10 @@ impl Session<'_> {
             (Some(_), true) => {
                 let is_other_case = holder.is_some_and(|at| self.resources[at].name != name);
                 let about = if is_other_case { "in another case" } else { "" };
-                let why = format!("a second user with the userName of another one {about} is answered {}", answer.status);
+                let why = format!(
+                    "a second user with the userName of another one {about} is answered {}",
+                    answer.status
+                );
                 let violation = Violation::new(Rule::NameIsUnique, "POST", why)
                     .about(about)
                     .values(json!(409), json!(answer.status))
@@ -550,9 +628,10 @@ impl Session<'_> {
         let words = format!("a rename to a taken name by {words}");
         let answer = self.ask(&request).await?;
         if Self::is_done(with, &answer) {
-            let violation = Violation::new(Rule::NameIsUnique, &words, format!("{words} is answered {}", answer.status))
-                .values(json!(409), json!(answer.status))
-                .check(Check::Status(vec!["409"]));
+            let violation =
+                Violation::new(Rule::NameIsUnique, &words, format!("{words} is answered {}", answer.status))
+                    .values(json!(409), json!(answer.status))
+                    .check(Check::Status(vec!["409"]));
             self.violates(violation)?;
             // Names are mixed up now.
             self.resources[at].is_deleted = true;
@@ -572,7 +651,8 @@ impl Session<'_> {
         let (request, words) = self.setting(at, "password", &json!(secret), with);
         let words = format!("{words} of the password");
         let answer = self.ask(&request).await?;
-        let after = if answer.is_success() { After::new(Rule::PatchStores, &words) } else { After::refused(&words) };
+        let after =
+            if answer.is_success() { After::new(Rule::PatchStores, &words) } else { After::refused(&words) };
         self.look_at(at, answer.is_success().then_some(&answer), after).await
     }
 }
