@@ -63,6 +63,8 @@ pub struct Options {
     pub steps: usize,
     /// The number of sequences.
     pub sequences: usize,
+    /// No sequence is begun after this number of findings.
+    pub findings: usize,
     /// No sequence is begun after this time.
     pub time: Option<Duration>,
     /// Bodies to start from.
@@ -163,21 +165,27 @@ pub async fn explore(
     let mut world = World::new(client, facts, &options.blank, user, run.clone());
     world.calibrate().await?;
     let world = world;
-    let (played, broken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (played, broken, found) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let goes_on = || {
         !*options.stop.borrow()
             && options.time.is_none_or(|time| started.elapsed() < time)
             && broken.load(Ordering::Relaxed) < GIVE_UP_AFTER
+            && found.load(Ordering::Relaxed) < options.findings
     };
     let numbers = stream::iter(0..options.sequences as u64);
-    let found: Vec<Finding> = numbers
+    let told = |event: Progress<'_>| {
+        if matches!(event, Progress::Found(_)) {
+            found.fetch_add(1, Ordering::Relaxed);
+        }
+        told(event);
+    };
+    let mut findings: Vec<Finding> = numbers
         .take_while(|_| std::future::ready(goes_on()))
-        .map(|number| one(&world, options, number, &broken, &played, told))
+        .map(|number| one(&world, options, number, &broken, &played, &told))
         .buffer_unordered(options.jobs.max(1))
         .filter_map(std::future::ready)
         .collect()
         .await;
-    let mut findings = found;
     for finding in &mut findings {
         finding.count = world.count(&finding.violation.key());
     }

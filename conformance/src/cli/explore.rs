@@ -38,6 +38,9 @@ pub(super) struct Explore {
     /// Largest number of operations in a sequence
     #[arg(long, value_name = "N", default_value = "12")]
     steps: NonZeroUsize,
+    /// Begin no sequence after this number of findings
+    #[arg(long, value_name = "N", default_value = "50")]
+    findings: NonZeroUsize,
     /// Number of sequences to play in parallel
     #[arg(long, value_name = "N", default_value = "8")]
     jobs: NonZeroUsize,
@@ -109,6 +112,7 @@ impl Explore {
                 seed,
                 steps: self.steps.get(),
                 sequences,
+                findings: self.findings.get(),
                 time: self.time,
                 blank,
                 stop: stop.clone(),

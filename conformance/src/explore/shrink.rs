@@ -12,10 +12,10 @@ use crate::explore::world::World;
 use crate::transcript::Exchange;
 
 /// Sequences that are played to shrink one.
-const MOST_REPLAYS: usize = 120;
+const MOST_REPLAYS: usize = 80;
 
 /// The time to shrink one.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The number of times that the smallest sequence is played again, to be sure.
 const CONFIRMATIONS: usize = 3;

@@ -70,6 +70,9 @@ impl Sequences {
     }
 }
 
+/// The number of findings at which a mutant is known.
+const FINDINGS: usize = 6;
+
 /// The start of the ids of rules in `found-by`.
 pub(crate) const EXPLORE: &str = "explore/";
 
@@ -169,6 +172,7 @@ async fn explored(client: Client, facts: Facts, sequences: usize) -> Vec<CaseRes
         seed: 1,
         steps: 12,
         sequences,
+        findings: FINDINGS,
         time: None,
         blank: Blank::default(),
         stop,

@@ -24,7 +24,8 @@ async fn explored(mock: &MockAquera, seed: u64, sequences: usize) -> (Explored, 
         .expect("a client");
     let facts = Facts::ask(&client).await;
     let (_sender, stop) = watch::channel(false);
-    let options = Options { jobs: 8, seed, steps: 12, sequences, time: None, blank: Blank::default(), stop };
+    let blank = Blank::default();
+    let options = Options { jobs: 8, seed, steps: 12, sequences, findings: 20, time: None, blank, stop };
     let explored = explore(&client, &facts, &options, &|_| ()).await.expect("a server with users");
     (explored, client)
 }
