@@ -57,6 +57,9 @@ pub(super) struct Explore {
     reporting: Reporting,
 }
 
+/// Things that a server lacks, as the terminal shows them.
+const LEFT_OUT_SHOWN: usize = 8;
+
 /// The number of sequences if nothing is limited.
 const SEQUENCES: usize = 500;
 
@@ -147,7 +150,16 @@ impl Explore {
         append!(lines, "{}\n", fact(PLAYED));
         let left_out = fact(LEFT_OUT);
         if !left_out.is_empty() {
-            append!(lines, "left out, because the server does not do it: {}\n", format::one_line(&left_out));
+            let all: Vec<&str> = left_out.split("; ").collect();
+            let some = all.get(..LEFT_OUT_SHOWN).unwrap_or(&all).join("; ");
+            let more = all.len().saturating_sub(LEFT_OUT_SHOWN);
+            let more =
+                if more > 0 { format!(" and {more} more, which the reports name") } else { String::new() };
+            append!(
+                lines,
+                "left out, because the server does not do it: {}{more}\n",
+                format::one_line(&some)
+            );
         }
         if !explored.left_behind.is_empty() {
             append!(

@@ -80,8 +80,15 @@ struct Learned {
     limits: BTreeSet<String>,
 }
 
-/// Keys of one rule and form beyond this number are the same finding.
+/// Keys of one rule that share the form or the subject are the same finding beyond this number.
 const ALIKE: usize = 3;
+
+/// Returns the rule, the form and the subject of a key.
+fn parts(key: &str) -> (&str, &str, &str) {
+    let mut parts = key.splitn(3, '/');
+    let mut next = || parts.next().unwrap_or_default();
+    (next(), next(), next())
+}
 
 impl<'a> World<'a> {
     pub(crate) fn new(
@@ -164,10 +171,16 @@ impl<'a> World<'a> {
             *count += 1;
             return false;
         }
-        let alike = format!("{}/", key.rsplitn(2, '/').last().unwrap_or(&key));
-        let alike = learned.known.keys().filter(|known| known.starts_with(&alike)).count();
+        let (rule, form, about) = parts(&key);
+        let alike = |is_alike: &dyn Fn(&str, &str) -> bool| {
+            let keys = learned.known.keys().map(|known| parts(known));
+            keys.filter(|(of, form, about)| *of == rule && is_alike(form, about)).count() >= ALIKE
+        };
+        // One cause shows at many attributes, or after many kinds of requests.
+        let is_alike = (!about.is_empty() && alike(&|other, _| other == form))
+            || alike(&|_, other| other == about && !about.is_empty());
         learned.known.insert(key, 1);
-        alike < ALIKE || violation.about.is_empty()
+        !is_alike
     }
 
     /// Returns how often a violation was met.
