@@ -33,8 +33,13 @@ pub(crate) struct Taken {
     pub(crate) notes: Vec<Note>,
 }
 
-/// Reads the body of a POST or a PUT.
-pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Refusal> {
+/// Reads the body of a POST, or of a PUT to an id.
+pub(crate) fn take(
+    settings: &Settings,
+    kind: &Kind,
+    id: Option<&str>,
+    body: &[u8],
+) -> Result<Taken, Refusal> {
     let profile = &settings.profile;
     let accepted = kind.reader.decode(body, options(settings));
     let mut accepted = accepted.map_err(|Rejection { error, dropped, dropped_more }| {
@@ -47,7 +52,7 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
     })?;
     let dialects = std::mem::take(&mut accepted.dialects);
     let mut notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
-    notes.extend(ignored_input::read_only_places(&accepted.read_only));
+    notes.extend(ignored_input::of_resource(kind, id, &accepted));
     let members = accepted.captured.take();
     let content = if settings.normalises {
         normalised(profile, kind, accepted)?

@@ -32,7 +32,7 @@ pub(super) use put::replace;
 
 pub(super) fn create(scene: &RequestContext<'_>, kind_at: TypeId) -> Result<Reply, Refusal> {
     let kind = scene.settings.types.get(kind_at);
-    let mut taken = resource::take(scene.settings, kind, scene.body()?)?;
+    let mut taken = resource::take(scene.settings, kind, None, scene.body()?)?;
     let notes = std::mem::take(&mut taken.notes);
     noted(create_of(scene, kind_at, taken), notes)
 }

@@ -36,7 +36,7 @@ pub(in crate::gateway) fn replace(
         }
         PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
     }
-    let mut taken = resource::take(settings, kind, scene.body()?)?;
+    let mut taken = resource::take(settings, kind, Some(id), scene.body()?)?;
     let notes = std::mem::take(&mut taken.notes);
     noted(replace_by(scene, kind_at, id, taken), notes)
 }
