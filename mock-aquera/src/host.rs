@@ -47,3 +47,24 @@ pub(crate) fn split_port(host: &str) -> (&str, Option<&str>) {
         None => (host, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_has_a_name_and_at_most_one_port() {
+        for host in
+            ["h", "a-b._~9", "h:", "h:80", "127.0.0.1:65535", "[::1]", "[::1]:", "[::1]:8080", "h:00080"]
+        {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for text in [
+            "", ":80", "h:65536", "h:8a", "h:80:80", "a b", "é", "[::1", "::1", "[::1]x", "[h]", "a]:80",
+            "h/",
+        ] {
+            assert!(!is_host(text.as_bytes()), "{text}");
+        }
+        assert!(is_host("a".repeat(MAX_NAME).as_bytes()) && !is_host("a".repeat(MAX_NAME + 1).as_bytes()));
+    }
+}

@@ -58,7 +58,7 @@ pub(crate) fn create(
     now: Timestamp,
 ) -> Result<(), Problem> {
     let kind = settings.types.get(of_type);
-    let taken = resource::take(settings, kind, None, body).map_err(|refusal| refusal.problem)?;
+    let taken = resource::take(settings, kind, body).map_err(|refusal| refusal.problem)?;
     let mut content = taken.content;
     if kind.role == Role::User && content.active.is_none() {
         content.add_flag("active", true);

@@ -306,10 +306,10 @@ impl Arrival {
             (content, members, Vec::new())
         } else {
             let taken = if get_ci(&tree, "schemas").is_some() {
-                resource::take(settings, kind, None, text)
+                resource::take(settings, kind, text)
             } else {
                 let whole = resource::with_schemas(&Value::Object(tree), &kind.schemas);
-                resource::take(settings, kind, None, whole.to_string().as_bytes())
+                resource::take(settings, kind, whole.to_string().as_bytes())
             };
             let taken = taken.map_err(|refusal| refusal.problem)?;
             let mut content = taken.content;

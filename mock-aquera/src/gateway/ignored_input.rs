@@ -2,7 +2,7 @@
 //! server alone writes.
 
 use hyper::Method;
-use scim::decode::{DecodedResource, MAX_DROPPED};
+use scim::decode::MAX_DROPPED;
 use scim::filter::PatchPath;
 use scim::json::get_ci;
 use scim::patch::PatchRequest;
@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::filters::names;
 use super::notes::{note, shown};
 use super::query::parameters;
+use super::resource::Taken;
 use crate::gateway::Settings;
 use crate::journal::Note;
 use crate::route::Route;
@@ -239,8 +240,7 @@ fn read_only_place(place: &str) -> Note {
 
 /// The body of a POST, or of a PUT to an id. A client that writes a resource back sends what the server wrote, so with a
 /// PUT only another id is told of what stands at the top.
-pub(super) fn of_resource(kind: &Kind, id: Option<&str>, accepted: &DecodedResource) -> Vec<Note> {
-    let mut notes = read_only_places(&accepted.read_only);
+pub(super) fn of_resource(kind: &Kind, id: Option<&str>, body: &Taken) -> Vec<Note> {
     let is_told = |(name, value): &&(String, Value)| match (id, value) {
         (Some(id), value) => name == "id" && value.as_str() != Some(id),
         (None, Value::Null) => false,
@@ -248,9 +248,9 @@ pub(super) fn of_resource(kind: &Kind, id: Option<&str>, accepted: &DecodedResou
         (None, Value::Object(members)) => !members.is_empty(),
         (None, _) => true,
     };
-    let told = accepted.read_only_top.iter().filter(is_told);
-    notes.extend(told.map(|(name, _)| read_only_place(name)));
-    for urn in &accepted.unknown_schemas {
+    let told = body.read_only_top.iter().filter(is_told);
+    let mut notes: Vec<Note> = told.map(|(name, _)| read_only_place(name)).collect();
+    for urn in &body.unknown_schemas {
         let nearest = nearest(urn, kind.schemas.schemas().map(|schema| schema.id().as_str()));
         let what = format!("in `schemas` is not a schema of {}", kind.name());
         notes.push(note(urn, nearest.map(str::to_owned), &what));

@@ -31,15 +31,14 @@ pub(crate) struct Taken {
     pub(crate) dialects: Vec<Dialect>,
     /// What has no effect.
     pub(crate) notes: Vec<Note>,
+    /// What stands at the top that only the server writes.
+    pub(super) read_only_top: Vec<(String, Value)>,
+    /// The URNs in `schemas` that the type lacks.
+    pub(super) unknown_schemas: Vec<String>,
 }
 
-/// Reads the body of a POST, or of a PUT to an id.
-pub(crate) fn take(
-    settings: &Settings,
-    kind: &Kind,
-    id: Option<&str>,
-    body: &[u8],
-) -> Result<Taken, Refusal> {
+/// Reads the body of a POST or a PUT.
+pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Refusal> {
     let profile = &settings.profile;
     let accepted = kind.reader.decode(body, options(settings));
     let mut accepted = accepted.map_err(|Rejection { error, dropped, dropped_more }| {
@@ -52,14 +51,16 @@ pub(crate) fn take(
     })?;
     let dialects = std::mem::take(&mut accepted.dialects);
     let mut notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
-    notes.extend(ignored_input::of_resource(kind, id, &accepted));
+    notes.extend(ignored_input::read_only_places(&accepted.read_only));
     let members = accepted.captured.take();
+    let read_only_top = std::mem::take(&mut accepted.read_only_top);
+    let unknown_schemas = std::mem::take(&mut accepted.unknown_schemas);
     let content = if settings.normalises {
         normalised(profile, kind, accepted)?
     } else {
         Content::of_accepted(kind, accepted)
     };
-    Ok(Taken { content, members, dialects, notes })
+    Ok(Taken { content, members, dialects, notes, read_only_top, unknown_schemas })
 }
 
 fn options(settings: &Settings) -> DecodeOptions {
