@@ -275,11 +275,8 @@ impl Store {
         let schemas = &self.types.get(kind).schemas;
         let used = content.extensions.iter().filter_map(|at| schemas.extensions().get(*at));
         let urns = std::iter::once(schemas.core()).chain(used).map(|schema| schema.id().as_str());
-        Document::new(urns, &content.members, &self.meta(kind, id, past), &content.keys)
-    }
-
-    fn meta<'a>(&'a self, kind: TypeId, id: &'a str, past: Past) -> Meta<'a> {
-        Meta { resource_type: self.types.get(kind).name(), endpoint: &self.endpoints[kind.index()], id, past }
+        let (resource_type, endpoint) = (self.types.get(kind).name(), &*self.endpoints[kind.index()]);
+        Document::new(urns, &content.members, &Meta { resource_type, endpoint, id, past }, &content.keys)
     }
 
     /// Writes a resource anew under its id and its place in the order: a new version.
@@ -313,7 +310,7 @@ impl Store {
         active: Option<bool>,
         now: Timestamp,
     ) {
-        let record = self.renew(at, now, |document, meta| document.with_member(member, json, meta));
+        let record = self.renew(at, now, |document, past| document.with_member(member, json, past));
         if let Some(record) = record {
             record.active = active.unwrap_or(record.active);
         }
@@ -329,12 +326,11 @@ impl Store {
         &mut self,
         at: Ref,
         now: Timestamp,
-        make: impl FnOnce(&Document, &Meta<'_>) -> Document,
+        make: impl FnOnce(&Document, Past) -> Document,
     ) -> Option<&mut Record> {
-        let record = self.table(at.kind).get(at.slot)?;
-        let past = record.next(now);
-        let document = make(&record.document, &self.meta(at.kind, &record.id, past));
         let record = self.table_mut(at.kind).get_mut(at.slot)?;
+        let past = record.next(now);
+        let document = make(&record.document, past);
         (record.document, record.version, record.modified) = (document, past.version, now);
         Some(record)
     }

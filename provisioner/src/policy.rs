@@ -313,3 +313,44 @@ pub fn decide_leave(preferences: Preferences, leave: Leave, account: AccountStat
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn change_tells_what_is_written() {
+        let unwritten = AccountChange::Unwritten { attributes_withheld: true, active_withheld: true };
+        let attributes = AccountChange::Attributes { active_withheld: true };
+        let both = AccountChange::Active { active: false, attributes: true };
+        let active = AccountChange::Active { active: true, attributes: false };
+        for (change, writes_attributes, writes_active) in [
+            (unwritten, false, None),
+            (attributes, true, None),
+            (both, true, Some(false)),
+            (active, false, Some(true)),
+        ] {
+            assert_eq!(change.writes_attributes(), writes_attributes, "{change:?}");
+            assert_eq!(change.active(), writes_active, "{change:?}");
+            for (decision, is_linked_anew) in
+                [(OwnedDecision::Adopt(change), true), (OwnedDecision::Linked(change), false)]
+            {
+                assert_eq!(decision.change(), Some(change), "{decision:?}");
+                assert_eq!(decision.changes_link(), is_linked_anew, "{decision:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn decision_without_an_account_has_no_change() {
+        for drops_link in [false, true] {
+            let created = OwnedDecision::Create { drops_link };
+            let not_created = OwnedDecision::NotCreated { reason: NotCreated::CreationOff, drops_link };
+            for decision in [created, not_created] {
+                assert_eq!(decision.change(), None, "{decision:?}");
+                assert_eq!(decision.changes_link(), drops_link, "{decision:?}");
+            }
+        }
+        assert!(!OwnedDecision::NoAccount(NoAccount::AmbiguousMatch).changes_link());
+    }
+}

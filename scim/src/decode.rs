@@ -64,6 +64,11 @@ pub struct DecodedResource {
     pub dropped_more: usize,
     /// The places, below the top of the resource, of values that only the server writes, at most [`MAX_DROPPED`].
     pub read_only: Vec<String>,
+    /// The attributes at the top of the resource that only the server writes, with the values that the body has for
+    /// them.
+    pub read_only_top: Vec<(String, Value)>,
+    /// The URNs in `schemas` that the schema set lacks, at most [`MAX_DROPPED`].
+    pub unknown_schemas: Vec<String>,
 }
 
 /// The maximum number of places of unknown members that are collected.

@@ -60,7 +60,9 @@ pub fn is_blank(name: &str) -> bool {
 /// Whether a user name has a control character, or one that sets the direction of text. RFC 8264 §4.2.3 forbids both in
 /// identifiers, and both can hide or reorder the text around them.
 pub fn has_control(name: &str) -> bool {
-    name.chars().any(|character| {
+    // A count is vectorised, and most names are printable ASCII.
+    let printable = name.bytes().filter(|byte| matches!(byte, b' '..=b'~')).count();
+    printable < name.len() && name.chars().any(|character| {
         character.is_control()
             || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     })

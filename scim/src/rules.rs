@@ -6,7 +6,7 @@
 //!
 //! | about | rules |
 //! |---|---|
-//! | one value of an attribute | [`ValueRule::ALL`], by [`check_value`] |
+//! | one value of an attribute | [`check_value`] |
 //! | all values of an attribute | [`check_shape`], [`check_primary`] |
 //! | the members of an object | [`is_required`], [`is_ignored`], [`ProblemKind::Unknown`], [`ProblemKind::Repeated`] |
 //! | an extension | [`check_extension`], [`ProblemKind::Missing`] |
@@ -139,52 +139,33 @@ impl<'v> From<&'v Value> for JsonValue<'v> {
     }
 }
 
-/// A rule about one value of an attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ValueRule {
-    /// The value has the type of the attribute (RFC 7643 §2.3).
-    Type,
-    /// A required text is not empty.
-    NotEmpty,
-    /// A user name has a visible character.
-    NotBlank,
-    /// A user name has no control character.
-    NoControl,
-    /// The value is one of the `canonicalValues` (RFC 7643 §7). They are suggestions unless the caller enforces them.
-    Canonical,
-}
-
-impl ValueRule {
-    /// Every rule, in the order in which they are checked.
-    const ALL: [Self; 5] = [Self::Type, Self::NotEmpty, Self::NotBlank, Self::NoControl, Self::Canonical];
-
-    fn check(self, attribute: &Attribute, value: JsonValue<'_>) -> Result<(), ProblemKind> {
-        let text = if let JsonValue::Text(text) = value { Some(text) } else { None };
-        let broken = match self {
-            Self::Type => return check_type(attribute.kind, value),
-            Self::NotEmpty => (attribute.required && text == Some("")).then_some(ProblemKind::Missing),
-            Self::NotBlank => {
-                (attribute.is_user_name() && text.is_some_and(is_blank)).then_some(ProblemKind::Blank)
-            }
-            Self::NoControl => {
-                (attribute.is_user_name() && text.is_some_and(has_control)).then_some(ProblemKind::Control)
-            }
-            Self::Canonical => text
-                .filter(|text| !is_canonical(attribute, text))
-                .map(|_| ProblemKind::Canonical(attribute.canonical_values.clone())),
-        };
-        broken.map_or(Ok(()), Err)
-    }
-}
-
-/// Checks one value of an attribute, and its `canonicalValues` only if they are enforced.
+/// Checks one value of an attribute, and its `canonicalValues` (RFC 7643 §7) only if they are enforced: they are
+/// suggestions otherwise.
 pub(crate) fn check_value(
     attribute: &Attribute,
     value: JsonValue<'_>,
     enforce_canonical_values: bool,
 ) -> Result<(), ProblemKind> {
-    let applies = |rule: &ValueRule| enforce_canonical_values || *rule != ValueRule::Canonical;
-    ValueRule::ALL.into_iter().filter(applies).try_for_each(|rule| rule.check(attribute, value))
+    check_type(attribute.kind, value)?;
+    let JsonValue::Text(text) = value else { return Ok(()) };
+    if attribute.required && text.is_empty() {
+        return Err(ProblemKind::Missing);
+    }
+    if attribute.is_user_name() {
+        check_user_name(text)?;
+    }
+    if enforce_canonical_values && !is_canonical(attribute, text) {
+        return Err(ProblemKind::Canonical(attribute.canonical_values.clone()));
+    }
+    Ok(())
+}
+
+/// Checks that a user name has a visible character and no control character.
+fn check_user_name(name: &str) -> Result<(), ProblemKind> {
+    if is_blank(name) {
+        return Err(ProblemKind::Blank);
+    }
+    if has_control(name) { Err(ProblemKind::Control) } else { Ok(()) }
 }
 
 fn check_type(kind: AttributeType, value: JsonValue<'_>) -> Result<(), ProblemKind> {
@@ -277,6 +258,11 @@ impl SchemaUrns {
         exact.or_else(|| self.extensions.iter().position(|known| known.eq_ignore_ascii_case(urn)))
     }
 
+    /// Whether the URN is that of the main schema or of an extension.
+    pub(crate) fn has(&self, urn: &str) -> bool {
+        self.is_core(urn) || self.extension(urn).is_some()
+    }
+
     fn is_core(&self, urn: &str) -> bool {
         *self.core == *urn || self.core.eq_ignore_ascii_case(urn)
     }
@@ -323,7 +309,7 @@ impl ListedSchemas {
         if repeated && !dialect_use.record(Dialect::DuplicateSchemas) {
             problems.push(ProblemKind::Twice(urn.to_owned()));
         }
-        if refuse_unknown && !is_core && urns.extension(urn).is_none() {
+        if refuse_unknown && !urns.has(urn) {
             problems.push(ProblemKind::Foreign(urn.to_owned()));
         }
         self.lists_core = Some(self.lists_core == Some(true) || is_core);

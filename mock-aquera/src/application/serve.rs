@@ -18,7 +18,6 @@ use crate::clock::Clock as _;
 use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
 use crate::gateway;
 use crate::gateway::{Outcome, RequestContext, response_format};
-use crate::journal::RequestMetadata;
 use crate::lock;
 use crate::net::{Head, SocketFault};
 use crate::problem::Problem;
@@ -197,7 +196,7 @@ impl Application {
         if let Some(to) = seen_as {
             Rebase { from: &settings.scim_url, to }.reply(&mut reply);
         }
-        reply = response_format::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), reply);
+        response_format::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), &mut reply);
         if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
             && let Ok(kind) = HeaderValue::from_str(kind)
         {
@@ -210,9 +209,11 @@ impl Application {
             (Some(reply.status), &reply.headers, &reply.body)
         };
         self.tell_answered(head, answer.0, &reply, verdict.strikes.as_deref());
-        let known = RequestMetadata { faults: verdict.rules(), ..std::mem::take(&mut reply.known) };
+        let mut known = std::mem::take(&mut reply.known);
+        known.faults = verdict.rules();
         self.record((head, now, body), answer, known);
-        Served { fault, ..Served::of(reply) }
+        let Reply { status, headers, body, .. } = reply;
+        Served { status, headers, body, fault, refuse: None }
     }
 
     /// Answers a request. What it waits for is boxed: hyper moves the whole future, and few requests wait.
@@ -286,8 +287,9 @@ impl Application {
             }
             fault = socket_fault_of(struck);
         }
-        let served = self.finish_response(&received, reply, &verdict, fault);
-        Served { refuse, ..served }
+        let mut served = self.finish_response(&received, reply, &verdict, fault);
+        served.refuse = refuse;
+        served
     }
 
     /// Who is let in. The describing endpoints may be open to everybody.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::filters::names;
 use super::notes::{note, shown};
 use super::query::parameters;
+use super::resource::Taken;
 use crate::gateway::Settings;
 use crate::journal::Note;
 use crate::route::Route;
@@ -46,14 +47,15 @@ pub(crate) fn of_request(
     body: &[u8],
 ) -> Vec<Note> {
     let mut notes = Vec::new();
-    let searches = *method == Method::POST;
-    if query.is_empty() && !searches && *method != Method::PUT {
+    let searches = matches!(route, Route::RootSearch | Route::Search(_)) && *method == Method::POST;
+    // Most queries hold nothing to note, and need not be decoded a second time.
+    let is_plain =
+        |pair: &str| ["filter=", "startIndex=", "count="].iter().any(|name| pair.starts_with(name));
+    let is_plain = query.is_empty() || (lists(method, route) && query.split('&').all(is_plain));
+    if is_plain && !searches {
         return notes;
     }
     let kinds = asked_about(settings, route);
-    // Most queries hold nothing to note, and need not be decoded a second time.
-    let is_plain = |pair: &str| matches!(pair.split_once('='), Some(("filter" | "startIndex" | "count", _)));
-    let is_plain = lists(method, route) && query.split('&').all(is_plain);
     for (name, value) in parameters(if is_plain { "" } else { query }) {
         if !PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
             notes.push(unknown(&name, "a query parameter", &PARAMETERS));
@@ -62,13 +64,8 @@ pub(crate) fn of_request(
         }
         check(&name, &value, &kinds, &mut notes);
     }
-    match route {
-        Route::RootSearch | Route::Search(_) if searches => search(body, &kinds, &mut notes),
-        Route::Collection(kind) if searches => resource(settings.types.get(kind), None, body, &mut notes),
-        Route::Resource(kind, id) if *method == Method::PUT => {
-            resource(settings.types.get(kind), Some(id), body, &mut notes);
-        }
-        _ => {}
+    if searches {
+        search(body, &kinds, &mut notes);
     }
     notes
 }
@@ -234,63 +231,29 @@ fn in_schema(schema: &Schema, members: &Map<String, Value>, look: &mut impl FnMu
 
 /// Notes on places that the server alone writes.
 pub(super) fn read_only_places(places: &[String]) -> Vec<Note> {
-    places.iter().map(|place| note(place, None, "is written by the server alone and was left out")).collect()
+    places.iter().map(|place| read_only_place(place)).collect()
 }
 
-/// The body of a POST or a PUT. A client that writes a resource back sends what the server wrote, so with a PUT only
-/// another id is told.
-fn resource(kind: &Kind, id: Option<&str>, body: &[u8], notes: &mut Vec<Note>) {
-    if !is_suspicious(kind, body) {
-        return;
+fn read_only_place(place: &str) -> Note {
+    note(place, None, "is written by the server alone and was left out")
+}
+
+/// The body of a POST, or of a PUT to an id. A client that writes a resource back sends what the server wrote, so with a
+/// PUT only another id is told of what stands at the top.
+pub(super) fn of_resource(kind: &Kind, id: Option<&str>, body: &Taken) -> Vec<Note> {
+    let is_told = |(name, value): &&(String, Value)| match (id, value) {
+        (Some(id), value) => name == "id" && value.as_str() != Some(id),
+        (None, Value::Null) => false,
+        (None, Value::Array(values)) => !values.is_empty(),
+        (None, Value::Object(members)) => !members.is_empty(),
+        (None, _) => true,
+    };
+    let told = body.read_only_top.iter().filter(is_told);
+    let mut notes: Vec<Note> = told.map(|(name, _)| read_only_place(name)).collect();
+    for urn in &body.unknown_schemas {
+        let nearest = nearest(urn, kind.schemas.schemas().map(|schema| schema.id().as_str()));
+        let what = format!("in `schemas` is not a schema of {}", kind.name());
+        notes.push(note(urn, nearest.map(str::to_owned), &what));
     }
-    let Ok(members) = serde_json::from_slice::<Map<String, Value>>(body) else { return };
-    for (name, value) in &members {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
-        let is_own = is("id") || is("meta") || read_only(kind).any(is);
-        let is_empty = match value {
-            Value::Null => true,
-            Value::Array(values) => values.is_empty(),
-            Value::Object(members) => members.is_empty(),
-            _ => false,
-        };
-        let is_told = match id {
-            None => is_own && !is_empty,
-            Some(id) => is("id") && value.as_str() != Some(id) && !id.contains('%'),
-        };
-        if is_told {
-            notes.push(note(name, None, "is written by the server alone and was left out"));
-        }
-        if let Value::Array(urns) = value
-            && is("schemas")
-        {
-            for urn in urns.iter().filter_map(Value::as_str).filter(|urn| !knows(kind, urn)) {
-                let nearest = nearest(urn, kind.schemas.schemas().map(|schema| schema.id().as_str()));
-                let what = format!("in `schemas` is not a schema of {}", kind.name());
-                notes.push(note(urn, nearest.map(str::to_owned), &what));
-            }
-        }
-    }
-}
-
-fn knows(kind: &Kind, urn: &str) -> bool {
-    kind.schemas.schemas().any(|schema| schema.id().as_str().eq_ignore_ascii_case(urn))
-}
-
-fn read_only(kind: &Kind) -> impl Iterator<Item = &str> {
-    let attributes = kind.schemas.core().attributes().iter();
-    attributes.filter(|attr| attr.mutability == Mutability::ReadOnly).map(|attr| attr.name.as_str())
-}
-
-/// Whether a body is worth being read again: most have nothing of all this.
-fn is_suspicious(kind: &Kind, body: &[u8]) -> bool {
-    let names: Vec<&str> = ["id", "meta"].into_iter().chain(read_only(kind)).collect();
-    memchr::memchr_iter(b'"', body).any(|at| {
-        let text = &body[at + 1..];
-        let is = |name: &&str| text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"\""));
-        let unknown_urn = || {
-            let end = memchr::memchr(b'"', text).unwrap_or(text.len());
-            !str::from_utf8(&text[..end]).is_ok_and(|urn| knows(kind, urn))
-        };
-        names.iter().any(is) || (text.starts_with(b"urn:") && unknown_urn())
-    })
+    notes
 }

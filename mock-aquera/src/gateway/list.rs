@@ -421,7 +421,8 @@ impl List {
             StartIndex::Honoured | StartIndex::Ignored => found.start,
         };
         let start = matches!(self.window, Window::Index { .. }).then_some(told);
-        let listed: Vec<_> = found.items.iter().filter_map(|item| Listed::of(item, store)).collect();
+        let mut listed = Vec::with_capacity(found.items.len());
+        listed.extend(found.items.iter().filter_map(|item| Listed::of(item, store)));
         let (count, length) = (listed.len(), listed.iter().map(|listed| 1 + listed.length()).sum::<usize>());
         let total = match rules.total_results {
             TotalResults::TrueTotal => Some(found.total),

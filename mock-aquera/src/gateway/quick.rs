@@ -37,7 +37,8 @@ pub(super) struct Setting<'k> {
 
 /// Reads a body as such a PATCH; nothing for every other one, be it good or bad.
 pub(super) fn read<'k>(kind: &'k Kind, body: &[u8]) -> Option<Setting<'k>> {
-    let Request { schemas: [urn], operations: [operation] } = serde_json::from_slice(body).ok()?;
+    let Request { schemas: [urn], operations: [operation] } =
+        serde_json::from_str(str::from_utf8(body).ok()?).ok()?;
     let is_set = [PatchKind::Replace, PatchKind::Add].iter().any(|kind| kind.as_str() == operation.op);
     if !urn.eq_ignore_ascii_case(PATCH_URN) || !is_set {
         return None;

@@ -31,6 +31,10 @@ pub(crate) struct Taken {
     pub(crate) dialects: Vec<Dialect>,
     /// What has no effect.
     pub(crate) notes: Vec<Note>,
+    /// What stands at the top that only the server writes.
+    pub(super) read_only_top: Vec<(String, Value)>,
+    /// The URNs in `schemas` that the type lacks.
+    pub(super) unknown_schemas: Vec<String>,
 }
 
 /// Reads the body of a POST or a PUT.
@@ -49,12 +53,14 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
     let mut notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
     notes.extend(ignored_input::read_only_places(&accepted.read_only));
     let members = accepted.captured.take();
+    let read_only_top = std::mem::take(&mut accepted.read_only_top);
+    let unknown_schemas = std::mem::take(&mut accepted.unknown_schemas);
     let content = if settings.normalises {
         normalised(profile, kind, accepted)?
     } else {
         Content::of_accepted(kind, accepted)
     };
-    Ok(Taken { content, members, dialects, notes })
+    Ok(Taken { content, members, dialects, notes, read_only_top, unknown_schemas })
 }
 
 fn options(settings: &Settings) -> DecodeOptions {

@@ -18,7 +18,7 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Gives an answer the form that a profile wants. `base` is the address of the application.
-pub(crate) fn shape(profile: &Profile, base: &str, reply: Reply) -> Reply {
+pub(crate) fn shape(profile: &Profile, base: &str, reply: &mut Reply) {
     match &reply.problem {
         Some(problem) => {
             let (body, fitting) = error_body(&profile.errors, problem);
@@ -71,7 +71,7 @@ pub(super) fn error_body(rules: &ErrorRules, problem: &Problem) -> (String, Head
     }
 }
 
-fn error(rules: &ErrorRules, mut reply: Reply, body: String, fitting: HeaderValue) -> Reply {
+fn error(rules: &ErrorRules, reply: &mut Reply, body: String, fitting: HeaderValue) {
     let kind = match rules.content_type {
         ErrorContentType::Fitting if body.is_empty() => None,
         ErrorContentType::Fitting => Some(fitting),
@@ -85,7 +85,6 @@ fn error(rules: &ErrorRules, mut reply: Reply, body: String, fitting: HeaderValu
         reply.headers.insert(header::CONTENT_TYPE, kind);
     }
     reply.body = Bytes::from(body);
-    reply
 }
 
 /// Looks like one that a service gives each request, and is the same for the same error.
@@ -100,16 +99,19 @@ fn request_id(detail: &str) -> String {
     .to_string()
 }
 
-fn success(profile: &Profile, base: &str, mut reply: Reply) -> Reply {
+fn success(profile: &Profile, base: &str, reply: &mut Reply) {
     let rules = &profile.replies;
     // A version is the entity tag (RFC 7643 §3.1).
     let versions = profile.features.etag == EtagRule::Works;
-    if reply.headers.get(header::CONTENT_TYPE) == Some(&SCIM_JSON) {
-        match rules.content_type {
-            ReplyContentType::Scim => {}
-            ReplyContentType::Json => drop(reply.headers.insert(header::CONTENT_TYPE, JSON)),
-            ReplyContentType::JsonCharset => drop(reply.headers.insert(header::CONTENT_TYPE, JSON_CHARSET)),
-        }
+    let other = match rules.content_type {
+        ReplyContentType::Scim => None,
+        ReplyContentType::Json => Some(JSON),
+        ReplyContentType::JsonCharset => Some(JSON_CHARSET),
+    };
+    if let Some(other) = other
+        && reply.headers.get(header::CONTENT_TYPE) == Some(&SCIM_JSON)
+    {
+        reply.headers.insert(header::CONTENT_TYPE, other);
     }
     match rules.location {
         Location::Absolute => {}
@@ -128,7 +130,6 @@ fn success(profile: &Profile, base: &str, mut reply: Reply) -> Reply {
         rewrite_meta(&mut tree, rules.meta_location, versions, base);
         reply.body = Bytes::from(tree.to_string());
     }
-    reply
 }
 
 /// What follows the origin of the base.
@@ -180,7 +181,8 @@ mod tests {
             ..Profile::default()
         };
         let problem = Problem::Taken { path: "userName".to_owned(), value: "a".to_owned() };
-        let reply = shape(&profile, "http://h/scim", Reply::from(problem));
+        let mut reply = Reply::from(problem);
+        shape(&profile, "http://h/scim", &mut reply);
         assert_eq!(reply.status, StatusCode::CONFLICT);
         let kind = reply.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned());
         (kind, String::from_utf8(reply.body.to_vec()).unwrap())

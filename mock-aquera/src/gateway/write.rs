@@ -17,7 +17,7 @@ pub(super) use super::refused;
 use super::{Refusal, RequestContext, noted, resource};
 use crate::downstream::{self, Change, DownstreamOperation, Downstreams};
 use crate::gateway::write_base::Basis;
-use crate::gateway::{eventual_consistency, unstored};
+use crate::gateway::{eventual_consistency, ignored_input, unstored};
 use crate::journal::{ChangeKind, Note, StateChange};
 use crate::problem::Problem;
 use crate::profile::{
@@ -33,7 +33,8 @@ pub(super) use put::replace;
 pub(super) fn create(scene: &RequestContext<'_>, kind_at: TypeId) -> Result<Reply, Refusal> {
     let kind = scene.settings.types.get(kind_at);
     let mut taken = resource::take(scene.settings, kind, scene.body()?)?;
-    let notes = std::mem::take(&mut taken.notes);
+    let mut notes = std::mem::take(&mut taken.notes);
+    notes.extend(ignored_input::of_resource(kind, None, &taken));
     noted(create_of(scene, kind_at, taken), notes)
 }
 

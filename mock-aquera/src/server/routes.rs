@@ -74,9 +74,10 @@ async fn endpoint(server: &Arc<Server>, request: Request) -> Response {
             match server.application_for(application, &parts.headers) {
                 Ok(application) => scim(&application, parts, path_at, body).await,
                 // Only the command line says how an application behaves that does not exist yet.
-                Err(reply) => {
+                Err(mut reply) => {
                     server.tell(Some(Head::from(&parts)), reply.status, reply.note().as_deref());
-                    unread(response_format::shape(&server.defaults.profile, "", *reply), body).await
+                    response_format::shape(&server.defaults.profile, "", &mut reply);
+                    unread(*reply, body).await
                 }
             }
         }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use axum::body::Bytes;
 use jiff::Timestamp;
-use memchr::{memchr2, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use scim::decode::write_text;
 use serde_json::Value;
@@ -19,6 +19,10 @@ use crate::clock::date_time;
 
 /// What stands for itself in a path segment (RFC 3986 §2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What stands in front of the values in `meta`.
+const TYPE: &[u8] = b",\"meta\":{\"resourceType\":\"";
+const CREATED: &[u8] = b"\",\"created\":\"";
+const MODIFIED: &[u8] = b"\",\"lastModified\":\"";
 /// The end of every document: the end of the version, and of the objects around it.
 const END: &[u8] = b"\\\"\"}}";
 
@@ -84,21 +88,12 @@ impl Document {
             text.extend_from_slice(members);
         }
         let id_at = if is_plain { before + 1 } else { 0 };
-        Self::finished(text, id_at, meta, |text| keys::pack(text, keys))
-    }
-
-    fn finished(
-        mut text: Vec<u8>,
-        id_at: usize,
-        meta: &Meta<'_>,
-        add_keys: impl FnOnce(&mut Vec<u8>),
-    ) -> Self {
-        let meta_at = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        text.extend_from_slice(b",\"meta\":{\"resourceType\":\"");
+        let meta_at = text.len();
+        text.extend_from_slice(TYPE);
         text.extend_from_slice(meta.resource_type.as_bytes());
-        text.extend_from_slice(b"\",\"created\":\"");
+        text.extend_from_slice(CREATED);
         let created = write_instant(&mut text, meta.past.created);
-        text.extend_from_slice(b"\",\"lastModified\":\"");
+        text.extend_from_slice(MODIFIED);
         if meta.past.modified == meta.past.created {
             text.extend_from_within(created);
         } else {
@@ -107,12 +102,37 @@ impl Document {
         text.extend_from_slice(b"\",\"location\":\"");
         write_location(&mut text, meta.endpoint, meta.id);
         text.extend_from_slice(b"\",\"version\":\"W/\\\"");
-        write_number(&mut text, meta.past.version.into());
+        Self::finished(text, (id_at, meta_at), meta.past.version, |text| keys::pack(text, keys))
+    }
+
+    /// The next version, from its text up to `meta`, of which only the instant and the version differ.
+    fn renewed(&self, mut text: Vec<u8>, id_at: usize, past: Past) -> Self {
+        let meta_at = text.len();
+        let tail = &self.text()[self.meta_at as usize..];
+        let value_end = |from: usize| memchr(b'"', &tail[from..]).map_or(tail.len(), |end| from + end);
+        let modified_at = value_end(value_end(TYPE.len()) + CREATED.len()) + MODIFIED.len();
+        let version_at =
+            memrchr(b'"', &tail[..tail.len() - END.len()]).map_or(modified_at, |quote| quote + 1);
+        text.extend_from_slice(&tail[..modified_at]);
+        write_instant(&mut text, past.modified);
+        text.extend_from_slice(&tail[value_end(modified_at)..version_at]);
+        Self::finished(text, (id_at, meta_at), past.version, |text| text.extend_from_slice(self.keys()))
+    }
+
+    /// Adds the version and all behind it.
+    fn finished(
+        mut text: Vec<u8>,
+        (id_at, meta_at): (usize, usize),
+        version: u32,
+        add_keys: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
+        write_number(&mut text, version.into());
         text.extend_from_slice(END);
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         add_keys(&mut text);
         // A million of them are kept: what is too much is given back.
         text.shrink_to_fit();
+        let meta_at = u32::try_from(meta_at).unwrap_or(u32::MAX);
         let id_at = u32::try_from(id_at).unwrap_or_default();
         Self { whole: Bytes::from(text), length, meta_at, id_at }
     }
@@ -170,17 +190,18 @@ impl Document {
         self.place(name).map(|place| &self.text()[place])
     }
 
-    /// The document with a member set to a value given as JSON text, under a new `meta`. `place` is where its value
+    /// The next version, with a member set to a value given as JSON text. `place` is where its value
     /// [is now](Self::place).
     pub(super) fn with_member(
         &self,
         (name, place): (&str, Option<Range<usize>>),
         value: &[u8],
-        meta: &Meta<'_>,
+        past: Past,
     ) -> Self {
         let meta_at = self.meta_at as usize;
-        let mut text =
-            Vec::with_capacity(meta_at + name.len() + value.len() + 4 + meta.length() + self.keys().len());
+        let replaced = place.clone().map_or(0, |place| place.len());
+        let added = if place.is_some() { 0 } else { name.len() + 4 };
+        let mut text = Vec::with_capacity(self.whole.len() + added + value.len() - replaced);
         let mut id_at = self.id_at as usize;
         if let Some(place) = place {
             // What stands in front of the id moves it.
@@ -195,15 +216,14 @@ impl Document {
             text.push(b':');
             text.extend_from_slice(value);
         }
-        Self::finished(text, id_at, meta, |text| text.extend_from_slice(self.keys()))
+        self.renewed(text, id_at, past)
     }
 
-    /// The same content under a new `meta`.
-    pub(crate) fn touched(&self, meta: &Meta<'_>) -> Self {
-        let meta_at = self.meta_at as usize;
+    /// The next version of the same content.
+    pub(crate) fn touched(&self, past: Past) -> Self {
         let mut text = Vec::with_capacity(self.whole.len() + 16);
-        text.extend_from_slice(&self.text()[..meta_at]);
-        Self::finished(text, self.id_at as usize, meta, |text| text.extend_from_slice(self.keys()))
+        text.extend_from_slice(&self.text()[..self.meta_at as usize]);
+        self.renewed(text, self.id_at as usize, past)
     }
 
     /// The whole representation as a tree.
@@ -346,11 +366,11 @@ mod tests {
                 let kept = before.member(name).map(|raw| serde_json::from_slice::<Value>(raw).unwrap());
                 prop_assert_eq!(kept.as_ref(), Some(value));
             }
-            let after = before.with_member((&name, before.place(&name)), flag.to_string().as_bytes(), &meta(&id, 2));
+            let after = before.with_member((&name, before.place(&name)), flag.to_string().as_bytes(), meta(&id, 2).past);
             expected[&name] = json!(flag);
             expected["meta"]["version"] = json!("W/\"2\"");
             prop_assert_eq!(after.value(), expected.clone());
-            prop_assert_eq!(after.touched(&meta(&id, 2)).value(), expected.clone());
+            prop_assert_eq!(after.touched(meta(&id, 2).past).value(), expected.clone());
             let more: Value = serde_json::from_slice(&after.with_extras(b"\"zz\":[1]", ".ab")).unwrap();
             expected["zz"] = json!([1]);
             expected["meta"]["version"] = json!("W/\"2.ab\"");

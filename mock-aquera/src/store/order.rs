@@ -68,7 +68,13 @@ impl Order {
             }
             left -= block.live;
         }
-        self.slots(first, 0).map(|(_, slot)| slot).skip(left)
+        let blocks = &self.blocks[first..];
+        let is_full = blocks.first().is_some_and(|block| block.live == block.slots.len());
+        // In a full block, the n-th is at the n-th place.
+        let (from, left) = if is_full { (left, 0) } else { (0, left) };
+        let mut froms = std::iter::once(from).chain(std::iter::repeat(0));
+        let slots = blocks.iter().flat_map(move |block| &block.slots[froms.next().unwrap_or_default()..]);
+        slots.flatten().copied().skip(left)
     }
 
     /// The numbers and slots after a number; all of them after `None`.

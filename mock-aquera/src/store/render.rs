@@ -61,7 +61,12 @@ impl Store {
     /// The entity tag of a representation (RFC 7644 §3.14), weak like all of ours.
     pub(crate) fn etag(&self, record: &Record) -> String {
         let groups = if self.types_have_groups(record) { self.groups_text(record) } else { Vec::new() };
-        ["W/\"", itoa::Buffer::new().format(record.version), &version_suffix(&groups), "\""].concat()
+        let mut tag = String::with_capacity(24);
+        tag.push_str("W/\"");
+        tag.push_str(itoa::Buffer::new().format(record.version));
+        tag.push_str(&version_suffix(&groups));
+        tag.push('"');
+        tag
     }
 
     fn types_have_groups(&self, record: &Record) -> bool {

@@ -199,3 +199,40 @@ fn waits_for_full(config: &Config, subject: &Subject) -> bool {
     let news = withheld == Leave::LeftScope && leave != Leave::LeftScope;
     !news && config.preferences.deprovisions().is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Operation, Reason};
+    use crate::state::LastReported;
+
+    #[test]
+    fn user_is_settled_if_nothing_changed_and_nothing_is_left_to_try() {
+        let name: UserName = "ada".parse().unwrap();
+        let record = Record { fingerprint: Some("now".to_owned()), ..Record::new(name) };
+        let learned = Learned::default();
+        assert!(settled(&record, "now", &learned));
+        assert!(!settled(&record, "before", &learned));
+        let created = Record { intent: Some(Intent::Create), ..record.clone() };
+        assert!(!settled(&created, "now", &learned));
+        for (outcome, is_settled) in [
+            (Outcome::Success, true),
+            (Outcome::Partial, true),
+            (Outcome::Failed, false),
+            (Outcome::Unsynced, true),
+        ] {
+            let last = LastReported {
+                operation: Operation::None,
+                outcome,
+                reason: Reason::Done,
+                detail: None,
+                to_write: None,
+                wanted_active: Some(true),
+                failed_deprovision: false,
+                since: String::new(),
+            };
+            let record = Record { last_reported: Some(last), ..record.clone() };
+            assert_eq!(settled(&record, "now", &learned), is_settled, "{outcome:?}");
+        }
+    }
+}

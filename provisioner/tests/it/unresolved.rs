@@ -249,6 +249,14 @@ async fn create_that_never_had_an_effect_is_forgotten_with_its_user() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn create_that_failed_without_effect_is_sent_again_in_the_same_run() {
+    let bench = bench(ALL_DISABLE, STAFF).await;
+    bench.app.add_fault("status=503 method=POST path=/Users times=1".parse().unwrap());
+    bench.sync().await;
+    assert_eq!(bench.accounts(), ["ada true", "gus true"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn account_of_an_unresolved_create_is_given_to_no_other_user() {
     let mut bench = bench(ALL_DISABLE, STAFF).await;
     kill_at_the_post(&bench).await;

@@ -268,9 +268,14 @@ impl<'r> Pass<'r> {
                 map.next_value_seed(AnyValue(SchemasMember(self)))?;
                 true
             }
+            ValueHandling::Ignore if self.place.len() == 1 => {
+                let value = map.next_value_seed(ValueTree)?;
+                self.out.read_only_top.push((plan.attribute.name.to_string(), value));
+                true
+            }
             ValueHandling::Ignore => {
                 let is_given = map.next_value::<Option<IgnoredAny>>()?.is_some();
-                if is_given && self.place.len() > 1 && self.out.read_only.len() < MAX_DROPPED {
+                if is_given && self.out.read_only.len() < MAX_DROPPED {
                     let place = self.place(None);
                     self.out.read_only.push(place);
                 }

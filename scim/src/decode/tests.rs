@@ -105,6 +105,18 @@ fn watched_texts_secrets_and_active_are_collected() {
 }
 
 #[test]
+fn values_that_only_the_server_writes_and_unknown_schemas_are_reported() {
+    let body = user(&json!({"ID": "mine", "groups": [], "schemas": [USER_URN, ENTERPRISE_URN, "urn:x:y"],
+        ENTERPRISE_URN: {"manager": {"value": "m", "displayName": "x"}}}));
+    let decoded = decode(&body, DecodeOptions::default()).unwrap();
+    let mut top = decoded.read_only_top;
+    top.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(top, [("groups".to_owned(), json!([])), ("id".to_owned(), json!("mine"))]);
+    assert_eq!(decoded.read_only, [format!("{ENTERPRISE_URN}:manager.displayName")]);
+    assert_eq!(decoded.unknown_schemas, ["urn:x:y"]);
+}
+
+#[test]
 fn captured_attribute_is_handed_over_and_not_written() {
     let reader = ResourceDecoder::new(SchemaSet::group(), &["displayName"], Some("members"));
     let read = |members: Value| {

@@ -11,7 +11,9 @@ use crate::downstream;
 use crate::downstream::DownstreamOperation;
 use crate::gateway::members::PutMembers;
 use crate::gateway::write_base::{Basis, TRIES};
-use crate::gateway::{Refusal, RequestContext, feature, members, noted, notes, put_rule, resource, unstored};
+use crate::gateway::{
+    Refusal, RequestContext, feature, ignored_input, members, noted, notes, put_rule, resource, unstored,
+};
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody};
@@ -37,7 +39,8 @@ pub(in crate::gateway) fn replace(
         PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
     }
     let mut taken = resource::take(settings, kind, scene.body()?)?;
-    let notes = std::mem::take(&mut taken.notes);
+    let mut notes = std::mem::take(&mut taken.notes);
+    notes.extend(ignored_input::of_resource(kind, Some(id), &taken));
     noted(replace_by(scene, kind_at, id, taken), notes)
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use super::{AnyValue, JsonText, Pass};
+use super::{AnyValue, JsonText, MAX_DROPPED, Pass};
 use crate::rules::ListedSchemas;
 
 /// The member `schemas`.
@@ -59,6 +59,9 @@ impl SchemaUrn<'_, '_> {
         let problems = pass.listed.add(urn, &pass.decoder.urns, refuse_unknown, &mut pass.dialect_use);
         for kind in problems {
             pass.problem(kind);
+        }
+        if !pass.decoder.urns.has(urn) && pass.out.unknown_schemas.len() < MAX_DROPPED {
+            pass.out.unknown_schemas.push(urn.to_owned());
         }
     }
 }
