@@ -76,6 +76,15 @@ pub fn count(count: usize, noun: &str) -> String {
     format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
 }
 
+/// Returns the id of the rule that a case is one place of; `None` if it is a case by itself.
+pub fn rule<'a>(report: &Report, id: &'a str) -> Option<&'a str> {
+    if report.suite != "server" {
+        return None;
+    }
+    let (end, _) = id.match_indices('/').nth(2)?;
+    Some(&id[..end])
+}
+
 /// Returns the noun for a suite's cases.
 pub fn noun(report: &Report) -> &'static str {
     if report.suite == "matrix" { "cell" } else { "case" }

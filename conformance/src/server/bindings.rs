@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use crate::case::noun::Nouns;
-use crate::case::template::{Place, Property, Values};
+use crate::case::template::{Place, Property, Shift, Values};
 use crate::casing::same_without_case;
 use crate::json::get;
 use crate::server::discovery::{Blank, Facts, ResourceType, id_text};
@@ -188,6 +188,10 @@ impl<'a> Bindings<'a> {
         }
         if let (Some(endpoint), Some(id)) = (endpoint, &known.id) {
             known.path = Some(format!("{endpoint}/{}", Client::segment(id)));
+        } else if known.path.is_none() && known.id.is_some() {
+            // What a bulk request made is read where the answer says that it is.
+            let location = known.location.as_deref().map(|location| resolve(self.client.base(), location));
+            known.path = location.and_then(|location| self.client.below(&location));
         }
     }
 }
@@ -197,6 +201,10 @@ impl Values for Bindings<'_> {
         match place {
             Place::Field(name, pointer) if name == "config" => first(self.facts.config.as_ref()?, pointer),
             Place::Field(name, pointer) => first(&self.names.get(name)?.seen, pointer),
+            Place::Shifted(name, pointer, shifts) => {
+                let time = first(&self.names.get(name)?.seen, pointer)?;
+                Shift::apply(shifts, time.as_str()?).map(Value::from)
+            }
             Place::Of(name, property) => {
                 if let Some(known) = self.names.get(name) {
                     return match property {

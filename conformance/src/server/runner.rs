@@ -3,12 +3,14 @@
 mod end;
 mod fault;
 mod filters;
+mod look_again;
 mod shapes;
 mod status;
 mod steady;
 mod stored;
 mod tally;
 mod template;
+mod together;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -18,7 +20,7 @@ use serde_json::{Value, json};
 use crate::case::Case;
 use crate::case::capability::Feature;
 use crate::case::load::used_names;
-use crate::case::step::{Action, Body, Step};
+use crate::case::step::{Action, Body, Bytes, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
 use crate::format;
 use crate::json::get;
@@ -108,6 +110,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         exchanges: Vec::new(),
         seen: Vec::new(),
         active: shapes::Active::default(),
+        shown: None,
         misses: Vec::new(),
     };
     let end = if case.id == ENDPOINTS[1] && context.facts.wrong_endpoints() > 1 {
@@ -149,6 +152,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
             exchanges: Vec::new(),
             seen: Vec::new(),
             active: shapes::Active::default(),
+            shown: None,
             misses: Vec::new(),
         };
         // Not judged: what cannot be cleaned up is told as left behind.
@@ -232,6 +236,8 @@ struct Player<'a> {
     /// The meaning of the last answer or walk.
     seen: Vec<Seen>,
     active: shapes::Active,
+    /// The resource in the last answer, of a step after which it is looked at again.
+    shown: Option<Value>,
     /// The failed expectations, with the step's label.
     misses: Vec<(String, Miss)>,
 }
@@ -250,7 +256,10 @@ impl Player<'_> {
             if let Some(pause) = step.pause {
                 tokio::time::sleep(pause).await;
             }
+            let before = self.snapshots(step).await?;
             self.step(step).await?;
+            self.are_untouched(step, before).await?;
+            self.agree(step).await?;
         }
         Ok(())
     }
@@ -270,6 +279,7 @@ impl Player<'_> {
                 let answer = self.walk(step, *paging).await?;
                 self.weigh(step, &step.name, &answer, None, None, None)
             }
+            Action::Together { steps, times } => self.together(step, steps, *times).await,
             _ => self.one(step, &step.name).await,
         }
     }
@@ -280,6 +290,9 @@ impl Player<'_> {
         let mut answer = self.ask(step, &request).await?;
         self.read_unshown(step, &request, endpoint.as_deref(), &mut answer).await?;
         let stand_in = self.stand_in(step, &request, answer.status).await;
+        if step.reads_agree || step.list_agrees {
+            self.shown = answer.json.clone().filter(|_| answer.is_success());
+        }
         let known = self.misses.len();
         let end = self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref(), stand_in);
         let is_missed = self.misses.len() > known || matches!(end, Err(End::Skipped(_)));
@@ -408,7 +421,7 @@ impl Player<'_> {
 
     /// Returns the request of a step, the body if it creates or replaces a resource, and the endpoint of that.
     fn request(&mut self, step: &Step) -> Result<(Request, Option<Value>, Option<String>), End> {
-        let mut sent = None;
+        let (mut sent, mut bytes) = (None, None);
         let (method, path, body, endpoint) = match &step.action {
             Action::Create { resource_type, with, .. } => {
                 let known = self.context.facts.resource_type(resource_type).ok_or_else(|| {
@@ -499,8 +512,13 @@ impl Player<'_> {
                     self.misses.push((step.label.clone(), miss.bounded()));
                     return Err(End::Missed);
                 }
+                if let Body::Bytes(Bytes(own)) = body {
+                    bytes = Some(own.clone());
+                }
                 (method.as_str(), path, self.body(body, None)?, None)
             }
+            // Its steps have requests of their own.
+            Action::Together { .. } => ("GET", String::new(), None, None),
         };
         let fill = |pairs: &[(String, crate::case::template::Template)]| {
             pairs
@@ -517,6 +535,8 @@ impl Player<'_> {
             query: fill(&step.query)?,
             headers,
             body,
+            bytes,
+            chunked: step.chunked,
             auth: step.auth,
         };
         Ok((request, sent, endpoint))
@@ -524,7 +544,7 @@ impl Player<'_> {
 
     fn body(&self, body: &Body, name: Option<&str>) -> Result<Option<String>, End> {
         Ok(match body {
-            Body::None => None,
+            Body::None | Body::Bytes(_) => None,
             Body::Json(json) | Body::Operations(json, _) => Some(json.fill(&self.bindings)?.to_string()),
             Body::Text(text) => Some(text.fill(&self.bindings)?),
             Body::With(with) => {

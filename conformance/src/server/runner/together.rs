@@ -1,0 +1,87 @@
+//! Requests that are sent at the same time, and those between the pages of a list.
+
+use futures_util::future::{BoxFuture, FutureExt as _, join_all};
+use serde_json::{Value, json};
+
+use crate::case::step::Step;
+use crate::server::runner::{End, Player};
+use crate::subject::server::client::{Answer, Request};
+use crate::subject::server::retry::Unsure;
+
+/// A request that is sent at the same time as others.
+struct Planned<'a> {
+    step: &'a Step,
+    name: String,
+    request: Request,
+    sent: Option<Value>,
+    endpoint: Option<String>,
+}
+
+impl Player<'_> {
+    /// Carries out steps after the first page of a list.
+    pub(super) fn between<'b>(&'b mut self, steps: &'b [Step]) -> BoxFuture<'b, Result<(), End>> {
+        self.steps(steps).boxed()
+    }
+
+    /// Sends the requests of the steps at the same time, judges each answer by its step, and all of them by the step
+    /// around these.
+    pub(super) async fn together(&mut self, step: &Step, steps: &[Step], times: usize) -> Result<(), End> {
+        let mut planned = Vec::with_capacity(steps.len() * times);
+        for number in 1..=times {
+            self.bindings.number = Some(number);
+            for inner in steps {
+                let name = if times > 1 { format!("{}.{number}", inner.name) } else { inner.name.clone() };
+                let (request, sent, endpoint) = self.request(inner)?;
+                planned.push(Planned { step: inner, name, request, sent, endpoint });
+            }
+        }
+        self.bindings.number = None;
+        let client = &self.context.client;
+        let sent = planned
+            .iter()
+            .map(|planned| client.attempt(&planned.request, client.longest_wait(), Unsure::HandBack));
+        let outcomes = join_all(sent).await;
+        let mut told = Vec::with_capacity(planned.len());
+        let mut broken = None;
+        let mut answers = Vec::with_capacity(planned.len());
+        for (planned, (exchange, outcome)) in planned.into_iter().zip(outcomes) {
+            let facts = &self.context.facts;
+            self.made.note(facts, client, &planned.request, outcome.as_ref().ok());
+            self.exchanges.push(exchange);
+            match outcome {
+                // These say how the server is just now.
+                Ok(Answer { status: status @ (429 | 502..=504), .. }) => {
+                    broken = Some(format!("{}: answered {status}", planned.request.step));
+                }
+                Ok(answer) => answers.push((planned, answer)),
+                Err(failure) => broken = Some(format!("{}: {}", planned.request.step, failure.text)),
+            }
+        }
+        if let Some(why) = broken {
+            return Err(End::Broken(why));
+        }
+        let mut ended = Ok(());
+        for (planned, mut answer) in answers {
+            self.understand(&planned.request, &mut answer);
+            told.push(json!({ "status": answer.status, "body": answer.json }));
+            let (sent, endpoint) = (planned.sent.as_ref(), planned.endpoint.as_deref());
+            if planned.step.expect.is_empty() {
+                self.seen.clear();
+                if answer.is_success() {
+                    self.bindings.keep(&planned.name, &answer, sent, endpoint, true);
+                }
+            } else if ended.is_ok() {
+                ended = self.weigh(planned.step, &planned.name, &answer, sent, endpoint, None);
+            }
+        }
+        ended?;
+        let statuses = told.iter().filter_map(|answer| answer["status"].as_u64());
+        let status = statuses.max().and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
+        let body = json!({ "answers": told });
+        let answer = Answer { status, text: body.to_string(), json: Some(body), ..Answer::default() };
+        // The misses are of the whole, and no answer of it can be told as an example.
+        let end = self.weigh(step, &step.name, &answer, None, None, None);
+        self.seen.clear();
+        end
+    }
+}
