@@ -4,6 +4,7 @@ mod end;
 mod fault;
 mod filters;
 mod look_again;
+mod names;
 mod shapes;
 mod status;
 mod steady;
@@ -21,19 +22,18 @@ use crate::case::Case;
 use crate::case::capability::Feature;
 use crate::case::load::used_names;
 use crate::case::step::{Action, Body, Bytes, Step};
-use crate::case::template::{Place, Property, Unfilled, Values as _};
+use crate::case::template::{Place, Property, Unfilled};
 use crate::format;
 use crate::json::get;
 use crate::report::labels::FOUNDATION;
 use crate::report::root_causes::remedy;
 use crate::report::{CaseResult, Verdict};
 use crate::requirement::{Level, Shared};
-use crate::server::bindings::{Bindings, Known};
-use crate::server::blank::{list_extensions, name_schemas};
+use crate::server::bindings::Bindings;
+use crate::server::blank::list_extensions;
 use crate::server::cleanup::Made;
 use crate::server::deviation::{Deviation, Seen};
-use crate::server::discovery::{Met, ResourceType, merge};
-use crate::server::fit::clears_what_is_required;
+use crate::server::discovery::{Met, merge};
 use crate::server::judge::{Ask, Miss, StandIn, is_created_with_200, judge};
 use crate::server::names::radix;
 use crate::server::runner::end::End;
@@ -495,7 +495,9 @@ impl Player<'_> {
                 ("POST", "/Bulk".to_owned(), body, None)
             }
             Action::Send { method, path, body } => {
+                let is_address = path.is_a_place();
                 let path = path.fill_with(&self.bindings, |place, text| match place {
+                    Place::Field(..) if is_address => self.bindings.address(&text),
                     Place::Of(_, Property::Path | Property::NamedPath | Property::Location) | Place::Base => {
                         text
                     }
@@ -540,61 +542,5 @@ impl Player<'_> {
             auth: step.auth,
         };
         Ok((request, sent, endpoint))
-    }
-
-    fn body(&self, body: &Body, name: Option<&str>) -> Result<Option<String>, End> {
-        Ok(match body {
-            Body::None | Body::Bytes(_) => None,
-            Body::Json(json) | Body::Operations(json, _) => Some(json.fill(&self.bindings)?.to_string()),
-            Body::Text(text) => Some(text.fill(&self.bindings)?),
-            Body::With(with) => {
-                let seen = name.and_then(|name| self.bindings.known(name));
-                let mut body = seen.map(Known::to_send).unwrap_or_default();
-                let mut with = with.fill(&self.bindings)?;
-                if let Some(known) = name.and_then(|name| self.type_of(name)) {
-                    if let Some(required) = clears_what_is_required(&self.context.facts, known, &with) {
-                        return Err(End::Skipped(format!(
-                            "it could not be tried: it clears {required}, which the server's schema requires"
-                        )));
-                    }
-                    self.bindings.fitted(known, |fit| fit.body(&mut with));
-                }
-                merge(&mut body, &with);
-                // What a client sends names its schemas, whatever the answer showed; or a case leaves them out on purpose.
-                if let Some(known) = name.and_then(|name| self.type_of(name))
-                    && get(&with, "schemas").is_none()
-                {
-                    name_schemas(&mut body, known);
-                }
-                Some(body.to_string())
-            }
-        })
-    }
-
-    fn path(&self, name: &str) -> Result<String, End> {
-        let place = Place::Of(name.to_owned(), Property::Path);
-        match self.bindings.value(&place) {
-            Some(Value::String(path)) => Ok(path),
-            _ => Err(Unfilled(place).into()),
-        }
-    }
-
-    /// Returns the endpoint that a name's path is below.
-    fn endpoint(&self, name: &str) -> Option<String> {
-        let path = self.bindings.known(name)?.path.as_deref()?;
-        path.rsplit_once('/').map(|(endpoint, _)| endpoint.to_owned())
-    }
-
-    /// Returns the resource type of a name.
-    fn type_of(&self, name: &str) -> Option<&ResourceType> {
-        let endpoint = self.endpoint(name)?;
-        self.context.facts.resource_types.iter().find(|known| known.endpoint == endpoint)
-    }
-
-    fn type_path(&self, resource_type: &str) -> Result<String, End> {
-        let known = self.context.facts.resource_type(resource_type);
-        known
-            .map(|known| known.endpoint.clone())
-            .ok_or_else(|| End::NotAdvertised(format!("no resource type is called {resource_type}")))
     }
 }

@@ -11,6 +11,7 @@ use crate::subject::server::retry::Unsure;
 /// A request that is sent at the same time as others.
 struct Planned<'a> {
     step: &'a Step,
+    number: usize,
     name: String,
     request: Request,
     sent: Option<Value>,
@@ -32,7 +33,7 @@ impl Player<'_> {
             for inner in steps {
                 let name = if times > 1 { format!("{}.{number}", inner.name) } else { inner.name.clone() };
                 let (request, sent, endpoint) = self.request(inner)?;
-                planned.push(Planned { step: inner, name, request, sent, endpoint });
+                planned.push(Planned { step: inner, number, name, request, sent, endpoint });
             }
         }
         self.bindings.number = None;
@@ -71,9 +72,11 @@ impl Player<'_> {
                     self.bindings.keep(&planned.name, &answer, sent, endpoint, true);
                 }
             } else if ended.is_ok() {
+                self.bindings.number = Some(planned.number);
                 ended = self.weigh(planned.step, &planned.name, &answer, sent, endpoint, None);
             }
         }
+        self.bindings.number = None;
         ended?;
         let statuses = told.iter().filter_map(|answer| answer["status"].as_u64());
         let status = statuses.max().and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
