@@ -355,6 +355,81 @@ mod tests {
     }
 
     #[test]
+    fn case_is_expanded_over_its_places() {
+        let cases = case(
+            r#"
+            cycle = ["read"]
+            [case.over]
+            write = ["post", "patch-path", "bulk-put"]
+            read = ["get", "filter"]
+            kind = { x = '"X"' }
+            [[case.step]]
+            write = "ada"
+            before = '{"title": "old"}'
+            set = '{"title": <<kind>>, "name": {"givenName": null}}'
+            untouched = []
+            [[case.step]]
+            look = "ada"
+            expect = [{ at = "/title", equals = '<<kind>>' }, { header = "ETag", is = "present" }]
+            "#,
+        );
+        let cases = cases.expect("a good case");
+        let ids: Vec<_> = cases.iter().map(|case| case.id.as_str()).collect();
+        assert_eq!(
+            ids,
+            [
+                "rfc7644/3.3/a-b/post/get/x",
+                "rfc7644/3.3/a-b/patch-path/filter/x",
+                "rfc7644/3.3/a-b/bulk-put/get/x"
+            ]
+        );
+        let told = |case: &Case| crate::case::describe::describe(case);
+        assert!(told(&cases[0]).contains("create a User, called ada"), "{}", told(&cases[0]));
+        let patch = told(&cases[1]);
+        for line in [
+            r#"body the smallest, with {"title":"old"}"#,
+            r#"Operations [{"op":"remove","path":"name.givenName"},{"op":"replace","path":"title","value":"X"}]"#,
+            r#"query filter=id eq "{{ada.id}}""#,
+            "exactly ada in the list",
+            r#"/Resources/0/title is "X""#,
+            "Needs     filter, patch",
+        ] {
+            assert!(patch.contains(line), "{line}: {patch}");
+        }
+        assert!(!patch.contains("ETag"), "a list has no entity tag: {patch}");
+        let bulk = told(&cases[2]);
+        assert!(bulk.contains("/Operations/0/status is the status 2xx"), "{bulk}");
+        assert!(bulk.contains("a header ETag"), "{bulk}");
+    }
+
+    #[test]
+    fn step_that_cannot_be_expanded_is_refused() {
+        #[track_caller]
+        fn check(rest: &str, told: &str) {
+            let problem = with_causes(&case(rest).expect_err("a bad case"));
+            assert!(problem.contains(told), "{problem}");
+        }
+        check("[[case.step]]\nwrite = \"ada\"\nset = '{}'\n", "`write` needs a case with `over`");
+        check(
+            "over = { kind = [\"x\"] }\n[[case.step]]\nlook = \"ada\"\n",
+            "step 1: `look` needs the dimension `read` of `over`",
+        );
+        check(
+            "over = { write = [\"put\"] }\n[[case.step]]\nwrite = \"ada\"\n",
+            "step 1: `write` needs `set`, a JSON object of attributes",
+        );
+        check(
+            "over = { kind = [\"x\"] }\n[[case.step]]\nread = \"<<kind>>\"\n",
+            "step 1: unknown name `x`",
+        );
+        check(
+            "[[case.step]]\ntogether = [{ walk = \"User\", by = \"index\" }]\n",
+            "a step of `together` is one request, so it cannot be `walk`",
+        );
+        check("[[case.step]]\ncreate = \"User\"\nbetween = [{ list = \"User\" }]\n", "`between` needs `walk`");
+    }
+
+    #[test]
     fn false_flag_without_opposite_is_refused() {
         for flag in ["list = false", "error-form = false", "at = \"/a\", unique = false"] {
             let refused = case(&format!("[[case.step]]\ncreate = \"User\"\nexpect = [{{ {flag} }}]\n"));

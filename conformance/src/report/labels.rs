@@ -241,6 +241,9 @@ pub(super) fn place_of_cause<'a>(
 /// The tag of cases about what nearly all others build upon.
 pub const FOUNDATION: &str = "foundation";
 
+/// The tag of cases that ask whether requests after each other, and at the same time, say the same.
+pub const CONSISTENCY: &str = "consistency";
+
 /// Sections of RFC 7644 and 7643 by what they are about; the first that fits decides. In the order in which things
 /// build upon each other.
 const SUBJECTS: [(&str, &[&str]); 15] = [

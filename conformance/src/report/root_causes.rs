@@ -389,6 +389,40 @@ mod tests {
     use crate::report::root_causes::*;
 
     #[test]
+    fn places_of_a_rule_are_one_cause() {
+        let spec = || crate::requirement::Spec {
+            document: "RFC 7643".to_owned(),
+            section: "2.3".to_owned(),
+            also: Vec::new(),
+        };
+        let case = |id: &str, verdict| CaseResult {
+            verdict,
+            because: Some("it is cut".to_owned()),
+            mend: Some("Cut nothing.".to_owned()),
+            ..CaseResult::new(id.to_owned(), id.to_owned(), crate::requirement::Level::Must, "Text stays.".to_owned(), spec())
+        };
+        let report = Report::new(
+            "server",
+            "http://localhost",
+            vec![
+                case("rfc7643/2.3/keeps/get/a", Verdict::Fail),
+                case("rfc7643/2.3/keeps/get/b", Verdict::Fail),
+                case("rfc7643/2.3/keeps/get/c", Verdict::Pass),
+                case("rfc7643/2.3/other/get", Verdict::Fail),
+                case("rfc7643/2.3/plain", Verdict::Fail),
+            ],
+        );
+        let causes = of(&report);
+        assert_eq!(causes.len(), 1);
+        assert_eq!(causes[0].kind, Kind::Rule("rfc7643/2.3/keeps"));
+        assert_eq!(
+            causes[0].because(),
+            "rfc7643/2.3/keeps does not hold at 2 places (Text stays); for instance, it is cut"
+        );
+        assert_eq!(causes[0].advice(&report), "Cut nothing. 2 cases of the 3 of this rule say so.");
+    }
+
+    #[test]
     fn varying_parts_of_messages_are_ignored() {
         assert_eq!(common("no user \"ada\" here"), common("no user \"bob\" here"));
         assert_eq!(common("id 17 is gone"), common("id 9b is gone"));

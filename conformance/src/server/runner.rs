@@ -25,7 +25,7 @@ use crate::case::step::{Action, Body, Bytes, Step};
 use crate::case::template::{Place, Property, Unfilled};
 use crate::format;
 use crate::json::get;
-use crate::report::labels::FOUNDATION;
+use crate::report::labels::{CONSISTENCY, FOUNDATION};
 use crate::report::root_causes::remedy;
 use crate::report::{CaseResult, Verdict};
 use crate::requirement::{Level, Shared};
@@ -93,6 +93,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         return result;
     }
     let unique = format!("{}{}-{}", super::PREFIX, context.run, radix(index as u64 + 1));
+    let is_diagnosed = !case.tags.iter().any(|tag| tag == CONSISTENCY);
     let strict = case.tags.iter().any(|tag| tag == FOUNDATION);
     let used = used_names(case);
     let mut player = Player {
@@ -103,6 +104,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         used: &used,
         filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
             && case.spec.document.starts_with("RFC"),
+        is_diagnosed,
         bindings: Bindings::new(&context.facts, &context.client, &context.blank, &case.nouns, strict, unique),
         example: None,
         tried: Vec::new(),
@@ -145,6 +147,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
             about: &case.about,
             used: &used,
             filters_are_a_means,
+            is_diagnosed,
             bindings,
             example: None,
             tried: Vec::new(),
@@ -227,6 +230,9 @@ struct Player<'a> {
     /// The case has another subject, and filters only to find its own resources.
     filters_are_a_means: bool,
     bindings: Bindings<'a>,
+    /// A miss may be traced to what is broken for all cases; not so in cases about consistency, where another request may be
+    /// answered otherwise.
+    is_diagnosed: bool,
     /// An answer that would have passed, of the most binding miss so far.
     example: Option<(Level, String)>,
     /// The attempts, in a word each, and their results.
