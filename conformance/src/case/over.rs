@@ -189,7 +189,12 @@ fn words_of(name: &str, words: Value) -> Result<Vec<Word>, OverError> {
             .into_iter()
             .map(|word| Ok((word.as_str().ok_or_else(invalid)?.to_owned(), word)))
             .collect::<Result<_, OverError>>()?,
-        Value::Table(words) => words.into_iter().collect(),
+        Value::Table(words) => {
+            let mut words: Vec<_> = words.into_iter().collect();
+            // Ids of dimensions that cycle depend on the order, which features of other crates decide for a table.
+            words.sort_by(|(a, _), (b, _)| a.cmp(b));
+            words
+        }
         _ => return Err(invalid()),
     };
     if pairs.is_empty() {

@@ -239,7 +239,8 @@ impl KillTable {
         let mut text =
             format!("{}.\n\n{counts}| mutant | defect | found by |\n|---|---|---|\n", self.summary());
         for row in &self.rows {
-            let cases: Vec<_> = by_rule(&row.found_by).iter().map(|case| format!("`{case}`")).collect();
+            let named = if self.suite == CLIENTS { row.found_by.clone() } else { by_rule(&row.found_by) };
+            let cases: Vec<_> = named.iter().map(|case| format!("`{case}`")).collect();
             let found = if row.is_found() {
                 cases.join("<br>")
             } else {

@@ -188,10 +188,6 @@ impl<'a> Bindings<'a> {
         }
         if let (Some(endpoint), Some(id)) = (endpoint, &known.id) {
             known.path = Some(format!("{endpoint}/{}", Client::segment(id)));
-        } else if known.path.is_none() && known.id.is_some() {
-            // What a bulk request made is read where the answer says that it is.
-            let location = known.location.as_deref().map(|location| resolve(self.client.base(), location));
-            known.path = location.and_then(|location| self.client.below(&location));
         }
     }
 }

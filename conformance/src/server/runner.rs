@@ -93,7 +93,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         return result;
     }
     let unique = format!("{}{}-{}", super::PREFIX, context.run, radix(index as u64 + 1));
-    let is_diagnosed = !case.tags.iter().any(|tag| tag == CONSISTENCY);
+    let is_patient = case.tags.iter().any(|tag| tag == CONSISTENCY);
     let strict = case.tags.iter().any(|tag| tag == FOUNDATION);
     let used = used_names(case);
     let mut player = Player {
@@ -104,7 +104,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         used: &used,
         filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
             && case.spec.document.starts_with("RFC"),
-        is_diagnosed,
+        is_patient,
         bindings: Bindings::new(&context.facts, &context.client, &context.blank, &case.nouns, strict, unique),
         example: None,
         tried: Vec::new(),
@@ -147,7 +147,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
             about: &case.about,
             used: &used,
             filters_are_a_means,
-            is_diagnosed,
+            is_patient,
             bindings,
             example: None,
             tried: Vec::new(),
@@ -230,9 +230,8 @@ struct Player<'a> {
     /// The case has another subject, and filters only to find its own resources.
     filters_are_a_means: bool,
     bindings: Bindings<'a>,
-    /// A miss may be traced to what is broken for all cases; not so in cases about consistency, where another request may be
-    /// answered otherwise.
-    is_diagnosed: bool,
+    /// Requests that tell what is broken for all cases are sent after a while: what is seen at once is the subject of the case.
+    is_patient: bool,
     /// An answer that would have passed, of the most binding miss so far.
     example: Option<(Level, String)>,
     /// The attempts, in a word each, and their results.
@@ -523,7 +522,8 @@ impl Player<'_> {
                 if let Body::Bytes(Bytes(own)) = body {
                     bytes = Some(own.clone());
                 }
-                (method.as_str(), path, self.body(body, None)?, None)
+                let endpoint = (method == "GET").then(|| self.endpoint_above(&path)).flatten();
+                (method.as_str(), path, self.body(body, None)?, endpoint)
             }
             // Its steps have requests of their own.
             Action::Together { .. } => ("GET", String::new(), None, None),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::casing::lower_case;
 use crate::json::get;
 use crate::mutants::condition::Came;
 use crate::mutants::edit;
@@ -31,7 +32,7 @@ impl Front {
             let change = &self.mutant.change[*index];
             if change.names_stay.is_some() && came.method == "POST" {
                 let name = came.json.as_ref().and_then(|body| get(body, "userName")?.as_str());
-                if name.is_some_and(|name| memory.names.contains(&name.to_lowercase())) {
+                if name.is_some_and(|name| memory.names.contains(&lower_case(name))) {
                     return Some(conflict());
                 }
             }
@@ -107,7 +108,7 @@ impl Front {
             let name = resource.as_ref().and_then(|resource| get(resource, "userName")?.as_str());
             let new = answer.json.as_ref().and_then(|body| get(body, "userName")?.as_str());
             if let Some(name) = name.filter(|name| stays.contains(&wanted) && (deletes || new != Some(name))) {
-                memory.names.insert(name.to_lowercase());
+                memory.names.insert(lower_case(name));
             }
             memory.before.insert(path, (Instant::now(), resource));
         }

@@ -20,6 +20,11 @@ impl Judge<'_> {
         let is = |sets: &[StatusSet], status: u16| sets.iter().any(|set| set.has(status));
         let first = answered.iter().filter(|status| is(one, **status)).count();
         let strange = answered.iter().find(|status| !is(one, **status) && !is(others, **status));
+        let refusal = answered.first().filter(|status| answered.iter().all(|other| other == *status));
+        if let Some(status) = refusal.filter(|status| first == 0 && **status >= 400) {
+            let why = format!("the answers are all {status}, where one {} belongs", in_words(one));
+            return Some(self.miss("status", statuses(one), json!(status), why));
+        }
         let why = match (first, strange) {
             (1, None) => return None,
             (1, Some(strange)) => {

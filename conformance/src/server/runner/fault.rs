@@ -18,9 +18,6 @@ pub(super) struct Fault {
 impl Player<'_> {
     /// Returns the cause of the case's most binding miss. Requests that isolate it are sent once for all cases.
     pub(super) async fn fault(&mut self) -> Option<Fault> {
-        if !self.is_diagnosed {
-            return None;
-        }
         match self.broken_filter().await {
             Some(fault) => Some(fault),
             None => self.lost_attribute().await,

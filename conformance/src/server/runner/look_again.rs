@@ -48,7 +48,7 @@ impl Player<'_> {
             } else {
                 format!("{what} changed, though the request is about another resource, or was refused")
             };
-            self.miss(step, Miss::new(self.level, what, expected, actual, why))?;
+            self.miss(step, Miss::new(self.level, what, expected, actual, why), &before)?;
         }
         Ok(())
     }
@@ -66,7 +66,8 @@ impl Player<'_> {
                     let (expected, actual) = differing(wanted, &read);
                     let which = if number == 1 { "the next read" } else { "the second read after it" };
                     let why = format!("{which} says something else than the answer, though nothing was sent in between");
-                    self.miss(step, Miss::new(self.level, which.to_owned(), expected, actual, why))?;
+                    let wanted = wanted.clone();
+                    self.miss(step, Miss::new(self.level, which.to_owned(), expected, actual, why), &wanted)?;
                 }
             }
         }
@@ -92,13 +93,17 @@ impl Player<'_> {
         };
         let answer = self.ask(step, &request).await?;
         self.seen.clear();
-        let list = answer.json.unwrap_or_default();
+        let list = answer.json.filter(|_| answer.status == 200).unwrap_or_default();
+        if get(&list, "Resources").is_none() {
+            // Other cases tell that there is no list.
+            return Ok(());
+        }
         let is_it = |resource: &&Value| get(resource, "id") == get(&read, "id");
         let listed = resources(&list).iter().find(is_it).cloned().unwrap_or_default();
         if !same(&read, &listed) {
             let (expected, actual) = differing(&read, &listed);
             let why = "the list says something else than the read just before it".to_owned();
-            self.miss(step, Miss::new(self.level, "the list".to_owned(), expected, actual, why))?;
+            self.miss(step, Miss::new(self.level, "the list".to_owned(), expected, actual, why), &read)?;
         }
         Ok(())
     }
@@ -136,9 +141,13 @@ impl Player<'_> {
         Ok(answer)
     }
 
-    /// Notes a miss of a step, and ends the case with it if it is one of a MUST.
-    fn miss(&mut self, step: &Step, miss: Miss) -> Result<(), End> {
+    /// Notes a miss of a step, with the resource that would have passed, and ends the case with it if it is one of a MUST.
+    fn miss(&mut self, step: &Step, miss: Miss, wanted: &Value) -> Result<(), End> {
         let is_must = miss.level == crate::requirement::Level::Must;
+        if self.example.as_ref().is_none_or(|(known, _)| miss.level < *known) {
+            let example = format!("200 OK\nContent-Type: application/scim+json\n\n{wanted:#}");
+            self.example = Some((miss.level, example));
+        }
         let (label, at) = (self.label(step), self.exchanges.len());
         self.misses.push((label, miss.bounded().after(at)));
         if is_must { Err(End::Missed) } else { Ok(()) }

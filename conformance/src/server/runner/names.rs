@@ -49,6 +49,14 @@ impl Player<'_> {
         }
     }
 
+    /// Returns the endpoint of the resource that is at a path, or an address.
+    pub(super) fn endpoint_above(&self, path: &str) -> Option<String> {
+        let below = self.context.client.below(path);
+        let (endpoint, _) = below.as_deref().unwrap_or(path).rsplit_once('/')?;
+        let types = &self.context.facts.resource_types;
+        types.iter().any(|known| known.endpoint == endpoint).then(|| endpoint.to_owned())
+    }
+
     /// Returns the endpoint that a name's path is below.
     pub(super) fn endpoint(&self, name: &str) -> Option<String> {
         let path = self.bindings.known(name)?.path.as_deref()?;

@@ -3,7 +3,9 @@
 use futures_util::future::{BoxFuture, FutureExt as _, join_all};
 use serde_json::{Value, json};
 
+use crate::case::expect::{Check, StatusSet};
 use crate::case::step::Step;
+use crate::server::again::passes;
 use crate::server::runner::{End, Player};
 use crate::subject::server::client::{Answer, Request};
 use crate::subject::server::retry::Unsure;
@@ -16,6 +18,16 @@ struct Planned<'a> {
     request: Request,
     sent: Option<Value>,
     endpoint: Option<String>,
+}
+
+/// Returns the statuses that would have passed, as text.
+fn statuses_of(step: &Step) -> Option<String> {
+    let words = |sets: &[StatusSet]| sets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    step.expect.iter().find_map(|expectation| match &expectation.check {
+        Check::ExactlyOne(one, others) => Some(format!("once {}, else {}", words(one), words(others))),
+        Check::Every(sets) => Some(format!("each time {}", words(sets))),
+        _ => None,
+    })
 }
 
 impl Player<'_> {
@@ -43,27 +55,23 @@ impl Player<'_> {
             .map(|planned| client.attempt(&planned.request, client.longest_wait(), Unsure::HandBack));
         let outcomes = join_all(sent).await;
         let mut told = Vec::with_capacity(planned.len());
-        let mut broken = None;
         let mut answers = Vec::with_capacity(planned.len());
         for (planned, (exchange, outcome)) in planned.into_iter().zip(outcomes) {
             let facts = &self.context.facts;
             self.made.note(facts, client, &planned.request, outcome.as_ref().ok());
             self.exchanges.push(exchange);
-            match outcome {
-                // These say how the server is just now.
-                Ok(Answer { status: status @ (429 | 502..=504), .. }) => {
-                    broken = Some(format!("{}: answered {status}", planned.request.step));
-                }
-                Ok(answer) => answers.push((planned, answer)),
-                Err(failure) => broken = Some(format!("{}: {}", planned.request.step, failure.text)),
-            }
-        }
-        if let Some(why) = broken {
-            return Err(End::Broken(why));
+            answers.push((planned, outcome.ok().filter(|answer| !passes(answer.status))));
         }
         let mut ended = Ok(());
-        for (planned, mut answer) in answers {
-            self.understand(&planned.request, &mut answer);
+        for (planned, answer) in answers {
+            let answer = match answer {
+                Some(mut answer) => {
+                    self.understand(&planned.request, &mut answer);
+                    answer
+                }
+                // This says only how the server was at that moment.
+                None => self.ask(planned.step, &planned.request).await?,
+            };
             told.push(json!({ "status": answer.status, "body": answer.json }));
             let (sent, endpoint) = (planned.sent.as_ref(), planned.endpoint.as_deref());
             if planned.step.expect.is_empty() {
@@ -85,6 +93,9 @@ impl Player<'_> {
         // The misses are of the whole, and no answer of it can be told as an example.
         let end = self.weigh(step, &step.name, &answer, None, None, None);
         self.seen.clear();
+        if matches!(end, Err(End::Missed)) && self.example.is_none() {
+            self.example = statuses_of(step).map(|example| (self.level, example));
+        }
         end
     }
 }

@@ -81,7 +81,7 @@ impl Player<'_> {
                     _ => false,
                 },
             };
-            if pages.len() == 1 && !step.between.is_empty() {
+            if more && pages.len() == 1 && !step.between.is_empty() {
                 self.between(&step.between).await?;
             }
             if last || !more {

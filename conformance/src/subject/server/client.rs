@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::redact::Redactor;
 use crate::subject::server::bounded::{Bound, LARGE, bounded, bounded_text};
+use crate::subject::server::chunks::in_chunks;
 pub use crate::subject::server::credentials::Credentials;
 use crate::subject::server::credentials::WrongAuth;
 use crate::subject::server::failure::{FailureKind, NetworkFailure, innermost};
@@ -450,8 +451,8 @@ impl Client {
             for (name, value) in &headers {
                 builder = builder.header(name, value);
             }
-            let bytes = || Some(request.bytes.clone().or_else(|| Some(request.body.clone()?.into_bytes()))?);
-            if let Some(body) = bytes() {
+            let body = request.bytes.clone().or_else(|| Some(request.body.clone()?.into_bytes()));
+            if let Some(body) = body {
                 builder = builder.body(if request.chunked { in_chunks(body) } else { body.into() });
             }
             builder.build().map_err(BuildError::Http)
@@ -504,29 +505,6 @@ impl Client {
             }
         };
         Ok(Answer { status, headers, text, not_utf8, json, room, ..Answer::default() })
-    }
-}
-
-/// Returns a body of which no length is told in advance.
-fn in_chunks(body: Vec<u8>) -> reqwest::Body {
-    reqwest::Body::wrap(Chunks(body.chunks(CHUNK).map(<[u8]>::to_vec).collect()))
-}
-
-/// Bytes of a chunk: a small body has several.
-const CHUNK: usize = 64;
-
-struct Chunks(std::collections::VecDeque<Vec<u8>>);
-
-impl http_body::Body for Chunks {
-    type Data = axum::body::Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
-        let next = self.0.pop_front();
-        std::task::Poll::Ready(next.map(|chunk| Ok(http_body::Frame::data(chunk.into()))))
     }
 }
 
