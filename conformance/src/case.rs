@@ -9,6 +9,7 @@ pub mod expect;
 pub mod file;
 pub mod load;
 pub mod noun;
+pub mod over;
 pub mod step;
 pub mod template;
 
@@ -21,7 +22,7 @@ use crate::select::Selectable;
 /// A case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
-    /// `<document>/<section>/<slug>`.
+    /// `<document>/<section>/<slug>`, and the words of its place.
     pub id: String,
     /// The statement that holds if the case passes.
     pub title: String,
@@ -44,12 +45,39 @@ pub struct Case {
     pub tally: Option<String>,
     /// Runs while no other case runs, because it depends on state that other cases change.
     pub exclusive: bool,
+    /// The least volume at which it is played.
+    pub volume: Volume,
     /// The phrases that stand for names in reports.
     pub nouns: Nouns,
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// The steps that restore the subject afterwards; they are not judged.
     pub clean_up: Vec<Step>,
+}
+
+/// The size of a run.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Deserialize,
+    schemars::JsonSchema,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Volume {
+    /// Few resources at a time.
+    #[default]
+    Small,
+    /// Dozens of resources, and values, at a time.
+    Normal,
+    /// Hundreds of resources, and members, at a time.
+    Large,
 }
 
 /// Advice shorter than this, in characters, says what to do and not to what.
@@ -67,10 +95,12 @@ impl Case {
 }
 
 /// The documents that cases cite: folder, and name.
-pub const DOCUMENTS: [(&str, &str); 6] = [
+pub const DOCUMENTS: [(&str, &str); 8] = [
     ("rfc7643", "RFC 7643"),
     ("rfc7644", "RFC 7644"),
     ("rfc9865", "RFC 9865"),
+    ("rfc9967", "RFC 9967"),
+    ("rfc9110", "RFC 9110"),
     ("pingone", "PingOne, Creating an Aquera connection"),
     ("ipsie", "IPSIE AL1 SCIM"),
     ("interop", "draft-zollner-scim-interop-profile"),

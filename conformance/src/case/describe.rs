@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::case::expect::{
     BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet,
 };
-use crate::case::step::{Action, Body, Step};
+use crate::case::step::{Action, Body, Bytes, Step};
 use crate::subject::server::credentials::WrongAuth;
 
 /// Returns the case, its requirement and its steps, as text with lines of its own.
@@ -61,6 +61,9 @@ fn step(text: &mut String, number: usize, step: &Step) {
             },
         );
     }
+    if step.chunked {
+        line("header", "Transfer-Encoding: chunked");
+    }
     if let Some(body) = body(&step.action) {
         line("body", &body);
     }
@@ -72,9 +75,25 @@ fn step(text: &mut String, number: usize, step: &Step) {
     for expectation in &step.expect {
         line("expects", &expect(expectation));
     }
+    if !step.untouched.is_empty() {
+        line("expects", &format!("{} to be the same before and after it", step.untouched.join(", ")));
+    }
+    if step.reads_agree {
+        line("expects", "the next two reads to say what the answer said");
+    }
+    if step.list_agrees {
+        line("expects", "the list to say what a read says");
+    }
     if !step.unsupported.is_empty() {
         let statuses: Vec<_> = step.unsupported.iter().map(ToString::to_string).collect();
         line("or", &format!("{}: not advertised", statuses.join(", ")));
+    }
+    let inner = match &step.action {
+        Action::Together { steps, .. } => steps,
+        _ => &step.between,
+    };
+    for (index, step) in inner.iter().enumerate() {
+        self::step(text, index + 1, step);
     }
 }
 
@@ -94,6 +113,8 @@ fn called(action: &Action) -> String {
         Action::Search(resource_type, _) => format!("search {resource_type}s"),
         Action::Walk(resource_type, _) => format!("walk through all {resource_type}s"),
         Action::Bulk(_) => "bulk".to_owned(),
+        Action::Together { times: 1, .. } => "at the same time".to_owned(),
+        Action::Together { times, .. } => format!("at the same time, {times} times each"),
         Action::Send { method, path, .. } => format!("{method} {path}"),
     }
 }
@@ -106,7 +127,11 @@ fn body(action: &Action) -> Option<String> {
         | Action::Search(_, body)
         | Action::Bulk(body)
         | Action::Send { body, .. } => body,
-        Action::Read(_) | Action::Delete(_) | Action::List(_) | Action::Walk(..) => return None,
+        Action::Read(_)
+        | Action::Delete(_)
+        | Action::List(_)
+        | Action::Walk(..)
+        | Action::Together { .. } => return None,
     };
     match body {
         Body::None => None,
@@ -114,6 +139,7 @@ fn body(action: &Action) -> Option<String> {
         Body::With(json) => Some(format!("as last seen, with {json}")),
         Body::Operations(json, None) => Some(format!("Operations {json}")),
         Body::Operations(json, Some(most)) => Some(format!("Operations {json}, failOnErrors {most}")),
+        Body::Bytes(Bytes(bytes)) => Some(format!("bytes {:?}", bytes.escape_ascii().to_string())),
         Body::Text(template) => Some(format!("{:?}", template.to_string())),
     }
 }
@@ -161,6 +187,10 @@ fn check(check: &Check) -> String {
             }
         }
         Check::Unchanged(name) => format!("{name} as it was"),
+        Check::ExactlyOne(one, others) => {
+            format!("exactly one answer {}, the others {}", statuses(one), statuses(others))
+        }
+        Check::Every(sets) => format!("each answer {}", statuses(sets)),
         Check::Nowhere(text) => format!("nowhere {text}"),
         Check::At { pointer, condition, if_present } => {
             let place = pointer.to_string();
@@ -187,6 +217,7 @@ fn condition(condition: &Condition) -> String {
         Condition::Includes(json) => format!("has {json}"),
         Condition::Lacks(json) => format!("has no {json}"),
         Condition::LaterThan(text) => format!("is later than {text}"),
+        Condition::WithinMinutes(minutes) => format!("is at most {minutes} minutes from now"),
         Condition::Is(kind) => format!("is {}", kind.describe()),
         Condition::Count(count) => format!("has {count} elements"),
         Condition::AtLeast(bound) => format!("is at least {bound}"),

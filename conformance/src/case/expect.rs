@@ -45,6 +45,8 @@ impl Expectation {
             | Check::Total(_)
             | Check::Lists(..)
             | Check::Unchanged(_)
+            | Check::ExactlyOne(..)
+            | Check::Every(_)
             | Check::Nowhere(_)
             | Check::At { .. } => Vec::new(),
         }
@@ -81,6 +83,10 @@ pub enum Check {
     Lists(Listing, Vec<String>),
     /// Equals the last representation of the name before the step, except for `meta`.
     Unchanged(String),
+    /// Of several answers, exactly one has a status of the first kind, and the others one of the second.
+    ExactlyOne(Vec<StatusSet>, Vec<StatusSet>),
+    /// Each of several answers has one of these statuses.
+    Every(Vec<StatusSet>),
     /// The text is nowhere in the body.
     Nowhere(Template),
     /// A value.
@@ -107,6 +113,8 @@ impl Check {
             | Self::Body(_)
             | Self::Error { .. }
             | Self::ErrorForm
+            | Self::ExactlyOne(..)
+            | Self::Every(_)
             | Self::Nowhere(_)
             // Judging the alternatives shows what is wrong with each of them.
             | Self::AnyOf(_) => false,
@@ -135,6 +143,8 @@ impl Check {
             | Self::Error { .. }
             | Self::ErrorForm
             | Self::List
+            | Self::ExactlyOne(..)
+            | Self::Every(_)
             | Self::Total(_) => Vec::new(),
         }
     }
@@ -266,6 +276,8 @@ pub enum Condition {
     Lacks(JsonTemplate),
     /// A date and time after another, or the same where they are told in whole seconds.
     LaterThan(Template),
+    /// A date and time at most this number of minutes away from the time of the answer.
+    WithinMinutes(u32),
     /// Is of this kind.
     Is(Kind),
     /// An array of this length.
@@ -295,6 +307,7 @@ impl Condition {
                 text.places().collect()
             }
             Self::Is(_)
+            | Self::WithinMinutes(_)
             | Self::Status(_)
             | Self::Count(_)
             | Self::AtLeast(_)

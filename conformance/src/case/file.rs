@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::case::capability::Capability;
-use crate::case::step::Step;
-use crate::case::{Case, DOCUMENTS, noun};
+use crate::case::over::{Over, OverError};
+use crate::case::step::{Action, Step};
+use crate::case::{Case, DOCUMENTS, Volume, noun};
 use crate::requirement::{Level, Shared, Spec, current_id};
 use crate::select::{SlugError, check_slug};
 
@@ -44,6 +45,13 @@ pub struct CaseText {
     tally: Option<String>,
     #[serde(default, alias = "alone")]
     exclusive: bool,
+    /// The places that the case is played at: dimensions, and the words of each.
+    pub(crate) over: Option<Over>,
+    /// Dimensions that take their next word at each combination of the others, and do not multiply.
+    pub(crate) cycle: Option<Vec<String>>,
+    /// The least `--volume` that plays it.
+    #[serde(default)]
+    volume: Volume,
     step: Vec<Step>,
     #[serde(default)]
     clean_up: Vec<Step>,
@@ -66,6 +74,17 @@ pub enum CaseError {
     /// A text is empty.
     #[error("`{0}` is empty")]
     Empty(&'static str),
+    /// `over` is invalid.
+    #[error(transparent)]
+    Over(#[from] OverError),
+    /// The case is invalid at a place.
+    #[error("at {place}: {source}")]
+    Place {
+        /// The words, with slashes.
+        place: String,
+        /// The cause.
+        source: toml::de::Error,
+    },
     /// A step speaks of a name that no step before it gives.
     #[error("step {step}: unknown name `{name}`; known are {}", .known.join(", "))]
     UnknownName {
@@ -79,16 +98,19 @@ pub enum CaseError {
 }
 
 impl CaseText {
-    /// Returns the case, in the folder of a document and a section.
+    /// Returns the case, in the folder of a document and a section, at the place of the words.
     ///
     /// # Errors
     /// The document is unknown, the slug is invalid, or a text is empty.
-    pub fn into_case(self, document: &str, section: &str) -> Result<Case, CaseError> {
+    pub fn into_case(self, document: &str, section: &str, words: &[String]) -> Result<Case, CaseError> {
         let document = &*current_id(document);
         let Some((_, name)) = DOCUMENTS.iter().find(|(folder, _)| *folder == document) else {
             return Err(CaseError::Document(document.to_owned()));
         };
         check_slug(&self.slug)?;
+        if self.over.is_some() || self.cycle.is_some() {
+            return Err(OverError::Key("over").into());
+        }
         for (key, text) in [("title", &self.title), ("requirement", &self.requirement)] {
             if text.trim().is_empty() {
                 return Err(CaseError::Empty(key));
@@ -97,10 +119,11 @@ impl CaseText {
         let (mut steps, mut clean_up) = (self.step, self.clean_up);
         let nouns = noun::nouns(steps.iter().chain(&clean_up));
         for step in steps.iter_mut().chain(&mut clean_up) {
-            step.label = noun::label(&step.action, &step.name, &nouns);
+            name_step(step, &nouns);
         }
+        let place: String = words.iter().map(|word| format!("/{word}")).collect();
         Ok(Case {
-            id: format!("{document}/{section}/{}", self.slug),
+            id: format!("{document}/{section}/{}{place}", self.slug),
             title: self.title,
             level: self.level,
             requirement: self.requirement,
@@ -111,11 +134,21 @@ impl CaseText {
             about: self.about,
             tally: self.tally,
             exclusive: self.exclusive,
+            volume: self.volume,
             nouns,
             steps,
             clean_up,
         })
     }
+}
+
+/// Gives a step, and those within it, the phrase for reports.
+fn name_step(step: &mut Step, nouns: &noun::Nouns) {
+    step.label = noun::label(&step.action, &step.name, nouns);
+    if let Action::Together { steps, .. } = &mut step.action {
+        steps.iter_mut().for_each(|inner| name_step(inner, nouns));
+    }
+    step.between.iter_mut().for_each(|inner| name_step(inner, nouns));
 }
 
 #[cfg(test)]

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
 use crate::case::Case;
-use crate::case::file::{CaseError, CaseFile};
+use crate::case::file::{CaseError, CaseFile, CaseText};
+use crate::case::over::{self, Placed};
 use crate::case::step::{Action, Body, Step};
 use crate::case::template::Place;
 
@@ -130,13 +133,12 @@ fn file(path: &str, text: &str) -> Result<Vec<Case>, FileError> {
     else {
         return Err(FileError::Place);
     };
-    let file: CaseFile = toml::from_str(text)?;
-    file.case
+    written(text)?
         .into_iter()
-        .map(|case| {
+        .map(|(words, case)| {
             let slug = case.slug.clone();
             let read = || {
-                let case = case.into_case(document, section)?;
+                let case = case.into_case(document, section, &words)?;
                 check_names(&case)?;
                 Ok(case)
             };
@@ -145,11 +147,40 @@ fn file(path: &str, text: &str) -> Result<Vec<Case>, FileError> {
         .collect()
 }
 
+/// Returns the cases of a file as written, each with the words of its place.
+fn written(text: &str) -> Result<Vec<(Vec<String>, CaseText)>, FileError> {
+    if !over::is_used(text) {
+        let file: CaseFile = toml::from_str(text)?;
+        return Ok(file.case.into_iter().map(|case| (Vec::new(), case)).collect());
+    }
+    let file: WithOver = toml::from_str(text)?;
+    let mut cases = Vec::new();
+    for item in file.case {
+        let slug = item.get("slug").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+        let failed = |source| FileError::Case { slug: slug.clone(), source };
+        for Placed { words, item } in over::expand(item).map_err(|error| failed(error.into()))? {
+            let read = CaseText::deserialize(item);
+            let place = || if words.is_empty() { "no place".to_owned() } else { words.join("/") };
+            let case = read.map_err(|source| failed(CaseError::Place { place: place(), source }))?;
+            cases.push((words, case));
+        }
+    }
+    Ok(cases)
+}
+
+/// A file with cases that are written for several places.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithOver {
+    case: Vec<toml::Table>,
+}
+
 /// Returns the names that steps send or judge by. The values of other names are not needed again.
 pub(crate) fn used_names(case: &Case) -> BTreeSet<String> {
     let mut used = Vec::new();
-    for step in case.steps.iter().chain(&case.clean_up) {
+    for step in case.steps.iter().chain(&case.clean_up).flat_map(Step::all) {
         used.extend(target(step).map(ToOwned::to_owned));
+        used.extend(step.untouched.iter().cloned());
         used.extend(sent(step).into_iter().filter_map(Place::name).map(ToOwned::to_owned));
         used.extend(step.expect.iter().flat_map(|expectation| expectation.check.names()));
     }
@@ -169,7 +200,8 @@ fn target(step: &Step) -> Option<&str> {
 /// Checks that every name is given before it is used.
 fn check_names(case: &Case) -> Result<(), CaseError> {
     let mut known = BTreeSet::from(["config".to_owned()]);
-    for (index, step) in case.steps.iter().chain(&case.clean_up).enumerate() {
+    let steps = case.steps.iter().chain(&case.clean_up).enumerate();
+    for (index, step) in steps.flat_map(|(index, step)| step.all().map(move |step| (index, step))) {
         let check = |known: &BTreeSet<String>, name: &str| {
             // Resource types have paths too, and start with a capital.
             if known.contains(name) || name.starts_with(|c: char| c.is_ascii_uppercase()) {
@@ -185,6 +217,13 @@ fn check_names(case: &Case) -> Result<(), CaseError> {
         if let Action::Create { count: Some(count), .. } = step.action {
             known.extend((1..=count).map(|number| format!("{}.{number}", step.name)));
         }
+        if let Action::Together { steps, times } = &step.action {
+            let name = |step: &Step, number| format!("{}.{number}", step.name);
+            known.extend(steps.iter().flat_map(|step| (1..=*times).map(move |number| name(step, number))));
+        }
+        for name in &step.untouched {
+            check(&known, name.strip_suffix(".*").unwrap_or(name))?;
+        }
         known.insert(step.name.clone());
         for name in step.expect.iter().flat_map(|expectation| expectation.check.names()) {
             check(&known, &name)?;
@@ -197,7 +236,7 @@ fn check_names(case: &Case) -> Result<(), CaseError> {
 fn sent(step: &Step) -> Vec<&Place> {
     fn body(body: &Body) -> Vec<&Place> {
         match body {
-            Body::None => Vec::new(),
+            Body::None | Body::Bytes(_) => Vec::new(),
             Body::Json(json) | Body::With(json) | Body::Operations(json, _) => json.places(),
             Body::Text(text) => text.places().collect(),
         }
@@ -217,7 +256,8 @@ fn sent(step: &Step) -> Vec<&Place> {
         | Action::Read(_)
         | Action::Delete(_)
         | Action::List(_)
-        | Action::Walk(..) => {}
+        | Action::Walk(..)
+        | Action::Together { .. } => {}
     }
     places
 }
@@ -312,6 +352,81 @@ mod tests {
         check("needs = [\"ptach\"]\nstep = []\n", &["line 6", "need `ptach`"]);
         let misplaced = file("rfc7644/x.toml", "").expect_err("a bad place");
         assert!(misplaced.to_string().contains("<document>/<section>"), "{misplaced}");
+    }
+
+    #[test]
+    fn case_is_expanded_over_its_places() {
+        let cases = case(
+            r#"
+            cycle = ["read"]
+            [case.over]
+            write = ["post", "patch-path", "bulk-put"]
+            read = ["get", "filter"]
+            kind = { x = '"X"' }
+            [[case.step]]
+            write = "ada"
+            before = '{"title": "old"}'
+            set = '{"title": <<kind>>, "name": {"givenName": null}}'
+            untouched = []
+            [[case.step]]
+            look = "ada"
+            expect = [{ at = "/title", equals = '<<kind>>' }, { header = "ETag", is = "present" }]
+            "#,
+        );
+        let cases = cases.expect("a good case");
+        let ids: Vec<_> = cases.iter().map(|case| case.id.as_str()).collect();
+        assert_eq!(
+            ids,
+            [
+                "rfc7644/3.3/a-b/post/get/x",
+                "rfc7644/3.3/a-b/patch-path/filter/x",
+                "rfc7644/3.3/a-b/bulk-put/get/x"
+            ]
+        );
+        let told = |case: &Case| crate::case::describe::describe(case);
+        assert!(told(&cases[0]).contains("create a User, called ada"), "{}", told(&cases[0]));
+        let patch = told(&cases[1]);
+        for line in [
+            r#"body the smallest, with {"title":"old"}"#,
+            r#"Operations [{"op":"remove","path":"name.givenName"},{"op":"replace","path":"title","value":"X"}]"#,
+            r#"query filter=id eq "{{ada.id}}""#,
+            "exactly ada in the list",
+            r#"/Resources/0/title is "X""#,
+            "Needs     filter, patch",
+        ] {
+            assert!(patch.contains(line), "{line}: {patch}");
+        }
+        assert!(!patch.contains("ETag"), "a list has no entity tag: {patch}");
+        let bulk = told(&cases[2]);
+        assert!(bulk.contains("/Operations/0/status is the status 2xx"), "{bulk}");
+        assert!(bulk.contains("a header ETag"), "{bulk}");
+    }
+
+    #[test]
+    fn step_that_cannot_be_expanded_is_refused() {
+        #[track_caller]
+        fn check(rest: &str, told: &str) {
+            let problem = with_causes(&case(rest).expect_err("a bad case"));
+            assert!(problem.contains(told), "{problem}");
+        }
+        check("[[case.step]]\nwrite = \"ada\"\nset = '{}'\n", "`write` needs a case with `over`");
+        check(
+            "over = { kind = [\"x\"] }\n[[case.step]]\nlook = \"ada\"\n",
+            "step 1: `look` needs the dimension `read` of `over`",
+        );
+        check(
+            "over = { write = [\"put\"] }\n[[case.step]]\nwrite = \"ada\"\n",
+            "step 1: `write` needs `set`, a JSON object of attributes",
+        );
+        check(
+            "over = { kind = [\"x\"] }\n[[case.step]]\nread = \"<<kind>>\"\n",
+            "step 1: unknown name `x`",
+        );
+        check(
+            "[[case.step]]\ntogether = [{ walk = \"User\", by = \"index\" }]\n",
+            "a step of `together` is one request, so it cannot be `walk`",
+        );
+        check("[[case.step]]\ncreate = \"User\"\nbetween = [{ list = \"User\" }]\n", "`between` needs `walk`");
     }
 
     #[test]

@@ -73,6 +73,10 @@ pub fn label(action: &Action, name: &str, nouns: &Nouns) -> String {
         Action::Search(resource_type, _) => format!("search {}s", lower_case(resource_type)),
         Action::Walk(resource_type, _) => format!("walk through all {}s", lower_case(resource_type)),
         Action::Bulk(_) => "bulk request".to_owned(),
+        Action::Together { steps, .. } => {
+            let inner: Vec<_> = steps.iter().map(|step| label(&step.action, &step.name, nouns)).collect();
+            format!("at the same time: {}", inner.join(", "))
+        }
         Action::Send { method, path, .. } => send(method, path, nouns),
     }
 }

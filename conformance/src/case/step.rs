@@ -25,6 +25,16 @@ pub struct Step {
     pub content_type: Option<String>,
     /// Waited for before it is sent, so that times which a server writes can differ.
     pub pause: Option<std::time::Duration>,
+    /// The body is sent in chunks, without its length.
+    pub chunked: bool,
+    /// Names whose resources have to be the same before and after the step.
+    pub untouched: Vec<String>,
+    /// The next two reads have to say what the answer said.
+    pub reads_agree: bool,
+    /// The list has to say what a read says.
+    pub list_agrees: bool,
+    /// Steps after the first page of a walk.
+    pub between: Vec<Step>,
     /// Credentials to send in place of the right ones.
     pub auth: Option<WrongAuth>,
     /// Statuses that say that the subject does not have this.
@@ -65,6 +75,13 @@ pub enum Action {
     Walk(String, Paging),
     /// POST to `/Bulk`.
     Bulk(Body),
+    /// Several requests at the same time.
+    Together {
+        /// One request each.
+        steps: Vec<Step>,
+        /// The number of times that each is sent.
+        times: usize,
+    },
     /// Anything else.
     Send {
         /// The method, as in `GET`.
@@ -89,6 +106,36 @@ pub enum Body {
     Operations(JsonTemplate, Option<u32>),
     /// Any text.
     Text(Template),
+    /// Any bytes.
+    Bytes(Bytes),
+}
+
+/// Bytes, written as a text with `\x` and two digits for those that are no characters.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct Bytes(pub Vec<u8>);
+
+/// A text has `\x` without two hexadecimal digits.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid bytes `{0}`: expected two hexadecimal digits after `\\x`")]
+pub struct BytesError(String);
+
+impl TryFrom<String> for Bytes {
+    type Error = BytesError;
+
+    fn try_from(text: String) -> Result<Self, BytesError> {
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once("\\x") {
+            bytes.extend_from_slice(before.as_bytes());
+            let digits = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            bytes.push(digits.ok_or_else(|| BytesError(text.clone()))?);
+            rest = &after[2..];
+        }
+        bytes.extend_from_slice(rest.as_bytes());
+        Ok(Self(bytes))
+    }
 }
 
 /// The way to ask for pages.
@@ -101,6 +148,17 @@ pub enum Paging {
     Cursor,
 }
 
+impl Step {
+    /// Returns the steps that are sent together or between pages, and then the step.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
+        let inner = match &self.action {
+            Action::Together { steps, .. } => steps,
+            _ => &self.between,
+        };
+        inner.iter().chain(std::iter::once(self))
+    }
+}
+
 impl Action {
     /// Returns the name of the result if the step gives none.
     pub fn default_name(&self) -> &str {
@@ -108,6 +166,20 @@ impl Action {
             Self::Create { .. } => "it",
             Self::Read(name) | Self::Replace(name, _) | Self::Patch(name, _) | Self::Delete(name) => name,
             Self::List(_) | Self::Search(..) | Self::Walk(..) | Self::Bulk(_) | Self::Send { .. } => "answer",
+            Self::Together { .. } => "answers",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::case::step::*;
+
+    #[test]
+    fn bytes_are_written_as_text() {
+        let bytes = |text: &str| Bytes::try_from(text.to_owned()).map(|Bytes(bytes)| bytes);
+        assert_eq!(bytes("a\\xFFb\\x00"), Ok(vec![b'a', 0xff, b'b', 0]));
+        assert_eq!(bytes("Ž"), Ok("Ž".as_bytes().to_vec()));
+        bytes("\\xF").expect_err("a digit is missing");
     }
 }

@@ -1,6 +1,7 @@
 //! Texts and JSON with places to fill in: `{{ada/emails/0/value}}`, `{{ada.id}}`, `{{unique}}`.
 
 pub mod error;
+mod place;
 
 use std::fmt;
 
@@ -9,56 +10,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::case::template::error::TemplateError;
+pub use crate::case::template::place::{Place, Property, Shift};
 use crate::json_text::JsonText;
-
-/// The content between `{{` and `}}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// `{{ada/name/givenName}}`: from the last representation of a name. The pointer starts with `/`.
-    Field(String, String),
-    /// `{{ada.id}}` and the like.
-    Of(String, Property),
-    /// `{{User.path}}` where `User` is a resource type, or a name of the case: known when the case is checked.
-    Base,
-    /// `{{unique}}`, `{{unique:b}}`.
-    Unique(String),
-    /// `{{user-name}}`, `{{user-name:b}}`: the same as a user name, in the shape that the server takes.
-    UserName(String),
-    /// `{{user-names}}`: what the user names that the case makes begin with.
-    UserNames,
-    /// `{{n}}`.
-    Number,
-    /// `{{User.new}}`, `{{User.new-b}}`: the smallest new resource of a type, under a name of its own for each label;
-    /// with a pointer, as in `{{User.new/userName}}`, a part of it.
-    New {
-        /// The resource type, as in `User`.
-        resource_type: String,
-        /// A label that distinguishes two values of one case; may be empty.
-        label: String,
-        /// Empty for the whole.
-        pointer: String,
-    },
-    /// `{{EnterpriseUser}}`: the URN of a schema, by name.
-    Urn(String),
-}
 
 /// The member of a JSON object that the others are laid over.
 const OVER: &str = "...";
-
-/// A property of a name besides its representation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Property {
-    /// The resource's id.
-    Id,
-    /// The path below the base URL.
-    Path,
-    /// The endpoint of a resource type as /ResourceTypes names it, whether it exists or not.
-    NamedPath,
-    /// The absolute URL.
-    Location,
-    /// The version: the last ETag.
-    Version,
-}
 
 /// A text with places.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -108,6 +64,11 @@ impl Values for One<'_> {
             Place::Field(name, pointer) if is_it(name) => {
                 self.values.value(&Place::Field(self.name.to_owned(), pointer.clone()))
             }
+            Place::Shifted(name, pointer, shifts) if is_it(name) => self.values.value(&Place::Shifted(
+                self.name.to_owned(),
+                pointer.clone(),
+                shifts.clone(),
+            )),
             Place::Of(name, property) if is_it(name) => {
                 self.values.value(&Place::Of(self.name.to_owned(), *property))
             }
@@ -217,112 +178,6 @@ impl fmt::Display for Template {
             }
         }
         Ok(())
-    }
-}
-
-impl Place {
-    fn parse(inside: &str) -> Result<Self, TemplateError> {
-        let word = |text: &str| {
-            // `u.2` and `u.*` are those that `count` made.
-            let plain = text.strip_suffix(".*").unwrap_or(text);
-            let plain = plain.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
-            let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            if !text.is_empty() && plain.chars().all(fine) {
-                Ok(text.to_owned())
-            } else {
-                Err(TemplateError::Name { name: text.to_owned(), place: inside.to_owned() })
-            }
-        };
-        let (holder, pointer) = match inside.split_once('/') {
-            Some((holder, pointer)) => (holder, format!("/{pointer}")),
-            None => (inside, String::new()),
-        };
-        if let Some((resource_type, label)) = holder.split_once(".new")
-            && (label.is_empty() || label.starts_with('-'))
-        {
-            let label = label.trim_start_matches('-').to_owned();
-            return Ok(Self::New { resource_type: word(resource_type)?, label, pointer });
-        }
-        if !pointer.is_empty() {
-            return Ok(Self::Field(word(holder)?, pointer));
-        }
-        if let Some(label) = inside.strip_prefix("unique:") {
-            return Ok(Self::Unique(word(label)?));
-        }
-        if let Some(label) = inside.strip_prefix("user-name:") {
-            return if label.is_empty() {
-                Err(TemplateError::Label(inside.to_owned()))
-            } else {
-                Ok(Self::UserName(label.to_owned()))
-            };
-        }
-        match inside {
-            "user-name" => return Ok(Self::UserName(String::new())),
-            "user-names" => return Ok(Self::UserNames),
-            "unique" => return Ok(Self::Unique(String::new())),
-            "n" => return Ok(Self::Number),
-            "base" => return Ok(Self::Base),
-            _ => {}
-        }
-        let property = |text: &str| match text {
-            "id" => Some(Property::Id),
-            "path" => Some(Property::Path),
-            "named-path" => Some(Property::NamedPath),
-            "location" => Some(Property::Location),
-            "version" => Some(Property::Version),
-            _ => None,
-        };
-        match inside.rsplit_once('.') {
-            Some((name, after)) => match property(after) {
-                Some(property) => Ok(Self::Of(word(name)?, property)),
-                None => Err(TemplateError::Property(inside.to_owned())),
-            },
-            None => Ok(Self::Urn(word(inside)?)),
-        }
-    }
-
-    /// Returns the name of the case that the place refers to.
-    pub fn name(&self) -> Option<&str> {
-        match self {
-            Self::Field(name, _) | Self::Of(name, _) => Some(name),
-            Self::Base
-            | Self::Unique(_)
-            | Self::UserName(_)
-            | Self::UserNames
-            | Self::Number
-            | Self::New { .. }
-            | Self::Urn(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Field(name, pointer) => write!(f, "{name}{pointer}"),
-            Self::Of(name, property) => {
-                let property = match property {
-                    Property::Id => "id",
-                    Property::Path => "path",
-                    Property::NamedPath => "named-path",
-                    Property::Location => "location",
-                    Property::Version => "version",
-                };
-                write!(f, "{name}.{property}")
-            }
-            Self::Base => f.write_str("base"),
-            Self::Unique(label) if label.is_empty() => f.write_str("unique"),
-            Self::Unique(label) => write!(f, "unique:{label}"),
-            Self::UserName(label) if label.is_empty() => f.write_str("user-name"),
-            Self::UserNames => f.write_str("user-names"),
-            Self::UserName(label) => write!(f, "user-name:{label}"),
-            Self::Number => f.write_str("n"),
-            Self::New { resource_type, label, pointer } => {
-                let dash = if label.is_empty() { "" } else { "-" };
-                write!(f, "{resource_type}.new{dash}{label}{pointer}")
-            }
-            Self::Urn(name) => f.write_str(name),
-        }
     }
 }
 
@@ -497,6 +352,9 @@ mod tests {
                 Place::Field(name, pointer) if name == "ada" => {
                     json!({ "active": true, "userName": "ada" }).pointer(pointer).cloned()
                 }
+                Place::Shifted(_, _, shifts) => {
+                    Some(json!(shifts.iter().map(ToString::to_string).collect::<String>()))
+                }
                 Place::Of(_, Property::Id) => Some(json!("4711")),
                 Place::Unique(label) => Some(json!(format!("u-{label}"))),
                 Place::UserName(label) => Some(json!(format!("u-{label}@example.com"))),
@@ -542,6 +400,7 @@ mod tests {
         check("{{User.new-b/userName}}", "new-b");
         check("{{user-name:Ž.b}}", "u-Ž.b@example.com");
         check(r#"userName sw "{{user-names}}""#, r#"userName sw "u-""#);
+        check("{{ada/meta/created@-1s@+02:00}}", "-1s+02:00");
     }
 
     #[test]
@@ -573,7 +432,7 @@ mod tests {
 
     #[test]
     fn invalid_places_are_refused() {
-        for text in ["{{ada", "{{user-name:}}", "{{}}", "{{ada.name}}", "{{a b}}", "{{unique:}}"] {
+        for text in ["{{ada/x@1s}}", "{{ada", "{{user-name:}}", "{{}}", "{{ada.name}}", "{{a b}}", "{{unique:}}"] {
             Template::parse(text).expect_err(text);
         }
         JsonTemplate::parse("{").expect_err("no JSON");

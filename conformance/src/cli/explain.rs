@@ -13,7 +13,7 @@ use crate::matrix::cell::{Cell, Extent};
 use crate::probe::report as probe;
 use crate::probe::variant::Variant;
 use crate::probe::variant::load::built_in;
-use crate::report::Report;
+use crate::report::{Report, labels};
 use crate::requirement::current_id;
 
 #[derive(Debug, Args)]
@@ -55,6 +55,13 @@ impl Explain {
     ) -> Result<String, Complaint> {
         if let Some(case) = cases.iter().find(|case| case.id == id) {
             return Ok(describe::describe(case));
+        }
+        let is_place = |case: &&Case| case.id.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'));
+        let places: Vec<_> = cases.iter().filter(is_place).collect();
+        if let Some(first) = places.first().filter(|_| id.matches('/').count() == 2) {
+            let ids: String = places.iter().map(|case| format!("  {}\n", case.id)).collect();
+            let count = labels::count(places.len(), "place");
+            return Ok(format!("{}\nThe rule is played at {count}; the first is above:\n{ids}", describe::describe(first)));
         }
         if let Some(case) = clients.iter().find(|case| case.id() == id) {
             return Ok(case.describe());

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::case::{Case, Volume};
 use crate::causes::with_causes;
 use crate::cli::progress::Progress;
 use crate::cli::reporting::{Choice, Ending, Reporting, Strictness};
@@ -47,6 +48,10 @@ pub(super) struct Server {
     /// A user to start from, as JSON; `{{unique}}` in it becomes a unique name
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
+    /// Size of the run: `small` makes a few resources at a time, `normal` dozens, `large` hundreds. The cost is told before
+    /// the first request that writes
+    #[arg(long, value_name = "SIZE", default_value = "normal")]
+    volume: Volume,
     /// Case files in place of those built in
     #[arg(long, value_name = "DIR")]
     cases: Option<PathBuf>,
@@ -155,7 +160,8 @@ impl Server {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let all = cases::load(self.cases.as_deref())?;
         let catalogue: Vec<_> = all.iter().map(|case| case.id.clone()).collect();
-        let judged = all.into_iter().filter(|case| self.strictness.takes(case.level)).collect();
+        let is_judged = |case: &Case| self.strictness.takes(case.level) && case.volume <= self.volume;
+        let judged = all.into_iter().filter(is_judged).collect();
         let cases = self.choice.choose(judged)?;
         if self.choice.list {
             let ids: Vec<_> = cases.iter().map(|case| case.id.clone()).collect();

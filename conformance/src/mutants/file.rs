@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::case::expect::StatusSet;
+use crate::case::over::Over;
 use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
 use crate::table::{ChoiceError, Group, Incomplete, Table, deserialize_from_table};
@@ -26,7 +27,7 @@ pub struct Mutant {
     pub slug: String,
     /// The defect in a sentence.
     pub defect: String,
-    /// The cases that name the defect.
+    /// The cases that name the defect; `*` stands for any characters.
     pub found_by: Vec<String>,
     /// Laid over the mock's profile `rfc`.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
@@ -34,6 +35,10 @@ pub struct Mutant {
     /// The changes of its requests and answers.
     #[serde(default)]
     pub change: Vec<Change>,
+    /// The places that it is made at: dimensions, and the words of each, which the slug ends with.
+    pub(crate) over: Option<Over>,
+    /// Dimensions that take their next word at each combination of the others, and do not multiply.
+    pub(crate) cycle: Option<Vec<String>>,
 }
 
 /// A change, and its condition.
@@ -48,6 +53,16 @@ pub struct Change {
     pub(crate) status: Vec<StatusSet>,
     /// The first matching request that is changed, for each path.
     pub(crate) nth: Option<usize>,
+    /// Another matching request to the same path came at most this number of milliseconds before.
+    pub(crate) within: Option<u64>,
+    /// Milliseconds to wait before the request is sent on.
+    pub(crate) hold: Option<u64>,
+    /// Milliseconds for which resources are shown as they were before a write.
+    pub(crate) stale: Option<u64>,
+    /// What an answer is kept under, to be sent again for half a second.
+    pub(crate) cache: Option<CacheKey>,
+    /// The names that cannot be taken again.
+    pub(crate) names_stay: Option<NamesStay>,
     pub(crate) request: Vec<RequestEdit>,
     pub(crate) operations: Vec<OperationsEdit>,
     pub(crate) exchange: Option<Exchange>,
@@ -116,6 +131,7 @@ pub(crate) enum RequestEdit {
     BodyRemove(String),
     BodySet(BTreeMap<String, JsonText>),
     InFilter(BTreeMap<String, String>),
+    InBody(BTreeMap<String, String>),
 }
 
 /// An edit of the operations of a request. Edits are made in this order.
@@ -184,6 +200,14 @@ pub(crate) enum AnswerEdit {
 pub(crate) enum Key {
     Status(Vec<StatusSet>),
     Nth(usize),
+    /// Milliseconds.
+    Within(u64),
+    /// Milliseconds.
+    Hold(u64),
+    /// Milliseconds.
+    Stale(u64),
+    Cache(CacheKey),
+    NamesStay(NamesStay),
     Again(BTreeMap<String, String>),
     CaseExact(String),
     Freeze(String),
@@ -226,6 +250,11 @@ impl TryFrom<ChangeTable> for Change {
             match key {
                 Key::Status(statuses) => change.status = statuses,
                 Key::Nth(nth) => change.nth = Some(nth),
+                Key::Within(milliseconds) => change.within = Some(milliseconds),
+                Key::Hold(milliseconds) => change.hold = Some(milliseconds),
+                Key::Stale(milliseconds) => change.stale = Some(milliseconds),
+                Key::Cache(key) => change.cache = Some(key),
+                Key::NamesStay(which) => change.names_stay = Some(which),
                 Key::Again(marks) => change.again = marks,
                 Key::CaseExact(attribute) => change.case_exact = Some(attribute),
                 Key::Freeze(pointer) => change.freeze = Some(pointer),
@@ -236,6 +265,26 @@ impl TryFrom<ChangeTable> for Change {
         }
         Ok(change)
     }
+}
+
+/// What the answers of a cache are kept under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheKey {
+    /// The path, without the query.
+    Path,
+    /// Nothing: any request is answered with the last answer.
+    Nothing,
+}
+
+/// Names of users that cannot be taken again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamesStay {
+    /// Those that a user had before it was renamed.
+    Renamed,
+    /// Those of users that were deleted.
+    Deleted,
 }
 
 /// The form of an operation's path.

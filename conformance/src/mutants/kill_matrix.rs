@@ -88,6 +88,20 @@ pub struct KillTable {
     pub suite: String,
 }
 
+/// Returns ids, with those that are places of one rule told once, as `rule/*`, if there are several.
+fn by_rule(ids: &[String]) -> Vec<String> {
+    let rule = |id: &str| id.match_indices('/').nth(2).map(|(end, _)| format!("{}/*", &id[..end]));
+    let mut told: Vec<String> = Vec::new();
+    for id in ids {
+        let rule = rule(id).filter(|of| ids.iter().filter(|id| rule(id).as_ref() == Some(of)).count() > 1);
+        let name = rule.unwrap_or_else(|| id.clone());
+        if !told.contains(&name) {
+            told.push(name);
+        }
+    }
+    told
+}
+
 impl KillTable {
     pub(crate) fn new(rows: Vec<Row>, clean: &Report, cases: &[Case], played: Played) -> Self {
         let subjects = cases.iter().map(|case| (case.id.clone(), labels::subject_of(&case.spec))).collect();
@@ -240,7 +254,8 @@ impl KillTable {
         let mut text =
             format!("{}.\n\n{counts}| mutant | defect | found by |\n|---|---|---|\n", self.summary());
         for row in &self.rows {
-            let cases: Vec<_> = row.found_by.iter().map(|case| format!("`{case}`")).collect();
+            let named = if self.suite == CLIENTS { row.found_by.clone() } else { by_rule(&row.found_by) };
+            let cases: Vec<_> = named.iter().map(|case| format!("`{case}`")).collect();
             let found = if row.is_found() {
                 cases.join("<br>")
             } else {

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mock_aquera::Profile;
+use serde::Deserialize;
 
 use crate::case::load::LoadError;
+use crate::case::over::{self, Placed};
 use crate::mutants::file::{Mutant, MutantFile};
 use crate::select::{SlugError, check_slug};
 
@@ -30,8 +32,7 @@ pub fn folder(folder: &Path) -> Result<Vec<Mutant>, LoadError> {
 fn all(files: Vec<(String, String)>) -> Result<Vec<Mutant>, LoadError> {
     let mut mutants: Vec<Mutant> = Vec::new();
     for (file, text) in files {
-        let read: MutantFile = toml::from_str(&text).map_err(|error| LoadError::invalid(&file, error))?;
-        for mutant in read.mutant {
+        for mutant in written(&file, &text)? {
             check(&mutant).map_err(|problem| {
                 LoadError::invalid(&file, InvalidMutant { slug: mutant.slug.clone(), source: problem })
             })?;
@@ -43,6 +44,32 @@ fn all(files: Vec<(String, String)>) -> Result<Vec<Mutant>, LoadError> {
         return Err(LoadError::Twice { what: "mutant", name: mutant.slug.clone() });
     }
     Ok(mutants)
+}
+
+/// Returns the mutants of a file, each at its places.
+fn written(file: &str, text: &str) -> Result<Vec<Mutant>, LoadError> {
+    if !over::is_used(text) {
+        let read: MutantFile = toml::from_str(text).map_err(|error| LoadError::invalid(file, error))?;
+        return Ok(read.mutant);
+    }
+    let read: WithOver = toml::from_str(text).map_err(|error| LoadError::invalid(file, error))?;
+    let mut mutants = Vec::new();
+    for item in read.mutant {
+        for Placed { words, mut item } in over::expand(item).map_err(|error| LoadError::invalid(file, error))? {
+            if let Some(toml::Value::String(slug)) = item.get_mut("slug") {
+                words.iter().for_each(|word| append!(*slug, "-{word}"));
+            }
+            mutants.push(Mutant::deserialize(item).map_err(|error| LoadError::invalid(file, error))?);
+        }
+    }
+    Ok(mutants)
+}
+
+/// A file with mutants that are made at several places.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithOver {
+    mutant: Vec<toml::Table>,
 }
 
 /// An invalid mutant of a server or of a client.
@@ -84,7 +111,7 @@ fn check(mutant: &Mutant) -> Result<(), MutantError> {
     if mutant.defect.trim().is_empty() {
         return Err(MutantError::NoDefect);
     }
-    if mutant.profile.is_none() && mutant.change.is_empty() {
+    if mutant.profile.is_none() && mutant.change.is_empty() || mutant.over.is_some() || mutant.cycle.is_some() {
         return Err(MutantError::NoChange);
     }
     let named: BTreeSet<_> = mutant.found_by.iter().collect();

@@ -3,10 +3,12 @@
 //! One server for all of them: a mutant is at `/<slug>`, its mock an application of the same name.
 
 mod answers;
+mod state;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -69,6 +71,14 @@ struct Memory {
     frozen: HashMap<(usize, String), Value>,
     /// Marks that are taken out of whatever is shown.
     marks: Vec<String>,
+    /// The time of the last matching request of a change, by path.
+    last: HashMap<(usize, String), Instant>,
+    /// Resources before their last write, by path: none where it created them.
+    before: HashMap<String, (Instant, Option<Value>)>,
+    /// Answers that are sent again, by change and key.
+    cached: HashMap<(usize, String), (Instant, Answer)>,
+    /// Names that cannot be taken again, in lower case.
+    names: HashSet<String>,
     /// The number of matching requests of a change, by path.
     counts: HashMap<(usize, String), usize>,
 }
@@ -139,7 +149,8 @@ async fn came(front: &Front, path: String, request: Request) -> Option<Came> {
     let headers = parts
         .headers
         .iter()
-        .filter(|(name, _)| !HOP.contains(&name.as_str()))
+        // A condition may ask for chunks.
+        .filter(|(name, _)| !HOP.contains(&name.as_str()) || name.as_str() == "transfer-encoding")
         .map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
@@ -157,6 +168,13 @@ impl Front {
             self.change_request(http, &changes[*index], &mut request).await?;
         }
         let changes_of = |index: &usize| &changes[*index];
+        if let Some(answer) = self.from_state(&meant, &came) {
+            return Ok(answer);
+        }
+        if let Some(hold) = meant.iter().map(changes_of).filter_map(|change| change.hold).max() {
+            tokio::time::sleep(Duration::from_millis(hold)).await;
+        }
+        let before = self.before_write(http, &came).await?;
         let exchanges = meant.iter().filter_map(|index| changes[*index].exchange.as_ref());
         let mut answer = match exchanges.min_by_key(|exchange| exchange.rank()) {
             Some(Exchange::Instead(instead)) => made_up(instead),
@@ -184,6 +202,9 @@ impl Front {
             self.freeze(*index, change, &came, &mut answer);
         }
         self.later(&came, &mut answer);
+        self.after_write(before, &came, &answer);
+        self.show_stale(&meant, &came, &mut answer);
+        self.cache(&meant, &came, &answer);
         for change in meant.iter().map(changes_of) {
             self.afterwards(http, change, resource.as_deref(), &came).await?;
         }
@@ -194,6 +215,11 @@ impl Front {
         let change = &self.mutant.change[index];
         if !holds(change, came) {
             return false;
+        }
+        if let Some(within) = change.within {
+            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = memory.last.insert((index, came.path.clone()), Instant::now());
+            return last.is_some_and(|last| last.elapsed() < Duration::from_millis(within));
         }
         let Some(nth) = change.nth else { return true };
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -267,6 +293,12 @@ impl Front {
             RequestEdit::BodySet(values) => {
                 request.json.iter_mut().for_each(|json| edit::set(json, values));
                 return true;
+            }
+            RequestEdit::InBody(words) => {
+                for (from, to) in words {
+                    request.text = request.text.replace(from, to);
+                }
+                request.json = serde_json::from_str(&request.text).ok();
             }
             RequestEdit::InFilter(words) => {
                 for (_, value) in
@@ -378,7 +410,7 @@ impl Front {
         }
         let method = reqwest::Method::from_bytes(request.method.as_bytes())?;
         let mut builder = http.request(method, url);
-        for (name, value) in &request.headers {
+        for (name, value) in request.headers.iter().filter(|(name, _)| !HOP.contains(&name.as_str())) {
             builder = builder.header(name, value);
         }
         if !request.text.is_empty() {

@@ -14,6 +14,7 @@ use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::mutants::load;
 use crate::mutants::proxy::Proxy;
 use crate::report::{CaseResult, Report};
+use crate::select::fits;
 use crate::server::discovery::{Blank, Facts};
 use crate::server::{self, Options};
 use crate::subject::server::client::{Client, Credentials, Manners};
@@ -98,6 +99,8 @@ pub async fn run(
         0
     });
     let clean = one(&mock, None, "clean", clean, cases.to_vec(), everything).await?;
+    let mut mutants = mutants;
+    mutants.iter_mut().for_each(|mutant| mutant.found_by = named(&mutant.found_by, cases));
     let shared: Arc<[Case]> = cases.into();
     let judge = |mutant| row(mock.clone(), proxy.clone(), mutant, shared.clone(), played, sequences);
     let rows = side_by_side(mutants, jobs, judge, told).await?;
@@ -105,6 +108,19 @@ pub async fn run(
         mock.stop().await;
     }
     Ok(KillTable::new(rows, &clean, cases, played))
+}
+
+/// Returns the ids of the cases that patterns name; a pattern that fits none stays, and is told as unknown.
+fn named(patterns: &[String], cases: &[Case]) -> Vec<String> {
+    let ids = |pattern: &String| {
+        let fitting = cases.iter().map(|case| &case.id).filter(|id| fits(pattern, id)).cloned();
+        let fitting: Vec<_> = fitting.collect();
+        if fitting.is_empty() { vec![pattern.clone()] } else { fitting }
+    };
+    let mut ids: Vec<_> = patterns.iter().flat_map(ids).collect();
+    let mut seen = BTreeSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    ids
 }
 
 async fn row(

@@ -76,6 +76,15 @@ pub fn count(count: usize, noun: &str) -> String {
     format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
 }
 
+/// Returns the id of the rule that a case is one place of; `None` if it is a case by itself.
+pub fn rule<'a>(report: &Report, id: &'a str) -> Option<&'a str> {
+    if report.suite != "server" {
+        return None;
+    }
+    let (end, _) = id.match_indices('/').nth(2)?;
+    Some(&id[..end])
+}
+
 /// Returns the noun for a suite's cases.
 pub fn noun(report: &Report) -> &'static str {
     if report.suite == "matrix" { "cell" } else { "case" }
@@ -231,6 +240,9 @@ pub(super) fn place_of_cause<'a>(
 
 /// The tag of cases about what nearly all others build upon.
 pub const FOUNDATION: &str = "foundation";
+
+/// The tag of cases that ask whether requests after each other, and at the same time, say the same.
+pub const CONSISTENCY: &str = "consistency";
 
 /// Sections of RFC 7644 and 7643 by what they are about; the first that fits decides. In the order in which things
 /// build upon each other.

@@ -1,6 +1,8 @@
 //! Causes of several cases: a refusal that they meet, or an expectation that they share. One finding with one advice
 //! says more than each case alone, and a refused case did not see its subject.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{CaseResult, Report, Verdict};
@@ -39,6 +41,8 @@ pub enum Kind<'a> {
     },
     /// An expectation that does not hold of any of them, and the attribute that it is about.
     Shared(Shared, Option<&'a str>),
+    /// A rule that does not hold at several places, by the id that the places have in common.
+    Rule(&'a str),
 }
 
 /// The properties by which two refusals count as one.
@@ -57,6 +61,15 @@ impl Cause<'_> {
             Kind::Refusal { status, said, request } => {
                 let said = said.map_or_else(String::new, |said| format!(", saying: {said}"));
                 format!("`{request}` is answered {status}{said}")
+            }
+            Kind::Rule(rule) => {
+                let places = labels::count(self.cases.len(), "place");
+                let first = self.cases.first();
+                let requirement = first.map_or("", |case| case.requirement.trim_end_matches('.'));
+                let instance = first.and_then(|case| case.because.as_deref());
+                let instance =
+                    instance.map_or_else(String::new, |because| format!("; for instance, {because}"));
+                format!("{rule} does not hold at {places} ({requirement}){instance}")
             }
             Kind::Shared(shared, attribute) => {
                 let first = self.cases.first();
@@ -81,6 +94,11 @@ impl Cause<'_> {
             Kind::Refusal { .. } => format!(
                 "{count} stopped there, and what they are about was not seen. Mend this first, and run them again."
             ),
+            Kind::Rule(rule) => {
+                let remedy = self.cases.iter().find_map(|case| case.mend.as_deref()).unwrap_or_default();
+                let of = report.cases.iter().filter(|case| labels::rule(report, &case.id) == Some(rule));
+                format!("{remedy} {count} of the {} of this rule say so.", of.count()).trim_start().to_owned()
+            }
             Kind::Shared(shared, attribute) => {
                 let remedy = remedy(shared, attribute);
                 let say = if self.cases.len() == 1 { "says so" } else { "say the same" };
@@ -101,14 +119,14 @@ impl Cause<'_> {
     /// Returns an answer that would pass, if it is the same for all of the cases.
     pub fn example(&self) -> Option<&str> {
         match self.kind {
-            Kind::Refusal { .. } => None,
+            Kind::Refusal { .. } | Kind::Rule(_) => None,
             Kind::Shared(..) => self.cases.iter().find_map(|case| case.example.as_deref()),
         }
     }
 
     /// Whether nothing is left to say of its cases.
     pub fn says_all(&self) -> bool {
-        matches!(self.kind, Kind::Shared(..))
+        matches!(self.kind, Kind::Shared(..) | Kind::Rule(_))
     }
 }
 
@@ -261,12 +279,34 @@ pub fn of(report: &Report) -> Vec<Cause<'_>> {
     let refusals = refusals.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST);
     // A single case says it itself, unless it is about something else or others wait for it.
     let is_told = |cause: &Cause<'_>| match cause.kind {
-        Kind::Refusal { .. } | Kind::Shared(_, Some(_)) => true,
+        Kind::Refusal { .. } | Kind::Shared(_, Some(_)) | Kind::Rule(_) => true,
         Kind::Shared(shared, None) => cause.cases.len() > 1 || waiting_for(report, shared, None) > 0,
     };
     let mut causes: Vec<_> = refusals.chain(shared.into_iter().filter(is_told)).collect();
+    causes.extend(rules(report, &causes));
     causes.sort_by_key(|cause| labels::place_of_cause(&cause.cases));
     causes
+}
+
+/// Returns the rules that do not hold at several places, of cases that no other cause explains.
+fn rules<'a>(report: &'a Report, known: &[Cause<'a>]) -> Vec<Cause<'a>> {
+    let explained: HashSet<&str> =
+        known.iter().flat_map(|cause| &cause.cases).map(|case| case.id.as_str()).collect();
+    let mut rules: Vec<Cause<'_>> = Vec::new();
+    let alone = labels::by_importance(&report.cases).into_iter();
+    for case in alone.filter(|case| case.verdict.fails_or_warns() && !explained.contains(case.id.as_str())) {
+        let Some(rule) = labels::rule(report, &case.id) else { continue };
+        let is_it = |cause: &&mut Cause<'_>| {
+            let same = cause.cases.first().is_some_and(|first| first.verdict == case.verdict);
+            cause.kind == Kind::Rule(rule) && same
+        };
+        match rules.iter_mut().find(is_it) {
+            Some(cause) => cause.cases.push(case),
+            None => rules.push(Cause { kind: Kind::Rule(rule), cases: vec![case] }),
+        }
+    }
+    rules.retain(|cause| cause.cases.len() > 1);
+    rules
 }
 
 /// Returns the refusal that ended a case, if a success was due.
@@ -347,6 +387,40 @@ fn endpoint(exchange: &Exchange) -> String {
 #[cfg(test)]
 mod tests {
     use crate::report::root_causes::*;
+
+    #[test]
+    fn places_of_a_rule_are_one_cause() {
+        let spec = || crate::requirement::Spec {
+            document: "RFC 7643".to_owned(),
+            section: "2.3".to_owned(),
+            also: Vec::new(),
+        };
+        let case = |id: &str, verdict| CaseResult {
+            verdict,
+            because: Some("it is cut".to_owned()),
+            mend: Some("Cut nothing.".to_owned()),
+            ..CaseResult::new(id.to_owned(), id.to_owned(), crate::requirement::Level::Must, "Text stays.".to_owned(), spec())
+        };
+        let report = Report::new(
+            "server",
+            "http://localhost",
+            vec![
+                case("rfc7643/2.3/keeps/get/a", Verdict::Fail),
+                case("rfc7643/2.3/keeps/get/b", Verdict::Fail),
+                case("rfc7643/2.3/keeps/get/c", Verdict::Pass),
+                case("rfc7643/2.3/other/get", Verdict::Fail),
+                case("rfc7643/2.3/plain", Verdict::Fail),
+            ],
+        );
+        let causes = of(&report);
+        assert_eq!(causes.len(), 1);
+        assert_eq!(causes[0].kind, Kind::Rule("rfc7643/2.3/keeps"));
+        assert_eq!(
+            causes[0].because(),
+            "rfc7643/2.3/keeps does not hold at 2 places (Text stays); for instance, it is cut"
+        );
+        assert_eq!(causes[0].advice(&report), "Cut nothing. 2 cases of the 3 of this rule say so.");
+    }
 
     #[test]
     fn varying_parts_of_messages_are_ignored() {

@@ -115,7 +115,7 @@ pub(crate) async fn settle(
 }
 
 /// Whether a status says only how the server is just now.
-const fn passes(status: u16) -> bool {
+pub(crate) const fn passes(status: u16) -> bool {
     (status == 429 || status >= 500) && !matches!(status, 501 | 505)
 }
 

@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use crate::case::noun::Nouns;
-use crate::case::template::{Place, Property, Values};
+use crate::case::template::{Place, Property, Shift, Values};
 use crate::casing::same_without_case;
 use crate::json::get;
 use crate::server::discovery::{Blank, Facts, ResourceType, id_text};
@@ -197,6 +197,10 @@ impl Values for Bindings<'_> {
         match place {
             Place::Field(name, pointer) if name == "config" => first(self.facts.config.as_ref()?, pointer),
             Place::Field(name, pointer) => first(&self.names.get(name)?.seen, pointer),
+            Place::Shifted(name, pointer, shifts) => {
+                let time = first(&self.names.get(name)?.seen, pointer)?;
+                Shift::apply(shifts, time.as_str()?).map(Value::from)
+            }
             Place::Of(name, property) => {
                 if let Some(known) = self.names.get(name) {
                     return match property {

@@ -30,7 +30,15 @@ impl Cost {
     }
 
     fn add(&mut self, step: &Step) {
+        // What is compared is read before and after, and what has to agree is read and listed.
+        let times = |is_wanted: bool| if is_wanted { 2 } else { 0 };
+        self.requests += 2 * step.untouched.len() + times(step.reads_agree) + times(step.list_agrees);
+        step.between.iter().for_each(|inner| self.add(inner));
         self.requests += match &step.action {
+            Action::Together { steps, times } => {
+                (0..*times).for_each(|_| steps.iter().for_each(|inner| self.add(inner)));
+                0
+            }
             Action::Create { resource_type, count, .. } => {
                 let made = count.unwrap_or(1);
                 let group = resource_type.eq_ignore_ascii_case("Group");

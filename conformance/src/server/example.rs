@@ -100,7 +100,7 @@ fn base(step: &Step, bindings: &Bindings<'_>, came: &client::Answer, sent: Optio
                 "Resources": resources }))
         }
         Action::Bulk(_) | Action::Send { .. } => shown(),
-        Action::Delete(_) => None,
+        Action::Delete(_) | Action::Together { .. } => None,
     }
 }
 
@@ -226,7 +226,11 @@ impl Example {
                 self.body.get_or_insert_with(|| json!({ "schemas": [LIST], "Resources": [] }));
                 self.change_list(|resources| *resources = wanted);
             }
-            Check::Unchanged(_) | Check::Nowhere(_) | Check::Body(BodyKind::Any) => {}
+            Check::Unchanged(_)
+            | Check::Nowhere(_)
+            | Check::ExactlyOne(..)
+            | Check::Every(_)
+            | Check::Body(BodyKind::Any) => {}
             Check::At { pointer, condition, .. } => self.at(pointer, condition, bindings),
             Check::AnyOf(lists) => {
                 for expectation in lists.first().into_iter().flatten() {
@@ -430,6 +434,7 @@ fn sample(condition: &Condition, pointer: &str, bindings: &Bindings<'_>) -> Opti
         | Condition::Count(_)
         | Condition::AtMost(_)
         | Condition::Unique
+        | Condition::WithinMinutes(_)
         | Condition::Sorted(_) => None,
     }
 }

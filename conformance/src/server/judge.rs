@@ -1,5 +1,6 @@
 //! Judges whether an answer fulfils an expectation.
 
+mod answers;
 mod any_of;
 mod condition;
 mod stand_in;
@@ -13,7 +14,8 @@ use crate::json::{get, is_absent, reach, same};
 use crate::requirement::{Level, Shared};
 use crate::server::bindings::Bindings;
 pub(crate) use crate::server::judge::stand_in::{Belongs, StandIn};
-use crate::server::judge::value::{cut, differing, has_schema, shown};
+pub(crate) use crate::server::judge::value::differing;
+use crate::server::judge::value::{cut, has_schema, shown};
 use crate::subject::server::bounded::{Bound, bounded};
 use crate::subject::server::client::Answer;
 
@@ -198,6 +200,8 @@ impl Judge<'_> {
             }
             Check::Lists(listing, names) => self.lists(*listing, names).into_iter().collect(),
             Check::Unchanged(name) => self.unchanged(name).into_iter().collect(),
+            Check::ExactlyOne(one, others) => self.exactly_one(one, others).into_iter().collect(),
+            Check::Every(wanted) => self.every(wanted).into_iter().collect(),
             Check::Nowhere(text) => {
                 let text = text.fill(self.bindings)?;
                 let there = self.answer.text.contains(&text);

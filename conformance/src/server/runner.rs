@@ -3,12 +3,15 @@
 mod end;
 mod fault;
 mod filters;
+mod look_again;
+mod names;
 mod shapes;
 mod status;
 mod steady;
 mod stored;
 mod tally;
 mod template;
+mod together;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -18,20 +21,19 @@ use serde_json::{Value, json};
 use crate::case::Case;
 use crate::case::capability::Feature;
 use crate::case::load::used_names;
-use crate::case::step::{Action, Body, Step};
-use crate::case::template::{Place, Property, Unfilled, Values as _};
+use crate::case::step::{Action, Body, Bytes, Step};
+use crate::case::template::{Place, Property, Unfilled};
 use crate::format;
 use crate::json::get;
-use crate::report::labels::FOUNDATION;
+use crate::report::labels::{CONSISTENCY, FOUNDATION};
 use crate::report::root_causes::remedy;
 use crate::report::{CaseResult, Verdict};
 use crate::requirement::{Level, Shared};
-use crate::server::bindings::{Bindings, Known};
-use crate::server::blank::{list_extensions, name_schemas};
+use crate::server::bindings::Bindings;
+use crate::server::blank::list_extensions;
 use crate::server::cleanup::Made;
 use crate::server::deviation::{Deviation, Seen};
-use crate::server::discovery::{Met, ResourceType, merge};
-use crate::server::fit::clears_what_is_required;
+use crate::server::discovery::{Met, merge};
 use crate::server::judge::{Ask, Miss, StandIn, is_created_with_200, judge};
 use crate::server::names::radix;
 use crate::server::runner::end::End;
@@ -91,6 +93,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         return result;
     }
     let unique = format!("{}{}-{}", super::PREFIX, context.run, radix(index as u64 + 1));
+    let is_patient = case.tags.iter().any(|tag| tag == CONSISTENCY);
     let strict = case.tags.iter().any(|tag| tag == FOUNDATION);
     let used = used_names(case);
     let mut player = Player {
@@ -101,6 +104,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         used: &used,
         filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
             && case.spec.document.starts_with("RFC"),
+        is_patient,
         bindings: Bindings::new(&context.facts, &context.client, &context.blank, &case.nouns, strict, unique),
         example: None,
         tried: Vec::new(),
@@ -108,6 +112,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         exchanges: Vec::new(),
         seen: Vec::new(),
         active: shapes::Active::default(),
+        shown: None,
         misses: Vec::new(),
     };
     let end = if case.id == ENDPOINTS[1] && context.facts.wrong_endpoints() > 1 {
@@ -142,6 +147,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
             about: &case.about,
             used: &used,
             filters_are_a_means,
+            is_patient,
             bindings,
             example: None,
             tried: Vec::new(),
@@ -149,6 +155,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
             exchanges: Vec::new(),
             seen: Vec::new(),
             active: shapes::Active::default(),
+            shown: None,
             misses: Vec::new(),
         };
         // Not judged: what cannot be cleaned up is told as left behind.
@@ -223,6 +230,8 @@ struct Player<'a> {
     /// The case has another subject, and filters only to find its own resources.
     filters_are_a_means: bool,
     bindings: Bindings<'a>,
+    /// Requests that tell what is broken for all cases are sent after a while: what is seen at once is the subject of the case.
+    is_patient: bool,
     /// An answer that would have passed, of the most binding miss so far.
     example: Option<(Level, String)>,
     /// The attempts, in a word each, and their results.
@@ -232,6 +241,8 @@ struct Player<'a> {
     /// The meaning of the last answer or walk.
     seen: Vec<Seen>,
     active: shapes::Active,
+    /// The resource in the last answer, of a step after which it is looked at again.
+    shown: Option<Value>,
     /// The failed expectations, with the step's label.
     misses: Vec<(String, Miss)>,
 }
@@ -250,7 +261,10 @@ impl Player<'_> {
             if let Some(pause) = step.pause {
                 tokio::time::sleep(pause).await;
             }
+            let before = self.snapshots(step).await?;
             self.step(step).await?;
+            self.are_untouched(step, before).await?;
+            self.agree(step).await?;
         }
         Ok(())
     }
@@ -270,6 +284,7 @@ impl Player<'_> {
                 let answer = self.walk(step, *paging).await?;
                 self.weigh(step, &step.name, &answer, None, None, None)
             }
+            Action::Together { steps, times } => self.together(step, steps, *times).await,
             _ => self.one(step, &step.name).await,
         }
     }
@@ -280,6 +295,9 @@ impl Player<'_> {
         let mut answer = self.ask(step, &request).await?;
         self.read_unshown(step, &request, endpoint.as_deref(), &mut answer).await?;
         let stand_in = self.stand_in(step, &request, answer.status).await;
+        if step.reads_agree || step.list_agrees {
+            self.shown = answer.json.clone().filter(|_| answer.is_success());
+        }
         let known = self.misses.len();
         let end = self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref(), stand_in);
         let is_missed = self.misses.len() > known || matches!(end, Err(End::Skipped(_)));
@@ -408,7 +426,7 @@ impl Player<'_> {
 
     /// Returns the request of a step, the body if it creates or replaces a resource, and the endpoint of that.
     fn request(&mut self, step: &Step) -> Result<(Request, Option<Value>, Option<String>), End> {
-        let mut sent = None;
+        let (mut sent, mut bytes) = (None, None);
         let (method, path, body, endpoint) = match &step.action {
             Action::Create { resource_type, with, .. } => {
                 let known = self.context.facts.resource_type(resource_type).ok_or_else(|| {
@@ -482,7 +500,9 @@ impl Player<'_> {
                 ("POST", "/Bulk".to_owned(), body, None)
             }
             Action::Send { method, path, body } => {
+                let is_address = path.is_a_place();
                 let path = path.fill_with(&self.bindings, |place, text| match place {
+                    Place::Field(..) if is_address => self.bindings.address(&text),
                     Place::Of(_, Property::Path | Property::NamedPath | Property::Location) | Place::Base => {
                         text
                     }
@@ -499,8 +519,14 @@ impl Player<'_> {
                     self.misses.push((step.label.clone(), miss.bounded()));
                     return Err(End::Missed);
                 }
-                (method.as_str(), path, self.body(body, None)?, None)
+                if let Body::Bytes(Bytes(own)) = body {
+                    bytes = Some(own.clone());
+                }
+                let endpoint = (method == "GET").then(|| self.endpoint_above(&path)).flatten();
+                (method.as_str(), path, self.body(body, None)?, endpoint)
             }
+            // Its steps have requests of their own.
+            Action::Together { .. } => ("GET", String::new(), None, None),
         };
         let fill = |pairs: &[(String, crate::case::template::Template)]| {
             pairs
@@ -517,64 +543,10 @@ impl Player<'_> {
             query: fill(&step.query)?,
             headers,
             body,
+            bytes,
+            chunked: step.chunked,
             auth: step.auth,
         };
         Ok((request, sent, endpoint))
-    }
-
-    fn body(&self, body: &Body, name: Option<&str>) -> Result<Option<String>, End> {
-        Ok(match body {
-            Body::None => None,
-            Body::Json(json) | Body::Operations(json, _) => Some(json.fill(&self.bindings)?.to_string()),
-            Body::Text(text) => Some(text.fill(&self.bindings)?),
-            Body::With(with) => {
-                let seen = name.and_then(|name| self.bindings.known(name));
-                let mut body = seen.map(Known::to_send).unwrap_or_default();
-                let mut with = with.fill(&self.bindings)?;
-                if let Some(known) = name.and_then(|name| self.type_of(name)) {
-                    if let Some(required) = clears_what_is_required(&self.context.facts, known, &with) {
-                        return Err(End::Skipped(format!(
-                            "it could not be tried: it clears {required}, which the server's schema requires"
-                        )));
-                    }
-                    self.bindings.fitted(known, |fit| fit.body(&mut with));
-                }
-                merge(&mut body, &with);
-                // What a client sends names its schemas, whatever the answer showed; or a case leaves them out on purpose.
-                if let Some(known) = name.and_then(|name| self.type_of(name))
-                    && get(&with, "schemas").is_none()
-                {
-                    name_schemas(&mut body, known);
-                }
-                Some(body.to_string())
-            }
-        })
-    }
-
-    fn path(&self, name: &str) -> Result<String, End> {
-        let place = Place::Of(name.to_owned(), Property::Path);
-        match self.bindings.value(&place) {
-            Some(Value::String(path)) => Ok(path),
-            _ => Err(Unfilled(place).into()),
-        }
-    }
-
-    /// Returns the endpoint that a name's path is below.
-    fn endpoint(&self, name: &str) -> Option<String> {
-        let path = self.bindings.known(name)?.path.as_deref()?;
-        path.rsplit_once('/').map(|(endpoint, _)| endpoint.to_owned())
-    }
-
-    /// Returns the resource type of a name.
-    fn type_of(&self, name: &str) -> Option<&ResourceType> {
-        let endpoint = self.endpoint(name)?;
-        self.context.facts.resource_types.iter().find(|known| known.endpoint == endpoint)
-    }
-
-    fn type_path(&self, resource_type: &str) -> Result<String, End> {
-        let known = self.context.facts.resource_type(resource_type);
-        known
-            .map(|known| known.endpoint.clone())
-            .ok_or_else(|| End::NotAdvertised(format!("no resource type is called {resource_type}")))
     }
 }

@@ -4,6 +4,7 @@
 //! [`crate::redact`]'s.
 
 pub(crate) mod bounded;
+mod chunks;
 pub mod client;
 pub mod credentials;
 pub mod failure;

@@ -31,6 +31,9 @@ use serde_json::{Value, json};
 
 use front::{Broken, Seen, TOKEN, is_first, page};
 
+/// The number of the first resource: so long that it is in no id of the mock by chance.
+const FIRST_NUMBER: usize = 1_000_000;
+
 /// Every `id`, and what members and groups refer to, as numbers.
 fn number_ids(value: &mut Value, numbers: &Mutex<Vec<String>>) {
     let number = |id: &mut Value| {
@@ -40,7 +43,7 @@ fn number_ids(value: &mut Value, numbers: &Mutex<Vec<String>>) {
                 known.push(text.to_owned());
                 known.len() - 1
             });
-            *id = json!(1000 + at);
+            *id = json!(FIRST_NUMBER + at);
         }
     };
     match value {
@@ -73,7 +76,7 @@ async fn with_numeric_ids() -> Broken {
     };
     let instead = move |seen: &mut Seen| {
         for (at, id) in known.lock().expect("a lock").iter().enumerate().rev() {
-            let number = (1000 + at).to_string();
+            let number = (FIRST_NUMBER + at).to_string();
             seen.path = seen.path.replace(&number, id);
             seen.query = seen.query.replace(&number, id);
             seen.text = seen.text.replace(&format!(":{number}"), &format!(":\"{id}\"")).replace(&number, id);

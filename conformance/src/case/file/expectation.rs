@@ -29,6 +29,8 @@ pub(crate) enum CheckKey {
     ListsExactly(Vec<String>),
     ListsInOrder(Vec<String>),
     Unchanged(String),
+    ExactlyOne(Vec<StatusSet>),
+    Every(Vec<StatusSet>),
     Nowhere(Template),
     At(Template),
     AnyOf(Vec<Vec<Expectation>>),
@@ -53,6 +55,8 @@ pub(crate) enum Key {
     /// The meaning of a missing value.
     Gone(String),
     IfPresent(bool),
+    /// The statuses of the other answers, beside `exactly-one`.
+    Others(Vec<StatusSet>),
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -128,12 +132,14 @@ impl TryFrom<ExpectationTable> for Expectation {
     ) -> Result<Self, ExpectationError> {
         let (name, check) = check.one("check")?;
         let (mut level, mut why, mut gone, mut if_present) = (None, None, None, false);
+        let mut others = None;
         for key in keys.into_values() {
             match key {
                 Key::Level(own) => level = Some(own),
                 Key::Why(text) => why = Some(text),
                 Key::Gone(text) => gone = Some(text),
                 Key::IfPresent(own) => if_present = own,
+                Key::Others(own) => others = Some(own),
             }
         }
         if if_present && !matches!(check, CheckKey::At(_)) {
@@ -144,7 +150,12 @@ impl TryFrom<ExpectationTable> for Expectation {
         {
             return Err(ExpectationError::Misplaced { key, check: name });
         }
+        if others.is_some() && !matches!(check, CheckKey::ExactlyOne(_)) {
+            return Err(ExpectationError::Misplaced { key: "others", check: name });
+        }
         let check = match check {
+            CheckKey::ExactlyOne(one) => Check::ExactlyOne(one, others.unwrap_or_default()),
+            CheckKey::Every(statuses) => Check::Every(statuses),
             CheckKey::Status(status) => Check::Status(status),
             CheckKey::Header(name) => Check::Header(name, header_check(comparands, conditions)?),
             CheckKey::MediaType(MediaType::Scim) => Check::MediaType,

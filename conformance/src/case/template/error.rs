@@ -24,6 +24,9 @@ pub enum TemplateError {
         "invalid place `{{{{{0}}}}}`: expected id, path, named-path, location or version after the dot; a slash reaches fields"
     )]
     Property(String),
+    /// A place has another form of a time behind its `@`.
+    #[error("invalid place `{{{{{0}}}}}`: expected -1s, +02:00, .0 or cut after the @")]
+    Shift(String),
     /// The text is no JSON.
     #[error(transparent)]
     Json(#[from] JsonTextError),

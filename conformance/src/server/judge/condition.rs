@@ -145,6 +145,20 @@ impl Judge<'_> {
                     Unmet::of(value, json!(format!("later than {earlier}")), why)
                 })
             }
+            Condition::WithinMinutes(minutes) => {
+                // The server's own clock counts, where the answer tells it.
+                let now = self.answer.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+                let now = now.and_then(|now| jiff::Timestamp::try_from(now).ok());
+                let now = now.unwrap_or_else(jiff::Timestamp::now);
+                let told = there.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                let holds = told
+                    .is_some_and(|told| now.duration_since(told).as_secs().unsigned_abs() <= u64::from(*minutes) * 60);
+                (!holds).then(|| {
+                    let why = format!("{path} is {}, and the answer was sent at {now:.0}", brief(value));
+                    let expected = json!(format!("at most {minutes} minutes from {now:.0}"));
+                    Unmet::of(value, expected, why)
+                })
+            }
             Condition::Is(kind) => {
                 let why = || format!("{path} is {}, and should be {}", brief(value), kind.describe());
                 (!is(*kind, value)).then(|| Unmet::of(value, json!(kind.describe()), why()))

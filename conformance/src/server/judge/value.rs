@@ -38,7 +38,7 @@ pub(super) fn has_schema(body: &Value, urn: &str) -> bool {
 }
 
 /// Returns the members in which two objects differ.
-pub(super) fn differing(before: &Value, now: &Value) -> (Value, Value) {
+pub(crate) fn differing(before: &Value, now: &Value) -> (Value, Value) {
     let (Some(a), Some(b)) = (before.as_object(), now.as_object()) else {
         return (before.clone(), now.clone());
     };

@@ -1,6 +1,7 @@
 //! Filters that a subject refuses, ignores, or answers with nothing although resources match.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -16,6 +17,9 @@ use crate::server::runner::Player;
 use crate::server::runner::fault::Fault;
 use crate::subject::server::client::{Answer, Client, Request};
 use crate::transcript::Exchange;
+
+/// The time after which an index, or a cache, has followed.
+const A_WHILE: Duration = Duration::from_millis(700);
 
 /// Whether a query, in the address or in a body, is refused because of its filter, where nothing of the kind is expected.
 pub(super) fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &Answer) -> bool {
@@ -120,11 +124,13 @@ impl Player<'_> {
 
     /// Returns the defect of all filters of an endpoint.
     async fn filters_of(&mut self, known: &ResourceType) -> Option<BrokenFilters> {
-        if let Some(Told(broken)) = self.context.findings.filters_of(&known.endpoint) {
+        let when = if self.is_patient { " after a while" } else { "" };
+        let key = format!("{}{when}", known.endpoint);
+        if let Some(Told(broken)) = self.context.findings.filters_of(&key) {
             return broken;
         }
         let broken = self.try_filters(known).await;
-        self.context.findings.note_filters_of(known.endpoint.clone(), broken);
+        self.context.findings.note_filters_of(key, broken);
         broken
     }
 
@@ -165,6 +171,9 @@ impl Player<'_> {
 
     /// Returns the list that a query with this filter and nothing else is answered with.
     async fn filtered(&mut self, known: &ResourceType, filter: &str) -> Option<Value> {
+        if self.is_patient {
+            tokio::time::sleep(A_WHILE).await;
+        }
         let query = Request {
             method: "GET".to_owned(),
             path: known.endpoint.clone(),

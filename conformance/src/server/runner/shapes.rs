@@ -108,6 +108,7 @@ impl Player<'_> {
             | Action::Search(..)
             | Action::Walk(..)
             | Action::Bulk(_)
+            | Action::Together { .. }
             | Action::Send { .. } => None,
         };
         let Some(path) = path.filter(|_| self.seen.iter().any(is_unread)) else { return Ok(()) };
@@ -176,6 +177,8 @@ fn is_about_total(step: &Step) -> bool {
         | Check::ErrorForm
         | Check::Lists(..)
         | Check::Unchanged(_)
+        | Check::ExactlyOne(..)
+        | Check::Every(_)
         | Check::Nowhere(_)
         | Check::At { .. }
         | Check::AnyOf(_) => false,

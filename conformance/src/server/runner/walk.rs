@@ -81,6 +81,9 @@ impl Player<'_> {
                     _ => false,
                 },
             };
+            if more && pages.len() == 1 && !step.between.is_empty() {
+                self.between(&step.between).await?;
+            }
             if last || !more {
                 self.seen = seen;
                 let body = json!({ "pages": pages, "Resources": resources, "totalResults": total });

@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::redact::Redactor;
 use crate::subject::server::bounded::{Bound, LARGE, bounded, bounded_text};
+use crate::subject::server::chunks::in_chunks;
 pub use crate::subject::server::credentials::Credentials;
 use crate::subject::server::credentials::WrongAuth;
 use crate::subject::server::failure::{FailureKind, NetworkFailure, innermost};
@@ -90,6 +91,10 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body as it is sent.
     pub body: Option<String>,
+    /// A body that is no text, in place of `body`.
+    pub bytes: Option<Vec<u8>>,
+    /// The body is sent in chunks, without its length.
+    pub chunked: bool,
     /// Credentials to send in place of the right ones.
     pub auth: Option<WrongAuth>,
 }
@@ -406,7 +411,7 @@ impl Client {
         }
         let mut headers: Vec<(String, String)> =
             vec![("Accept".to_owned(), "application/scim+json".to_owned())];
-        if request.body.is_some() {
+        if request.body.is_some() || request.bytes.is_some() {
             headers.push(("Content-Type".to_owned(), "application/scim+json".to_owned()));
         }
         let authorization = match request.auth {
@@ -414,13 +419,12 @@ impl Client {
             Some(how) => inner.credentials.wrong(how),
         };
         headers.extend(authorization.map(|value| ("Authorization".to_owned(), value)));
-        for (name, value) in inner.manners.headers.iter().chain(&request.headers) {
-            headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-            if !value.is_empty() {
-                headers.push((name.clone(), value.clone()));
-            }
+        for own in [&inner.manners.headers, &request.headers] {
+            headers.retain(|(known, _)| !own.iter().any(|(name, _)| known.eq_ignore_ascii_case(name)));
+            headers.extend(own.iter().filter(|(_, value)| !value.is_empty()).cloned());
         }
-        let body = request.body.as_deref().unwrap_or_default();
+        let bytes = request.bytes.as_ref().map(|bytes| bytes.escape_ascii().to_string());
+        let body = bytes.as_deref().or(request.body.as_deref()).unwrap_or_default();
         let body = recorded(serde_json::from_str(body).ok().as_ref(), body);
         let own =
             |name: &str| inner.manners.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -447,8 +451,9 @@ impl Client {
             for (name, value) in &headers {
                 builder = builder.header(name, value);
             }
-            if let Some(body) = &request.body {
-                builder = builder.body(body.clone());
+            let body = request.bytes.clone().or_else(|| Some(request.body.clone()?.into_bytes()));
+            if let Some(body) = body {
+                builder = builder.body(if request.chunked { in_chunks(body) } else { body.into() });
             }
             builder.build().map_err(BuildError::Http)
         })();
