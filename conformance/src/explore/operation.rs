@@ -338,7 +338,7 @@ fn change(attributes: usize) -> impl Strategy<Value = Change> {
     let kind =
         prop_oneof![3 => Just(PatchKind::Replace), 3 => Just(PatchKind::Add), 2 => Just(PatchKind::Remove)];
     let target = prop_oneof![
-        3 => Just(TargetKind::Whole),
+        4 => Just(TargetKind::Whole),
         2 => (0..4_usize).prop_map(TargetKind::Part),
         2 => (0..3_usize).prop_map(TargetKind::Selected),
         2 => (0..3_usize, 0..4_usize).prop_map(|(one, part)| TargetKind::SelectedPart(one, part)),
@@ -392,11 +392,12 @@ fn filter(attributes: usize) -> impl Strategy<Value = Filter> {
 /// Returns sequences of at most `steps` operations after the creation of one to three users, and of a group of them now and
 /// then, for most operations need some.
 pub(crate) fn sequences(scope: Scope, steps: usize) -> BoxedStrategy<Vec<Operation>> {
-    let users = prop::collection::vec(settings(scope.users, 4), 1..=3);
+    let users = prop::collection::vec(settings(scope.users, 12), 1..=3);
     let group = proptest::option::weighted(if scope.groups.is_some() { 0.35 } else { 0.0001 }, Just(()));
     let rest = prop::collection::vec(operation(scope), 1..=steps.max(1));
-    (users, group, rest)
-        .prop_map(move |(users, group, rest)| {
+    // What comes first is shrunk first.
+    (rest, users, group)
+        .prop_map(move |(rest, users, group)| {
             let mut all: Vec<Operation> = users.into_iter().map(Operation::CreateUser).collect();
             if group.is_some() && scope.groups.is_some() {
                 let members = (0..all.len()).collect();
@@ -488,7 +489,7 @@ pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Oper
 fn operation(scope: Scope) -> BoxedStrategy<Operation> {
     let users = scope.users;
     let mut all: Vec<(u32, BoxedStrategy<Operation>)> = vec![
-        (6, settings(users, 5).prop_map(Operation::CreateUser).boxed()),
+        (4, settings(users, 8).prop_map(Operation::CreateUser).boxed()),
         (
             5,
             (pick(), settings(users, 4), any::<bool>())
@@ -516,10 +517,10 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
         (3, (pick(), invalid(scope)).prop_map(|(of, kind)| Operation::Invalid { of, kind }).boxed()),
     ];
     if scope.patch {
-        let changes = prop::collection::vec(change(users), 1..=3);
+        let changes = prop::collection::vec(change(users), 1..=5);
         let patch =
             (pick(), changes, form()).prop_map(|(of, changes, form)| Operation::Patch { of, changes, form });
-        all.push((if users == 0 { 0 } else { 10 }, patch.boxed()));
+        all.push((if users == 0 { 0 } else { 14 }, patch.boxed()));
     }
     if let Some(attributes) = scope.groups {
         let members = || prop::collection::vec(pick(), 0..4);

@@ -12,7 +12,7 @@ use crate::explore::world::World;
 use crate::transcript::Exchange;
 
 /// Sequences that are played to shrink one.
-const MOST_REPLAYS: usize = 80;
+const MOST_REPLAYS: usize = 200;
 
 /// The time to shrink one.
 const PATIENCE: Duration = Duration::from_secs(10);

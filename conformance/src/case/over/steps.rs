@@ -101,14 +101,13 @@ fn required(step: &mut Table, of: &'static str, key: &'static str) -> Result<Str
 }
 
 /// Takes the JSON object of a key out of a step.
-fn object(
-    step: &mut Table,
-    key: &'static str,
-) -> Result<Option<serde_json::Map<String, Json>>, StepsError> {
+fn object(step: &mut Table, key: &'static str) -> Result<Option<serde_json::Map<String, Json>>, StepsError> {
     let Some(text) = text(step, "write", key)? else { return Ok(None) };
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|_| StepsError::Key { step: "write", key, expected: "a JSON object" })
+    serde_json::from_str(&text).map(Some).map_err(|_| StepsError::Key {
+        step: "write",
+        key,
+        expected: "a JSON object",
+    })
 }
 
 fn list(step: &mut Table, key: &'static str) -> Result<Vec<Value>, StepsError> {

@@ -214,8 +214,13 @@ impl Session<'_> {
         expected: &Expected,
     ) -> Option<Made> {
         // A target has to be there for most operations.
-        let needs_target = change.kind == PatchKind::Remove
-            || !matches!(change.target, TargetKind::Whole) && change.choice.number % 3 != 0;
+        let needs_target = match change.kind {
+            PatchKind::Remove => true,
+            PatchKind::Add => change.choice.number % 2 == 0,
+            PatchKind::Replace => {
+                !matches!(change.target, TargetKind::Whole) && change.choice.number % 3 != 0
+            }
+        };
         let present = expected.present();
         let index = match present.get(change.attribute % present.len().max(1)) {
             Some(present) if needs_target => *present,

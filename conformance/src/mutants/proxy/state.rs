@@ -72,14 +72,17 @@ impl Front {
         http: &reqwest::Client,
         came: &Came,
     ) -> Result<Option<Before>, ForwardError> {
-        let needed = |change: &crate::mutants::file::Change| change.stale.is_some() || change.names_stay.is_some();
+        let needed =
+            |change: &crate::mutants::file::Change| change.stale.is_some() || change.names_stay.is_some();
         if came.method == "GET" || !self.mutant.change.iter().any(needed) {
             return Ok(None);
         }
         let mut paths = Vec::new();
         if came.path.eq_ignore_ascii_case("/bulk") {
             let operations = came.operations().into_iter().flatten();
-            paths.extend(operations.filter_map(|operation| get(operation, "path")?.as_str().map(ToOwned::to_owned)));
+            paths.extend(
+                operations.filter_map(|operation| get(operation, "path")?.as_str().map(ToOwned::to_owned)),
+            );
         } else {
             paths.extend(resource_path(came, &Answer::default()));
         }
@@ -107,7 +110,8 @@ impl Front {
         for (path, resource) in before {
             let name = resource.as_ref().and_then(|resource| get(resource, "userName")?.as_str());
             let new = answer.json.as_ref().and_then(|body| get(body, "userName")?.as_str());
-            if let Some(name) = name.filter(|name| stays.contains(&wanted) && (deletes || new != Some(name))) {
+            if let Some(name) = name.filter(|name| stays.contains(&wanted) && (deletes || new != Some(name)))
+            {
                 memory.names.insert(lower_case(name));
             }
             memory.before.insert(path, (Instant::now(), resource));

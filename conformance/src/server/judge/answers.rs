@@ -28,7 +28,11 @@ impl Judge<'_> {
         let why = match (first, strange) {
             (1, None) => return None,
             (1, Some(strange)) => {
-                format!("an answer is {strange}, where {} belongs beside the one that is {}", in_words(others), in_words(one))
+                format!(
+                    "an answer is {strange}, where {} belongs beside the one that is {}",
+                    in_words(others),
+                    in_words(one)
+                )
             }
             (0, _) => format!("no answer is {}, where exactly one should be", in_words(one)),
             (first, _) => format!("{first} answers are {}, where exactly one should be", in_words(one)),

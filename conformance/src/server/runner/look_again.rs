@@ -44,7 +44,10 @@ impl Player<'_> {
             let what = self.bindings.describe(&name);
             let (expected, actual) = differing(&before, &now);
             let why = if now.is_null() {
-                format!("{what} cannot be read any more ({}), though the request is about another resource", answer.status)
+                format!(
+                    "{what} cannot be read any more ({}), though the request is about another resource",
+                    answer.status
+                )
             } else {
                 format!("{what} changed, though the request is about another resource, or was refused")
             };
@@ -65,7 +68,9 @@ impl Player<'_> {
                 if !same(wanted, &read) {
                     let (expected, actual) = differing(wanted, &read);
                     let which = if number == 1 { "the next read" } else { "the second read after it" };
-                    let why = format!("{which} says something else than the answer, though nothing was sent in between");
+                    let why = format!(
+                        "{which} says something else than the answer, though nothing was sent in between"
+                    );
                     let wanted = wanted.clone();
                     self.miss(step, Miss::new(self.level, which.to_owned(), expected, actual, why), &wanted)?;
                 }
@@ -81,7 +86,9 @@ impl Player<'_> {
         let answer = self.look(step, &step.name).await?;
         let Some(read) = answer.json.filter(|_| answer.status == 200) else { return Ok(()) };
         let Some(endpoint) = self.endpoint(&step.name) else { return Ok(()) };
-        let name = ["userName", "displayName"].into_iter().find(|name| get(&read, name).is_some_and(Value::is_string));
+        let name = ["userName", "displayName"]
+            .into_iter()
+            .find(|name| get(&read, name).is_some_and(Value::is_string));
         let Some(name) = name else { return Ok(()) };
         let value = get(&read, name).cloned().unwrap_or_default();
         let request = Request {
@@ -118,7 +125,8 @@ impl Player<'_> {
                 let path = vec![name.clone()];
                 let says = |value: &str| Some(("returned".to_owned(), value.to_owned()));
                 let met = |characteristic| {
-                    let need = Capability::Schema { name: kind.to_owned(), path: path.clone(), characteristic };
+                    let need =
+                        Capability::Schema { name: kind.to_owned(), path: path.clone(), characteristic };
                     self.context.facts.met(&need) == Met::Yes
                 };
                 // Silence fits any characteristic.
@@ -131,7 +139,11 @@ impl Player<'_> {
     /// Reads a resource, in a request of the harness's own.
     async fn look(&mut self, step: &Step, name: &str) -> Result<Answer, End> {
         let request = Request {
-            step: format!("{}: {}", if matches!(step.action, Action::Read(_)) { "read again" } else { "look" }, step.label),
+            step: format!(
+                "{}: {}",
+                if matches!(step.action, Action::Read(_)) { "read again" } else { "look" },
+                step.label
+            ),
             method: "GET".to_owned(),
             path: self.path(name)?,
             ..Request::default()
