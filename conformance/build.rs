@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     embed("CASES", &root.join("cases"), &out.join("cases.rs"))?;
     embed("MUTANTS", &root.join("mutants"), &out.join("mutants.rs"))?;
     embed("CLIENT", &root.join("client"), &out.join("client.rs"))?;
+    embed("CLIENTS", &root.join("clients"), &out.join("clients.rs"))?;
     embed("PROBE", &root.join("probe"), &out.join("probe.rs"))?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod cases;
 mod clean;
 mod client;
+mod diff;
 mod explain;
 mod explore;
 mod identities;
@@ -42,6 +43,8 @@ enum Command {
     Matrix(matrix::Matrix),
     /// Make one report of the shards of a run
     Merge(merge::Merge),
+    /// Say what changed between two JSON reports
+    Diff(diff::Diff),
     /// Judge a SCIM server against the RFCs
     Server(server::Server),
     /// Judge a provisioner that is pointed at the mock
@@ -84,6 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let result = match arguments.command {
         Command::Matrix(matrix) => matrix.run(),
         Command::Merge(merge) => merge.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Server(server) => server.run(),
         Command::Client(client) => client.run(),
         Command::DriveProvisioner(drive) => drive.run(),

@@ -6,6 +6,7 @@
 pub mod badge;
 pub mod baseline;
 pub mod curl;
+pub mod diff;
 pub mod entries;
 pub mod github;
 pub mod html;
@@ -17,6 +18,7 @@ pub mod merge;
 pub mod output_format;
 pub mod root_causes;
 pub mod shard;
+pub mod stages;
 pub mod text;
 
 use std::collections::BTreeMap;

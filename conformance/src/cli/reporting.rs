@@ -334,7 +334,8 @@ impl Ending {
             say(&format!("{line}\n"))?;
         } else {
             let paint = Paint::of_stdout();
-            say(&format!("{}{}", text::failures(&report, paint), text::summary(&report, paint)))?;
+            let (failures, stages) = (text::failures(&report, paint), text::stages(&report, paint));
+            say(&format!("{failures}{stages}{}", text::summary(&report, paint)))?;
         }
         Ok(report.summary.exit())
     }

@@ -1,5 +1,6 @@
 //! `conformance server`.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,10 @@ use crate::causes::with_causes;
 use crate::cli::progress::Progress;
 use crate::cli::reporting::{Choice, Ending, Reporting, Strictness};
 use crate::cli::signal::{interrupt, tell, what_stays};
-use crate::cli::{Complaint, cases, runtime};
+use crate::cli::{Complaint, cases, diff, runtime};
 use crate::exit::Exit;
 use crate::format;
-use crate::report::{CaseResult, Report, Verdict, labels};
+use crate::report::{CaseResult, Report, SELECTED, Verdict, labels};
 use crate::server::cost::Cost;
 use crate::server::discovery::{Blank, Facts};
 use crate::server::preflight::{preflight, try_creation};
@@ -55,6 +56,9 @@ pub(super) struct Server {
     /// Case files in place of those built in
     #[arg(long, value_name = "DIR")]
     cases: Option<PathBuf>,
+    /// Play only the cases that did not pass in this JSON report: those that failed, warned or broke off
+    #[arg(long, value_name = "REPORT.json")]
+    again: Option<PathBuf>,
     #[command(flatten)]
     reporting: Reporting,
 }
@@ -160,7 +164,11 @@ impl Server {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let all = cases::load(self.cases.as_deref())?;
         let catalogue: Vec<_> = all.iter().map(|case| case.id.clone()).collect();
-        let is_judged = |case: &Case| self.strictness.takes(case.level) && case.volume <= self.volume;
+        let again = self.again.as_deref().map(not_passed).transpose()?;
+        let is_judged = |case: &Case| {
+            let is_again = again.as_ref().is_none_or(|ids| ids.contains(&case.id));
+            self.strictness.takes(case.level) && case.volume <= self.volume && is_again
+        };
         let judged = all.into_iter().filter(is_judged).collect();
         let cases = self.choice.choose(judged)?;
         if self.choice.list {
@@ -168,7 +176,12 @@ impl Server {
             return Choice::print("case", &ids, self.reporting.json);
         }
         if cases.is_empty() {
-            return Err(Complaint::usage("no case is selected"));
+            let why = if again.is_some() {
+                "no case of the report is to be played again"
+            } else {
+                "no case is selected"
+            };
+            return Err(Complaint::usage(why));
         }
         let client = self.access.client(self.url.as_deref().unwrap_or_default())?;
         let blank = template(self.template.as_deref())?;
@@ -178,6 +191,9 @@ impl Server {
         let note = |report: &mut Report| {
             self.choice.note(report);
             self.strictness.note(report);
+            if let Some(file) = &self.again {
+                report.facts.insert(SELECTED.to_owned(), format!("again: {}", file.display()));
+            }
         };
         let facts = runtime.block_on(test_connection(&client, "server", seed, note, &ending))?;
         let stays = if self.keep { "; --keep: nothing is deleted" } else { "" };
@@ -250,6 +266,13 @@ pub(super) async fn test_connection(
             Err(ending.not_judged(report, &why))
         }
     }
+}
+
+/// Returns the ids of the cases of a report that are worth playing again.
+fn not_passed(file: &Path) -> Result<BTreeSet<String>, Complaint> {
+    let is_open = |case: &CaseResult| matches!(case.verdict, Verdict::Fail | Verdict::Warn | Verdict::Error);
+    let report = diff::read(file)?;
+    Ok(report.cases.into_iter().filter(is_open).map(|case| case.id).collect())
 }
 
 /// Whether a case was not tried because the run was interrupted.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use self::escape::inline;
 use super::{CaseResult, Report, Verdict};
 use crate::format;
-use crate::report::labels;
+use crate::report::{labels, stages};
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -37,6 +37,7 @@ pub fn write(report: &Report) -> String {
     page.push_str("<main id=\"main\">\n");
     preferences(&mut page, report);
     verdict(&mut page, report);
+    first_screen(&mut page, report);
     stale(&mut page, report);
     points::write(&mut page, report);
     toolbar(&mut page, report);
@@ -100,6 +101,54 @@ fn preferences(page: &mut String, report: &Report) {
     }
     page.push_str("</tbody></table></section>\n");
 }
+
+/// Writes the stages in which clients need a server, and whether each client would work.
+fn first_screen(page: &mut String, report: &Report) {
+    let (stages, clients) = (stages::stages(report), stages::verdicts(report));
+    if clients.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<section aria-labelledby=\"stages\"><h2 id=\"stages\">What a client needs, in this order</h2>\n<table><thead><tr><th scope=\"col\">Stage</th><th scope=\"col\">Judged</th><th scope=\"col\">Failed</th><th scope=\"col\">Warnings</th></tr></thead><tbody>\n",
+    );
+    for count in stages {
+        append!(
+            *page,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+            count.stage.word(),
+            count.judged,
+            count.failed,
+            count.warned
+        );
+    }
+    page.push_str(
+        "</tbody></table>\n<h2 id=\"clients\">Would a client work with this server?</h2>\n<table><thead><tr><th scope=\"col\">Client</th><th scope=\"col\">Verdict</th><th scope=\"col\">What does not work, and the case that says why</th></tr></thead><tbody>\n",
+    );
+    for verdict in clients {
+        let failing: Vec<String> = verdict
+            .failing()
+            .map(|(request, case, why)| {
+                format!(
+                    "{}: {} <code>{}</code>",
+                    inline(&request.does),
+                    inline(&format::cut(why, WHY)),
+                    inline(case)
+                )
+            })
+            .collect();
+        append!(
+            *page,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>\n",
+            inline(&verdict.client.name),
+            verdict.words(),
+            failing.join("<br>")
+        );
+    }
+    page.push_str("</tbody></table></section>\n");
+}
+
+/// Characters of a reason in a table.
+const WHY: usize = 200;
 
 /// Returns the verdict of the run in a line, its colour class, and the next step.
 fn headline(report: &Report) -> (String, &'static str, String) {

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::{CaseResult, Report, Verdict};
 use crate::format;
 use crate::report::entries::{self, Entry};
-use crate::report::labels;
 use crate::report::root_causes::Cause;
+use crate::report::{labels, stages};
 
 /// A comment on GitHub may have 65,536 characters; GitLab's and Bitbucket's may have more.
 pub const MOST: usize = 60_000;
@@ -36,6 +36,7 @@ pub fn write(report: &Report) -> String {
     if labels::preferences(report).next().is_some() {
         text.push('\n');
     }
+    text.push_str(&clients(report));
     let entries = entries::in_order(report);
     text.push_str(&findings(report, &entries));
     // Of a shared expectation all is said; the JSON and HTML reports have its cases.
@@ -74,6 +75,30 @@ pub fn write(report: &Report) -> String {
     if !known_fits {
         text.push_str("\nThe list of known failures was cut to keep this short.\n");
     }
+    text
+}
+
+/// Returns a row for each client: whether it would work, and what does not.
+fn clients(report: &Report) -> String {
+    let verdicts = stages::verdicts(report);
+    if verdicts.is_empty() {
+        return String::new();
+    }
+    let mut text = "| client | would it work? | what does not |\n|---|---|---|\n".to_owned();
+    for verdict in verdicts {
+        let failing: Vec<_> = verdict
+            .failing()
+            .map(|(request, case, _)| format!("{} ({})", prose(&request.does), code(case)))
+            .collect();
+        append!(
+            text,
+            "| {} | {} | {} |\n",
+            prose(&verdict.client.name),
+            verdict.words(),
+            failing.join("<br>")
+        );
+    }
+    text.push('\n');
     text
 }
 

@@ -9,6 +9,7 @@ use crate::format;
 use crate::report::entries::{self, Entry};
 use crate::report::labels;
 use crate::report::root_causes::Cause;
+use crate::report::stages::{self, Stage};
 use crate::transcript::Exchange;
 
 /// Failures told in full; the rest are counted, and told in the written reports.
@@ -207,6 +208,78 @@ fn on_one_line(example: &str) -> String {
     let text = format!("{} {body}", head.lines().collect::<Vec<_>>().join(" "));
     format::cut(text.trim_end(), EXAMPLE).into_owned()
 }
+
+/// Returns the stages in which clients need a server, with the first one that fails opened, and a line for each client. Empty for
+/// other suites, and for a report of a few cases.
+pub fn stages(report: &Report, paint: Paint) -> String {
+    let stages = stages::stages(report);
+    if report.suite != "server" || report.not_judged.is_some() || stages.len() < FEW_STAGES {
+        return String::new();
+    }
+    let mut text = String::new();
+    let mut is_opened = false;
+    for count in &stages {
+        let (verdict, sign) = match (count.failed, count.warned) {
+            (0, 0) => (Verdict::Pass, "ok  "),
+            (0, _) => (Verdict::Warn, "warn"),
+            _ => (Verdict::Fail, "FAIL"),
+        };
+        let told = match (count.failed, count.warned) {
+            (0, 0) => format!("{} held", count.judged),
+            (0, warned) => format!("{warned} of {} warn", count.judged),
+            (failed, _) => format!("{failed} of {} failed", count.judged),
+        };
+        append!(text, "{} {:<8} {told}\n", paint.verdict(verdict, sign), count.stage.word());
+        if count.failed > 0 && !is_opened {
+            is_opened = true;
+            let failed: Vec<_> = report
+                .cases
+                .iter()
+                .filter(|case| {
+                    case.verdict == Verdict::Fail && case.known.is_none() && Stage::of(case) == count.stage
+                })
+                .collect();
+            for case in failed.iter().take(OPENED) {
+                let because = case.because.as_deref().unwrap_or(&case.title);
+                append!(
+                    text,
+                    "       {}: {}\n",
+                    paint.faint(&case.id),
+                    format::one_line(&format::cut(because, EXAMPLE))
+                );
+            }
+            if failed.len() > OPENED {
+                append!(text, "       … and {} more\n", failed.len() - OPENED);
+            }
+        }
+    }
+    text.push('\n');
+    for verdict in stages::verdicts(report) {
+        let sign = match verdict.words() {
+            "works" => Verdict::Pass,
+            "does not work" => Verdict::Fail,
+            _ => Verdict::Warn,
+        };
+        append!(text, "{}: {}\n", verdict.client.name, paint.verdict(sign, verdict.words()));
+        for (request, case, why) in verdict.failing() {
+            append!(
+                text,
+                "       {}: {} {}\n",
+                request.does,
+                format::one_line(&format::cut(why, EXAMPLE)),
+                paint.faint(case)
+            );
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// A report of fewer stages is of a few cases.
+const FEW_STAGES: usize = 5;
+
+/// Cases of the first stage that fails, as they are shown.
+const OPENED: usize = 3;
 
 /// Returns the count and the time, on one line.
 pub fn summary(report: &Report, paint: Paint) -> String {
