@@ -418,15 +418,15 @@ mod tests {
             "over = { write = [\"put\"] }\n[[case.step]]\nwrite = \"ada\"\n",
             "step 1: `write` needs `set`, a JSON object of attributes",
         );
-        check(
-            "over = { kind = [\"x\"] }\n[[case.step]]\nread = \"<<kind>>\"\n",
-            "step 1: unknown name `x`",
-        );
+        check("over = { kind = [\"x\"] }\n[[case.step]]\nread = \"<<kind>>\"\n", "step 1: unknown name `x`");
         check(
             "[[case.step]]\ntogether = [{ walk = \"User\", by = \"index\" }]\n",
             "a step of `together` is one request, so it cannot be `walk`",
         );
-        check("[[case.step]]\ncreate = \"User\"\nbetween = [{ list = \"User\" }]\n", "`between` needs `walk`");
+        check(
+            "[[case.step]]\ncreate = \"User\"\nbetween = [{ list = \"User\" }]\n",
+            "`between` needs `walk`",
+        );
     }
 
     #[test]

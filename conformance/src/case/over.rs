@@ -54,7 +54,9 @@ impl JsonSchema for Over {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OverError {
     /// A dimension is neither an array of texts nor a table, or is empty.
-    #[error("invalid dimension `{0}`: expected an array of words, or a table with a text or a table for each word")]
+    #[error(
+        "invalid dimension `{0}`: expected an array of words, or a table with a text or a table for each word"
+    )]
     Dimension(String),
     /// A word of `write` or `read` is unknown.
     #[error("unknown word `{word}` of `{dimension}`; expected one of {}", .known.join(", "))]
@@ -224,7 +226,10 @@ fn words_of(name: &str, words: Value) -> Result<Vec<Word>, OverError> {
                     if let (Some(part), Some(times)) = (values.remove("repeat"), values.remove("times")) {
                         let part = part.as_str().ok_or_else(invalid)?;
                         let times = times.as_integer().and_then(|times| usize::try_from(times).ok());
-                        values.insert("text".to_owned(), Value::String(part.repeat(times.ok_or_else(invalid)?)));
+                        values.insert(
+                            "text".to_owned(),
+                            Value::String(part.repeat(times.ok_or_else(invalid)?)),
+                        );
                     }
                     if let Some(text) = values.remove("text") {
                         known.values.insert(String::new(), text);

@@ -64,11 +64,9 @@ impl Values for One<'_> {
             Place::Field(name, pointer) if is_it(name) => {
                 self.values.value(&Place::Field(self.name.to_owned(), pointer.clone()))
             }
-            Place::Shifted(name, pointer, shifts) if is_it(name) => self.values.value(&Place::Shifted(
-                self.name.to_owned(),
-                pointer.clone(),
-                shifts.clone(),
-            )),
+            Place::Shifted(name, pointer, shifts) if is_it(name) => {
+                self.values.value(&Place::Shifted(self.name.to_owned(), pointer.clone(), shifts.clone()))
+            }
             Place::Of(name, property) if is_it(name) => {
                 self.values.value(&Place::Of(self.name.to_owned(), *property))
             }
@@ -432,7 +430,9 @@ mod tests {
 
     #[test]
     fn invalid_places_are_refused() {
-        for text in ["{{ada/x@1s}}", "{{ada", "{{user-name:}}", "{{}}", "{{ada.name}}", "{{a b}}", "{{unique:}}"] {
+        for text in
+            ["{{ada/x@1s}}", "{{ada", "{{user-name:}}", "{{}}", "{{ada.name}}", "{{a b}}", "{{unique:}}"]
+        {
             Template::parse(text).expect_err(text);
         }
         JsonTemplate::parse("{").expect_err("no JSON");

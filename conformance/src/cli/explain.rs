@@ -61,7 +61,10 @@ impl Explain {
         if let Some(first) = places.first().filter(|_| id.matches('/').count() == 2) {
             let ids: String = places.iter().map(|case| format!("  {}\n", case.id)).collect();
             let count = labels::count(places.len(), "place");
-            return Ok(format!("{}\nThe rule is played at {count}; the first is above:\n{ids}", describe::describe(first)));
+            return Ok(format!(
+                "{}\nThe rule is played at {count}; the first is above:\n{ids}",
+                describe::describe(first)
+            ));
         }
         if let Some(case) = clients.iter().find(|case| case.id() == id) {
             return Ok(case.describe());

@@ -55,7 +55,9 @@ fn written(file: &str, text: &str) -> Result<Vec<Mutant>, LoadError> {
     let read: WithOver = toml::from_str(text).map_err(|error| LoadError::invalid(file, error))?;
     let mut mutants = Vec::new();
     for item in read.mutant {
-        for Placed { words, mut item } in over::expand(item).map_err(|error| LoadError::invalid(file, error))? {
+        for Placed { words, mut item } in
+            over::expand(item).map_err(|error| LoadError::invalid(file, error))?
+        {
             if let Some(toml::Value::String(slug)) = item.get_mut("slug") {
                 words.iter().for_each(|word| append!(*slug, "-{word}"));
             }
@@ -111,7 +113,8 @@ fn check(mutant: &Mutant) -> Result<(), MutantError> {
     if mutant.defect.trim().is_empty() {
         return Err(MutantError::NoDefect);
     }
-    if mutant.profile.is_none() && mutant.change.is_empty() || mutant.over.is_some() || mutant.cycle.is_some() {
+    if mutant.profile.is_none() && mutant.change.is_empty() || mutant.over.is_some() || mutant.cycle.is_some()
+    {
         return Err(MutantError::NoChange);
     }
     let named: BTreeSet<_> = mutant.found_by.iter().collect();

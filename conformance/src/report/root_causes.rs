@@ -399,7 +399,13 @@ mod tests {
             verdict,
             because: Some("it is cut".to_owned()),
             mend: Some("Cut nothing.".to_owned()),
-            ..CaseResult::new(id.to_owned(), id.to_owned(), crate::requirement::Level::Must, "Text stays.".to_owned(), spec())
+            ..CaseResult::new(
+                id.to_owned(),
+                id.to_owned(),
+                crate::requirement::Level::Must,
+                "Text stays.".to_owned(),
+                spec(),
+            )
         };
         let report = Report::new(
             "server",

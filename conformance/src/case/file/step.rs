@@ -19,7 +19,10 @@ pub(crate) type StepTable = Table<(Group<Verb>, Group<Payload>, Group<Argument>,
 /// The action, and its object.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "keys of `write` and `look` are for the schema; `case::over` makes other steps of them")]
+#[expect(
+    dead_code,
+    reason = "keys of `write` and `look` are for the schema; `case::over` makes other steps of them"
+)]
 pub(crate) enum Verb {
     Create(String),
     Read(String),
@@ -102,7 +105,10 @@ impl From<Payload> for Body {
 /// Keys that belong to one action each.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "keys of `write` and `look` are for the schema; `case::over` makes other steps of them")]
+#[expect(
+    dead_code,
+    reason = "keys of `write` and `look` are for the schema; `case::over` makes other steps of them"
+)]
 pub(crate) enum Argument {
     Count(usize),
     FailOnErrors(u32),

@@ -102,14 +102,13 @@ fn required(step: &mut Table, of: &'static str, key: &'static str) -> Result<Str
 }
 
 /// Takes the JSON object of a key out of a step.
-fn object(
-    step: &mut Table,
-    key: &'static str,
-) -> Result<Option<serde_json::Map<String, Json>>, StepsError> {
+fn object(step: &mut Table, key: &'static str) -> Result<Option<serde_json::Map<String, Json>>, StepsError> {
     let Some(text) = text(step, "write", key)? else { return Ok(None) };
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|_| StepsError::Key { step: "write", key, expected: "a JSON object" })
+    serde_json::from_str(&text).map(Some).map_err(|_| StepsError::Key {
+        step: "write",
+        key,
+        expected: "a JSON object",
+    })
 }
 
 fn list(step: &mut Table, key: &'static str) -> Result<Vec<Value>, StepsError> {
@@ -215,7 +214,7 @@ fn write(mut step: Table, word: &str, is_must: bool) -> Result<Vec<Table>, Steps
     };
     step.insert("as".to_owned(), Value::String(answer.clone()));
     // A SHOULD is not about whether the write is done at all.
-    step.insert("preparation".to_owned(), Value::Boolean(!is_must && refused.is_none()));
+    step.entry("preparation").or_insert(Value::Boolean(!is_must && refused.is_none()));
     expect.splice(0..0, own);
     step.insert("expect".to_owned(), Value::Array(expect));
     made.push(step);
@@ -224,6 +223,7 @@ fn write(mut step: Table, word: &str, is_must: bool) -> Result<Vec<Table>, Steps
         made.push(table([
             ("send", Value::String(line)),
             ("as", Value::String(name)),
+            ("preparation", Value::Boolean(!is_must)),
             (
                 "expect",
                 Value::Array(vec![

@@ -23,7 +23,8 @@ impl Judge<'_> {
         let refusal = answered.first().filter(|status| answered.iter().all(|other| other == *status));
         if let Some(status) = refusal.filter(|status| first == 0 && **status >= 400) {
             let mut why = format!("the answers are all {status}, where one {} belongs", in_words(one));
-            let said = get(self.body(), "answers").and_then(|answers| get(get(answers.get(0)?, "body")?, "detail"));
+            let said =
+                get(self.body(), "answers").and_then(|answers| get(get(answers.get(0)?, "body")?, "detail"));
             if let Some(detail) = said.and_then(Value::as_str) {
                 append!(why, "; it says: {detail}");
             }
@@ -32,7 +33,11 @@ impl Judge<'_> {
         let why = match (first, strange) {
             (1, None) => return None,
             (1, Some(strange)) => {
-                format!("an answer is {strange}, where {} belongs beside the one that is {}", in_words(others), in_words(one))
+                format!(
+                    "an answer is {strange}, where {} belongs beside the one that is {}",
+                    in_words(others),
+                    in_words(one)
+                )
             }
             (0, _) => format!("no answer is {}, where exactly one should be", in_words(one)),
             (first, _) => format!("{first} answers are {}, where exactly one should be", in_words(one)),

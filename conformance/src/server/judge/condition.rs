@@ -151,8 +151,9 @@ impl Judge<'_> {
                 let now = now.and_then(|now| jiff::Timestamp::try_from(now).ok());
                 let now = now.unwrap_or_else(jiff::Timestamp::now);
                 let told = there.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-                let holds = told
-                    .is_some_and(|told| now.duration_since(told).as_secs().unsigned_abs() <= u64::from(*minutes) * 60);
+                let holds = told.is_some_and(|told| {
+                    now.duration_since(told).as_secs().unsigned_abs() <= u64::from(*minutes) * 60
+                });
                 (!holds).then(|| {
                     let why = format!("{path} is {}, and the answer was sent at {now:.0}", brief(value));
                     let expected = json!(format!("at most {minutes} minutes from {now:.0}"));

@@ -28,7 +28,9 @@ impl From<Unfilled> for End {
                 "the version of the resource (ETag, or meta.version)".to_owned()
             }
             Place::Field(name, pointer) if name == "config" => format!("{pointer} of ServiceProviderConfig"),
-            Place::Field(_, pointer) | Place::Shifted(_, pointer, _) => pointer.trim_start_matches('/').replace('/', "."),
+            Place::Field(_, pointer) | Place::Shifted(_, pointer, _) => {
+                pointer.trim_start_matches('/').replace('/', ".")
+            }
             Place::Urn(name) => format!("the URN of {name}"),
             Place::New { resource_type, .. } => format!("what a {resource_type} is"),
             Place::Base | Place::Unique(_) | Place::UserName(_) | Place::UserNames | Place::Number => {

@@ -9,6 +9,7 @@ use crate::requirement::{Level, Shared};
 use crate::server::discovery::{Met, resources};
 use crate::server::judge::{Miss, differing};
 use crate::server::runner::{End, Player};
+use crate::subject::server::bounded::{Bound, bounded};
 use crate::subject::server::client::{Answer, Request};
 
 /// Reads after an answer: a second one may come from elsewhere.
@@ -45,7 +46,10 @@ impl Player<'_> {
             let what = self.bindings.describe(&name);
             let (expected, actual) = differing(&before, &now);
             let why = if now.is_null() {
-                format!("{what} cannot be read any more ({}), though the request is about another resource", answer.status)
+                format!(
+                    "{what} cannot be read any more ({}), though the request is about another resource",
+                    answer.status
+                )
             } else {
                 format!("{what} changed, though the request is about another resource, or was refused")
             };
@@ -62,7 +66,8 @@ impl Player<'_> {
                 let answer = self.look(step, &step.name).await?;
                 if answer.status == 200 && answer.json.is_none() {
                     let why = "the body is no JSON".to_owned();
-                    let mut miss = Miss::new(self.level, "body".to_owned(), Value::from("JSON"), Value::Null, why);
+                    let mut miss =
+                        Miss::new(self.level, "body".to_owned(), Value::from("JSON"), Value::Null, why);
                     miss.shared = Some(Shared::Json);
                     return self.miss(step, miss, &shown.unwrap_or_default());
                 }
@@ -72,7 +77,9 @@ impl Player<'_> {
                 if !same(wanted, &read) {
                     let (expected, actual) = differing(wanted, &read);
                     let which = if number == 1 { "the next read" } else { "the second read after it" };
-                    let why = format!("{which} says something else than the answer, though nothing was sent in between");
+                    let why = format!(
+                        "{which} says something else than the answer, though nothing was sent in between"
+                    );
                     let wanted = wanted.clone();
                     self.miss(step, Miss::new(self.level, which.to_owned(), expected, actual, why), &wanted)?;
                 }
@@ -88,7 +95,9 @@ impl Player<'_> {
         let answer = self.look(step, &step.name).await?;
         let Some(read) = answer.json.filter(|_| answer.status == 200) else { return Ok(()) };
         let Some(endpoint) = self.endpoint(&step.name) else { return Ok(()) };
-        let name = ["userName", "displayName"].into_iter().find(|name| get(&read, name).is_some_and(Value::is_string));
+        let name = ["userName", "displayName"]
+            .into_iter()
+            .find(|name| get(&read, name).is_some_and(Value::is_string));
         let Some(name) = name else { return Ok(()) };
         let value = get(&read, name).cloned().unwrap_or_default();
         let request = Request {
@@ -125,7 +134,8 @@ impl Player<'_> {
                 let path = vec![name.clone()];
                 let says = |value: &str| Some(("returned".to_owned(), value.to_owned()));
                 let met = |characteristic| {
-                    let need = Capability::Schema { name: kind.to_owned(), path: path.clone(), characteristic };
+                    let need =
+                        Capability::Schema { name: kind.to_owned(), path: path.clone(), characteristic };
                     self.context.facts.met(&need) == Met::Yes
                 };
                 // Silence fits any characteristic.
@@ -138,7 +148,11 @@ impl Player<'_> {
     /// Reads a resource, in a request of the harness's own.
     async fn look(&mut self, step: &Step, name: &str) -> Result<Answer, End> {
         let request = Request {
-            step: format!("{}: {}", if matches!(step.action, Action::Read(_)) { "read again" } else { "look" }, step.label),
+            step: format!(
+                "{}: {}",
+                if matches!(step.action, Action::Read(_)) { "read again" } else { "look" },
+                step.label
+            ),
             method: "GET".to_owned(),
             path: self.path(name)?,
             ..Request::default()
@@ -152,7 +166,8 @@ impl Player<'_> {
     fn miss(&mut self, step: &Step, miss: Miss, wanted: &Value) -> Result<(), End> {
         let is_must = miss.level == Level::Must;
         if self.example.as_ref().is_none_or(|(known, _)| miss.level < *known) {
-            let example = format!("200 OK\nContent-Type: application/scim+json\n\n{wanted:#}");
+            let example =
+                format!("200 OK\nContent-Type: application/scim+json\n\n{:#}", bounded(wanted, Bound::SIDE));
             self.example = Some((miss.level, example));
         }
         let (label, at) = (self.label(step), self.exchanges.len());
