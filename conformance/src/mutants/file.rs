@@ -59,7 +59,7 @@ pub struct Change {
     pub(crate) hold: Option<u64>,
     /// Milliseconds for which resources are shown as they were before a write.
     pub(crate) stale: Option<u64>,
-    /// What an answer is kept under, to be sent again for half a second.
+    /// What an answer is kept under, to be sent again.
     pub(crate) cache: Option<CacheKey>,
     /// The names that cannot be taken again.
     pub(crate) names_stay: Option<NamesStay>,
@@ -271,9 +271,9 @@ impl TryFrom<ChangeTable> for Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CacheKey {
-    /// The path, without the query.
+    /// The path, without the query: the next request of the same case gets the answer.
     Path,
-    /// Nothing: any request is answered with the last answer.
+    /// Nothing: a request gets the answer to the one before it.
     Nothing,
 }
 

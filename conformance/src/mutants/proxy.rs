@@ -76,7 +76,7 @@ struct Memory {
     /// Resources before their last write, by path: none where it created them.
     before: HashMap<String, (Instant, Option<Value>)>,
     /// Answers that are sent again, by change and key.
-    cached: HashMap<(usize, String), (Instant, Answer)>,
+    cached: HashMap<(usize, String), Answer>,
     /// Names that cannot be taken again, in lower case.
     names: HashSet<String>,
     /// The number of matching requests of a change, by path.
@@ -204,7 +204,7 @@ impl Front {
         self.later(&came, &mut answer);
         self.after_write(before, &came, &answer);
         self.show_stale(&meant, &came, &mut answer);
-        self.cache(&meant, &came, &answer);
+        self.cache(&meant, &came, &mut answer);
         for change in meant.iter().map(changes_of) {
             self.afterwards(http, change, resource.as_deref(), &came).await?;
         }

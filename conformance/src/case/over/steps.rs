@@ -66,6 +66,7 @@ pub(super) fn known(
 
 /// Replaces the steps `write` and `look` of an item by the requests of the words.
 pub(super) fn expand(item: &mut Table, write: Option<&str>, read: Option<&str>) -> Result<(), OverError> {
+    let is_must = item.get("level").and_then(Value::as_str).is_none_or(|level| level == "must");
     let Some(Value::Array(steps)) = item.get_mut("step") else { return Ok(()) };
     let mut done = Vec::with_capacity(steps.len());
     for (at, step) in std::mem::take(steps).into_iter().enumerate() {
@@ -73,7 +74,7 @@ pub(super) fn expand(item: &mut Table, write: Option<&str>, read: Option<&str>) 
         match step {
             Value::Table(step) if step.contains_key("write") => {
                 let word = write.ok_or(StepsError::Dimension { step: "write", dimension: WRITE });
-                let made = word.and_then(|word| self::write(step, word)).map_err(failed)?;
+                let made = word.and_then(|word| self::write(step, word, is_must)).map_err(failed)?;
                 done.extend(made.into_iter().map(Value::Table));
             }
             Value::Table(step) if step.contains_key("look") => {
@@ -132,7 +133,7 @@ fn statuses(statuses: &[Value]) -> Value {
 
 /// Returns the requests of `write = "ada"`, with `set` as the attributes. `before` are those that the resource is created
 /// with, where it is there before. `refused` is the error that has to come.
-fn write(mut step: Table, word: &str) -> Result<Vec<Table>, StepsError> {
+fn write(mut step: Table, word: &str, is_must: bool) -> Result<Vec<Table>, StepsError> {
     let name = required(&mut step, "write", "write")?;
     let kind = text(&mut step, "write", "type")?.unwrap_or_else(|| "User".to_owned());
     let set = object(&mut step, "set")?.ok_or(StepsError::Key {
@@ -212,7 +213,8 @@ fn write(mut step: Table, word: &str) -> Result<Vec<Table>, StepsError> {
         }
     };
     step.insert("as".to_owned(), Value::String(answer.clone()));
-    step.insert("preparation".to_owned(), Value::Boolean(false));
+    // A SHOULD is not about whether the write is done at all.
+    step.entry("preparation").or_insert(Value::Boolean(!is_must && refused.is_none()));
     expect.splice(0..0, own);
     step.insert("expect".to_owned(), Value::Array(expect));
     made.push(step);
@@ -221,7 +223,14 @@ fn write(mut step: Table, word: &str) -> Result<Vec<Table>, StepsError> {
         made.push(table([
             ("send", Value::String(line)),
             ("as", Value::String(name)),
-            ("expect", Value::Array(vec![expectation([("status", statuses(&[Value::from(200)]))])])),
+            ("preparation", Value::Boolean(!is_must)),
+            (
+                "expect",
+                Value::Array(vec![
+                    expectation([("status", statuses(&[Value::from(200)]))]),
+                    expectation([("body", Value::from("any"))]),
+                ]),
+            ),
         ]));
     }
     Ok(made)

@@ -12,10 +12,8 @@ use crate::mutants::edit;
 use crate::mutants::file::{CacheKey, NamesStay};
 use crate::mutants::proxy::answers::resource_path;
 use crate::mutants::proxy::{ForwardError, Front, Memory};
+use crate::server::PREFIX;
 use crate::subject::server::client::Answer;
-
-/// The time for which a cache keeps an answer.
-const CACHED: Duration = Duration::from_millis(500);
 
 /// A write, and the resources that it is about as they were.
 pub(super) struct Before(Vec<(String, Option<Value>)>);
@@ -27,7 +25,7 @@ impl Front {
 
     /// Returns an answer that the memory gives, so that nothing is sent on.
     pub(super) fn from_state(&self, meant: &[usize], came: &Came) -> Option<Answer> {
-        let memory = self.memory();
+        let mut memory = self.memory();
         for index in meant {
             let change = &self.mutant.change[*index];
             if change.names_stay.is_some() && came.method == "POST" {
@@ -36,32 +34,32 @@ impl Front {
                     return Some(conflict());
                 }
             }
-            if let (Some(key), "GET") = (change.cache, came.method.as_str())
-                && let Some((since, answer)) = memory.cached.get(&(*index, self.key(key, came)))
-                && since.elapsed() < CACHED
+            if let (Some(CacheKey::Path), "GET") = (change.cache, came.method.as_str())
+                && let Some(answer) = memory.cached.remove(&(*index, key(came)))
             {
-                return Some(answer.clone());
+                return Some(answer);
             }
         }
         None
     }
 
-    fn key(&self, key: CacheKey, came: &Came) -> String {
-        match key {
-            CacheKey::Path => came.path.clone(),
-            CacheKey::Nothing => String::new(),
-        }
-    }
-
-    /// Keeps an answer for a cache.
-    pub(super) fn cache(&self, meant: &[usize], came: &Came, answer: &Answer) {
+    /// Keeps an answer for a cache, or gives out the answer to another request.
+    pub(super) fn cache(&self, meant: &[usize], came: &Came, answer: &mut Answer) {
         if came.method != "GET" || !answer.is_success() {
             return;
         }
         let mut memory = self.memory();
         for index in meant {
-            if let Some(key) = self.mutant.change[*index].cache {
-                memory.cached.insert((*index, self.key(key, came)), (Instant::now(), answer.clone()));
+            match self.mutant.change[*index].cache {
+                Some(CacheKey::Path) => {
+                    memory.cached.insert((*index, key(came)), answer.clone());
+                }
+                Some(CacheKey::Nothing) => {
+                    if let Some(other) = memory.cached.insert((*index, String::new()), answer.clone()) {
+                        *answer = other;
+                    }
+                }
+                None => {}
             }
         }
     }
@@ -157,6 +155,15 @@ impl Front {
         });
         answer.text = list.to_string();
     }
+}
+
+/// Returns the path of a request and the case that it belongs to, so that cases that are played together share no answer.
+fn key(came: &Came) -> String {
+    let named =
+        came.query.iter().find_map(|(_, value)| value.find(PREFIX).map(|at| &value[at + PREFIX.len()..]));
+    let name: String = named.unwrap_or_default().split('-').take(2).collect();
+    let case: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
+    format!("{} {case}", came.path)
 }
 
 fn conflict() -> Answer {

@@ -22,7 +22,12 @@ impl Judge<'_> {
         let strange = answered.iter().find(|status| !is(one, **status) && !is(others, **status));
         let refusal = answered.first().filter(|status| answered.iter().all(|other| other == *status));
         if let Some(status) = refusal.filter(|status| first == 0 && **status >= 400) {
-            let why = format!("the answers are all {status}, where one {} belongs", in_words(one));
+            let mut why = format!("the answers are all {status}, where one {} belongs", in_words(one));
+            let said =
+                get(self.body(), "answers").and_then(|answers| get(get(answers.get(0)?, "body")?, "detail"));
+            if let Some(detail) = said.and_then(Value::as_str) {
+                append!(why, "; it says: {detail}");
+            }
             return Some(self.miss("status", statuses(one), json!(status), why));
         }
         let why = match (first, strange) {

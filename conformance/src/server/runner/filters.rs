@@ -19,7 +19,7 @@ use crate::subject::server::client::{Answer, Client, Request};
 use crate::transcript::Exchange;
 
 /// The time after which an index, or a cache, has followed.
-const A_WHILE: Duration = Duration::from_millis(700);
+const A_WHILE: Duration = Duration::from_millis(2_500);
 
 /// Whether a query, in the address or in a body, is refused because of its filter, where nothing of the kind is expected.
 pub(super) fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &Answer) -> bool {

@@ -5,9 +5,11 @@ use serde_json::Value;
 use crate::case::capability::{Capability, Feature};
 use crate::case::step::{Action, Step};
 use crate::json::{get, is_absent, same};
+use crate::requirement::{Level, Shared};
 use crate::server::discovery::{Met, resources};
 use crate::server::judge::{Miss, differing};
 use crate::server::runner::{End, Player};
+use crate::subject::server::bounded::{Bound, bounded};
 use crate::subject::server::client::{Answer, Request};
 
 /// Reads after an answer: a second one may come from elsewhere.
@@ -62,6 +64,13 @@ impl Player<'_> {
         if step.reads_agree {
             for number in 1..=READS {
                 let answer = self.look(step, &step.name).await?;
+                if answer.status == 200 && answer.json.is_none() {
+                    let why = "the body is no JSON".to_owned();
+                    let mut miss =
+                        Miss::new(self.level, "body".to_owned(), Value::from("JSON"), Value::Null, why);
+                    miss.shared = Some(Shared::Json);
+                    return self.miss(step, miss, &shown.unwrap_or_default());
+                }
                 let read = answer.json.filter(|_| answer.status == 200).unwrap_or_default();
                 let wanted = shown.get_or_insert_with(|| read.clone());
                 self.leave_out_unread(wanted, &read);
@@ -155,9 +164,10 @@ impl Player<'_> {
 
     /// Notes a miss of a step, with the resource that would have passed, and ends the case with it if it is one of a MUST.
     fn miss(&mut self, step: &Step, miss: Miss, wanted: &Value) -> Result<(), End> {
-        let is_must = miss.level == crate::requirement::Level::Must;
+        let is_must = miss.level == Level::Must;
         if self.example.as_ref().is_none_or(|(known, _)| miss.level < *known) {
-            let example = format!("200 OK\nContent-Type: application/scim+json\n\n{wanted:#}");
+            let example =
+                format!("200 OK\nContent-Type: application/scim+json\n\n{:#}", bounded(wanted, Bound::SIDE));
             self.example = Some((miss.level, example));
         }
         let (label, at) = (self.label(step), self.exchanges.len());
