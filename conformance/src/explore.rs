@@ -241,8 +241,8 @@ async fn one(
     played: &AtomicUsize,
     told: &dyn Fn(Progress<'_>),
 ) -> Option<Finding> {
-    let tour = usize::try_from(number).ok().filter(|number| *number < operation::tours());
-    let tour = tour.and_then(|number| operation::tour(world.scope, number));
+    let tour = usize::try_from(number).ok().filter(|number| *number < operation::tour::tours());
+    let tour = tour.and_then(|number| operation::tour::tour(world.scope, number));
     let strategy = tour.unwrap_or_else(|| operation::sequences(world.scope, options.steps));
     let mut runner = runner(options.seed, number);
     let mut tree = strategy.new_tree(&mut runner).ok()?;

@@ -27,7 +27,7 @@ pub(super) struct Mutants {
     /// Play only the cases that a mutant says it is found by, not all of them
     #[arg(long)]
     named: bool,
-    /// Number of sequences of `explore` to play against each mutant; without it only those that name a rule of it get some
+    /// Number of sequences of `explore` to play against each mutant; by default only against mutants that name one of its rules
     #[arg(long, value_name = "N")]
     explore: Option<usize>,
     /// Number of mutants to run in parallel

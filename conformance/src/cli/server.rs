@@ -56,7 +56,7 @@ pub(super) struct Server {
     /// Case files in place of those built in
     #[arg(long, value_name = "DIR")]
     cases: Option<PathBuf>,
-    /// Play only the cases that did not pass in this JSON report: those that failed, warned or broke off
+    /// Play only the cases that failed, warned or broke off in this JSON report
     #[arg(long, value_name = "REPORT.json")]
     again: Option<PathBuf>,
     #[command(flatten)]

@@ -1,6 +1,8 @@
 //! Operations of a sequence, without names and ids: numbers choose among what is there when they are played, so that a part of
 //! a sequence is a sequence too. Proptest makes and shrinks them.
 
+pub(crate) mod tour;
+
 use proptest::prelude::*;
 
 use crate::explore::model::PatchKind;
@@ -407,83 +409,6 @@ pub(crate) fn sequences(scope: Scope, steps: usize) -> BoxedStrategy<Vec<Operati
             all
         })
         .boxed()
-}
-
-/// The requests of a tour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tour {
-    Create,
-    Replace,
-    PatchWithPath,
-    PatchWithoutPath,
-    Find,
-}
-
-const TOURS: [Tour; 5] =
-    [Tour::Create, Tour::Replace, Tour::PatchWithPath, Tour::PatchWithoutPath, Tour::Find];
-
-/// Returns the number of tours, which send every attribute with every kind of text in every form of a write.
-pub(crate) fn tours() -> usize {
-    TOURS.len() * TEXTS.len()
-}
-
-/// Returns the tour of a number, or `None` if the subject lacks its request.
-pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Operation>>> {
-    let tour = TOURS[number % TOURS.len()];
-    let text = number / TOURS.len();
-    let is_there = match tour {
-        Tour::Create | Tour::Replace => true,
-        Tour::PatchWithPath | Tour::PatchWithoutPath => scope.patch,
-        Tour::Find => scope.filter,
-    };
-    (is_there && text < TEXTS.len() && scope.users > 0).then_some(())?;
-    let settings: Vec<_> = (0..scope.users)
-        .map(|attribute| Setting { attribute, choice: Choice { text, number: attribute % 5 } })
-        .map(|setting| proptest::option::weighted(0.99, Just(setting)))
-        .collect();
-    let operations = move |settings: Vec<Option<Setting>>| {
-        let settings: Vec<Setting> = settings.into_iter().flatten().collect();
-        let change = |setting: &Setting| Change {
-            kind: if setting.attribute % 2 == 0 { PatchKind::Replace } else { PatchKind::Add },
-            attribute: setting.attribute,
-            target: TargetKind::Whole,
-            choice: setting.choice,
-        };
-        let patch = |form| {
-            let changes = settings.iter().map(change).collect();
-            vec![Operation::CreateUser(Vec::new()), Operation::Patch { of: 0, changes, form }]
-        };
-        match tour {
-            Tour::Create => vec![Operation::CreateUser(settings)],
-            Tour::Replace => {
-                vec![
-                    Operation::CreateUser(Vec::new()),
-                    Operation::Replace { of: 0, settings, is_whole: true },
-                ]
-            }
-            Tour::PatchWithPath => patch(PatchForm::Path),
-            Tour::PatchWithoutPath => patch(PatchForm::WithoutPath),
-            Tour::Find => {
-                let finds = settings.iter().map(|setting| Operation::Find {
-                    of: 0,
-                    filter: Filter {
-                        attribute: setting.attribute,
-                        part: 0,
-                        operator: Operator::Equals,
-                        logic: Logic::Plain,
-                        is_in_other_case: false,
-                        is_present: false,
-                        is_swapped: false,
-                    },
-                    is_search: setting.attribute % 3 == 2,
-                });
-                let mut all: Vec<Operation> = finds.collect();
-                all.insert(0, Operation::CreateUser(settings.clone()));
-                all
-            }
-        }
-    };
-    Some(settings.prop_map(operations).boxed())
 }
 
 fn operation(scope: Scope) -> BoxedStrategy<Operation> {

@@ -5,6 +5,7 @@ mod bulk;
 mod checks;
 mod groups;
 mod invalid;
+mod patch;
 mod queries;
 mod refusal;
 mod together;

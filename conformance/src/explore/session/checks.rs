@@ -101,8 +101,9 @@ impl Session<'_> {
         let body = read.json.clone().unwrap_or_default();
         self.look_at_id(at, &body, after)?;
         self.compare_answer(answer, &body, after)?;
-        self.compare_model(at, &body, after)?;
+        // The model takes over what is read, so it comes last.
         self.compare_meta(at, &body, &read, after)?;
+        self.compare_model(at, &body, after)?;
         let known = &mut self.resources[at];
         known.seen = body.clone();
         known.etag = etag(&read, &body);

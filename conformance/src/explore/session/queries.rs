@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::casing::lower_case;
 use crate::explore::attributes::{Attribute, Kind, Shape};
 use crate::explore::operation::{Filter, Logic, Operator};
 use crate::explore::rule::{Check, Rule, Violation};
@@ -43,7 +44,7 @@ impl Comparison<'_> {
         if self.operator == Operator::NotEquals && values.is_empty() {
             return None;
         }
-        let fold = |text: &str| if self.is_case_exact { text.to_owned() } else { text.to_lowercase() };
+        let fold = |text: &str| if self.is_case_exact { text.to_owned() } else { lower_case(text) };
         let wanted = fold(&self.text);
         let is_it = |value: &&Value| {
             let Some(text) = value.as_str() else { return value.to_string() == self.text };
@@ -279,11 +280,11 @@ impl Session<'_> {
         let endpoint = self.world.user.endpoint.clone();
         let answer = self.ask(&query(&endpoint, &[("filter", &filter), ("count", "100")])).await?;
         let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else { return Ok(()) };
-        let start = self.world.blank.user_names_start(&format!("{}-", self.unique)).to_lowercase();
+        let start = lower_case(&self.world.blank.user_names_start(&format!("{}-", self.unique)));
         let wanted: Vec<_> = self
             .living(Type::User)
             .into_iter()
-            .filter(|at| self.resources[*at].name.to_lowercase().starts_with(&start))
+            .filter(|at| lower_case(&self.resources[*at].name).starts_with(&start))
             .map(|at| self.resources[at].id.clone())
             .collect();
         let deleted: Vec<_> =
@@ -333,7 +334,7 @@ impl Session<'_> {
                 (value, None) => value.as_str(),
             })
             .filter(is_plain)
-            .map(str::to_lowercase)
+            .map(lower_case)
             .collect();
         let is_sorted = if is_descending { texts.is_sorted_by(|a, b| a >= b) } else { texts.is_sorted() };
         if is_sorted {

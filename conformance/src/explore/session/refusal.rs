@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::explore::operation::Write;
 use crate::explore::rule::{Check, Rule, Violation};
-use crate::explore::session::write::Made;
+use crate::explore::session::patch::Made;
 use crate::explore::session::{Session, Stop};
 use crate::explore::value::{Choice, has_text};
 use crate::explore::world::{BULK, PATCH_OP, patch, post, request};
