@@ -22,7 +22,7 @@ pub(crate) fn shape(profile: &Profile, base: &str, reply: &mut Reply) {
     match &reply.problem {
         Some(problem) => {
             let (body, fitting) = error_body(&profile.errors, problem);
-            error(&profile.errors, reply, body, fitting)
+            error(&profile.errors, reply, body, fitting);
         }
         None => success(profile, base, reply),
     }
