@@ -80,7 +80,7 @@ impl World<'_> {
         let Some(answer) = answer else {
             return Err(Unexplorable(exchange.error.unwrap_or_else(|| "no answer".to_owned())));
         };
-        let known = answer.is_success().then(|| self.path_of(self.user, &answer)).flatten();
+        let known = answer.is_success().then(|| Self::path_of(self.user, &answer)).flatten();
         let Some((path, id)) = known else {
             let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
             let detail =
@@ -203,7 +203,7 @@ impl World<'_> {
         let mut body = self.blank.make(self.facts, group, &unique);
         body["members"] = json!([{ "value": plain.id }]);
         let (_, answer) = self.send(made, &post(&group.endpoint, &body)).await;
-        let created = answer.filter(Answer::is_success).and_then(|answer| self.path_of(group, &answer));
+        let created = answer.filter(Answer::is_success).and_then(|answer| Self::path_of(group, &answer));
         let Some((path, id)) = created else {
             self.limit("groups with members");
             return;
@@ -243,7 +243,7 @@ impl World<'_> {
             let mut body = self.blank.make(self.facts, group, &self.next_name());
             attribute.set_in(&mut body, value.clone());
             let (_, answer) = self.send(made, &post(&group.endpoint, &body)).await;
-            let created = answer.filter(Answer::is_success).and_then(|answer| self.path_of(group, &answer));
+            let created = answer.filter(Answer::is_success).and_then(|answer| Self::path_of(group, &answer));
             let Some((path, _)) = created else { continue };
             let (_, read) = self.send(made, &request("GET", &path, None)).await;
             let read = read.and_then(|read| read.json).unwrap_or_default();

@@ -120,7 +120,9 @@ impl Expected {
                     (_, Some(part)) => {
                         // At most one value is primary (RFC 7644 §3.5.2).
                         if part == PRIMARY && *value == json!(true) {
-                            all.iter_mut().for_each(|element| set_part(element, PRIMARY, None));
+                            for element in &mut all {
+                                set_part(element, PRIMARY, None);
+                            }
                         }
                         for element in all.iter_mut().filter(|element| is_selected(element)) {
                             set_part(element, part, (kind != PatchKind::Remove).then_some(value));

@@ -195,29 +195,18 @@ impl Session<'_> {
     fn look_at_answer(&self, request: &Request, answer: &Answer) -> Result<(), Stop> {
         // 501 and 503 say that something is not there.
         if answer.status >= 500 && !matches!(answer.status, 501 | 503) {
-            let form = format!("{} {}", request.method, self.kind_of_path(&request.path));
+            let form = format!("{} {}", request.method, kind_of_path(&request.path));
             let why = format!("{form} is answered {}", answer.status);
             let violation =
                 Violation::new(Rule::NoServerError, form, why).check(Check::Status(vec!["2xx", "4xx"]));
             self.violates(violation)?;
         }
         if self.has_secret && answer.text.contains(&self.world.secret) {
-            let form = format!("{} {}", request.method, self.kind_of_path(&request.path));
+            let form = format!("{} {}", request.method, kind_of_path(&request.path));
             let why = format!("the answer to {form} shows the password");
             self.violates(Violation::new(Rule::SecretStaysHidden, form, why))?;
         }
         Ok(())
-    }
-
-    /// Returns a path without ids.
-    fn kind_of_path(&self, path: &str) -> String {
-        let mut parts = path.trim_start_matches('/').split('/');
-        let endpoint = parts.next().unwrap_or_default();
-        match parts.next() {
-            Some(".search") => format!("/{endpoint}/.search"),
-            Some(_) => format!("/{endpoint}/{{id}}"),
-            None => format!("/{endpoint}"),
-        }
     }
 
     /// Ends the sequence at a violation, or passes over it.
@@ -258,5 +247,16 @@ impl Session<'_> {
     fn next_unique(&mut self) -> String {
         self.created += 1;
         format!("{}-{}", self.unique, self.created)
+    }
+}
+
+/// Returns a path without ids.
+fn kind_of_path(path: &str) -> String {
+    let mut parts = path.trim_start_matches('/').split('/');
+    let endpoint = parts.next().unwrap_or_default();
+    match parts.next() {
+        Some(".search") => format!("/{endpoint}/.search"),
+        Some(_) => format!("/{endpoint}/{{id}}"),
+        None => format!("/{endpoint}"),
     }
 }

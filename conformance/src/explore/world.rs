@@ -217,7 +217,7 @@ impl<'a> World<'a> {
     }
 
     /// Returns the path of a new resource in an answer.
-    pub(crate) fn path_of(&self, known: &ResourceType, answer: &Answer) -> Option<(String, String)> {
+    pub(crate) fn path_of(known: &ResourceType, answer: &Answer) -> Option<(String, String)> {
         let id = id_of(answer.json.as_ref()?)?;
         Some((format!("{}/{}", known.endpoint, Client::segment(&id)), id))
     }
@@ -234,7 +234,7 @@ impl<'a> World<'a> {
         let body = self.new_user(&unique, values);
         let request = post(&self.user.endpoint, &body);
         let (_, answer) = self.send(&mut made, &request).await;
-        let created = answer.filter(Answer::is_success).and_then(|answer| self.path_of(self.user, &answer));
+        let created = answer.filter(Answer::is_success).and_then(|answer| Self::path_of(self.user, &answer));
         let taken = match created {
             Some((path, _)) => {
                 let (_, answer) = self.send(&mut made, &make(&path, &unique)).await;

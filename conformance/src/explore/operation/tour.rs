@@ -43,7 +43,7 @@ pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Oper
     let operations = move |settings: Vec<Option<Setting>>| {
         let settings: Vec<Setting> = settings.into_iter().flatten().collect();
         let change = |setting: &Setting| Change {
-            kind: if setting.attribute % 2 == 0 { PatchKind::Replace } else { PatchKind::Add },
+            kind: if setting.attribute.is_multiple_of(2) { PatchKind::Replace } else { PatchKind::Add },
             attribute: setting.attribute,
             target: TargetKind::Whole,
             choice: setting.choice,

@@ -363,7 +363,9 @@ impl Session<'_> {
         if kind == Type::User && self.world.can.names_without_case && after.rule == Rule::CreateStores {
             filters.push(("userName in another case", json!(name.to_ascii_uppercase()), "GET with a filter"));
         }
-        if let Some(external_id) = self.resources[at].external_id.as_ref().filter(|_| self.created % 2 == 0) {
+        if let Some(external_id) =
+            self.resources[at].external_id.as_ref().filter(|_| self.created.is_multiple_of(2))
+        {
             filters.push(("externalId", json!(external_id), after.form));
         }
         for (by, value, form) in filters {
@@ -393,7 +395,7 @@ impl Session<'_> {
             let seen = &self.resources[at].seen;
             if !same_but_meta(own, seen) {
                 let (member, read, list) = difference(&without(seen, &["meta"]), &without(own, &["meta"]));
-                let why = format!("after {} the list shows another {member} than the read", form);
+                let why = format!("after {form} the list shows another {member} than the read");
                 let violation = Violation::new(Rule::ListAgrees, form, why).about(member).values(read, list);
                 self.violates(violation)?;
             }
@@ -469,8 +471,11 @@ impl Session<'_> {
     pub(super) async fn look_later(&mut self) -> Result<(), Stop> {
         tokio::time::sleep(LATER).await;
         self.look_at_all_as("a while").await?;
-        let with =
-            if self.world.scope.patch && self.created % 2 == 0 { Write::PatchWithPath } else { Write::Put };
+        let with = if self.world.scope.patch && self.created.is_multiple_of(2) {
+            Write::PatchWithPath
+        } else {
+            Write::Put
+        };
         self.rename(0, with).await
     }
 

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::explore::attributes::{Attribute, Kind, Shape};
 use crate::explore::operation::{CredentialsKind, InvalidKind, Write};
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::After;
-use crate::explore::session::{Session, Stop, Type};
+use crate::explore::session::{Session, Stop, Type, kind_of_path};
 use crate::explore::world::{BULK, PATCH_OP, SEARCH, patch, post, query, request};
 use crate::json::get;
 use crate::server::discovery::resources;
@@ -23,7 +24,7 @@ impl Session<'_> {
             let value = crate::explore::value::Choice { text: 0, number: 77 }.value(known);
             json!({ "op": "replace", "path": known.path(), "value": value })
         });
-        let many = self.world.attributes.iter().find(|known| known.is_many()).map(|known| known.path());
+        let many = self.world.attributes.iter().find(|known| known.is_many()).map(Attribute::path);
         let (words, requests): (&str, Vec<Request>) = match kind {
             InvalidKind::BrokenJson => {
                 let mut broken = request("PUT", &path, None);
@@ -38,7 +39,7 @@ impl Session<'_> {
             InvalidKind::ReplaceOfNothing => {
                 let Some(many) = many else { return Ok(()) };
                 let selected = format!("{many}[value eq \"none-{}\"]", self.unique);
-                let operation = if self.created % 2 == 0 {
+                let operation = if self.created.is_multiple_of(2) {
                     json!({ "op": "replace", "path": selected, "value": { "value": "x" } })
                 } else {
                     json!({ "op": "replace", "path": format!("{selected}.value"), "value": "x" })
@@ -71,10 +72,7 @@ impl Session<'_> {
                 ("POST with an empty userName", vec![post(&endpoint, &body)])
             }
             InvalidKind::ObjectForText => {
-                let texts = |known: &&crate::explore::attributes::Attribute| {
-                    known.shape
-                        == crate::explore::attributes::Shape::Single(crate::explore::attributes::Kind::Text)
-                };
+                let texts = |known: &&Attribute| known.shape == Shape::Single(Kind::Text);
                 let Some(text) = self.world.attributes.iter().find(texts) else { return Ok(()) };
                 let mut body = self.resources[at].seen.clone();
                 text.set_in(&mut body, json!({ "is": "an object" }));
@@ -106,19 +104,19 @@ impl Session<'_> {
                 ("a write to an unknown id", all)
             }
         };
-        for request in requests {
-            let answer = self.ask(&request).await?;
+        for invalid in requests {
+            let answer = self.ask(&invalid).await?;
             if (200..400).contains(&answer.status) {
-                let why = format!("{words} ({}) is answered {}", request.method, answer.status);
+                let why = format!("{words} ({}) is answered {}", invalid.method, answer.status);
                 let is_told = self.violates(
                     Violation::new(Rule::InvalidIsRefused, words, why)
-                        .about(if kind == InvalidKind::WriteUnknown { request.method.as_str() } else { "" })
+                        .about(if kind == InvalidKind::WriteUnknown { invalid.method.as_str() } else { "" })
                         .values(json!("4xx"), json!(answer.status))
                         .check(Check::Status(vec!["4xx"])),
                 );
                 is_told?;
                 // What it did is another matter.
-                let read = self.ask(&super::super::world::request("GET", &path, None)).await?;
+                let read = self.ask(&request("GET", &path, None)).await?;
                 if let Some(body) = read.json.filter(|_| read.status == 200) {
                     self.adopt(at, &body);
                 }
@@ -181,7 +179,7 @@ impl Session<'_> {
         let renamed = json!(self.world.blank.user_name(&unique));
         let filter = format!("userName eq {}", json!(self.resources[at].name));
         let operation = json!([{ "op": "replace", "path": "userName", "value": renamed }]);
-        let mut request = match kind {
+        let mut open = match kind {
             CredentialsKind::Read => request("GET", &path, None),
             CredentialsKind::List => query(&endpoint, &[("filter", &filter)]),
             CredentialsKind::Search => {
@@ -200,9 +198,9 @@ impl Session<'_> {
                 post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations }))
             }
         };
-        request.auth = Some(WrongAuth::None);
-        let words = format!("{} {} without credentials", request.method, self.kind_of_path(&request.path));
-        let answer = self.ask(&request).await?;
+        open.auth = Some(WrongAuth::None);
+        let words = format!("{} {} without credentials", open.method, kind_of_path(&open.path));
+        let answer = self.ask(&open).await?;
         let id = self.resources[at].id.clone();
         let shows =
             answer.text.contains(&self.unique) || answer.text.contains(&id) && kind != CredentialsKind::Read;
@@ -217,7 +215,7 @@ impl Session<'_> {
                 self.resources[at].is_deleted = true;
                 return Ok(());
             }
-            let read = self.ask(&super::super::world::request("GET", &path, None)).await?;
+            let read = self.ask(&request("GET", &path, None)).await?;
             if let Some(body) = read.json.filter(|_| read.status == 200) {
                 self.adopt(at, &body);
             }

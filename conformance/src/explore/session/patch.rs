@@ -52,9 +52,9 @@ impl Session<'_> {
         // A target has to be there for most operations.
         let needs_target = match change.kind {
             PatchKind::Remove => true,
-            PatchKind::Add => change.choice.number % 2 == 0,
+            PatchKind::Add => change.choice.number.is_multiple_of(2),
             PatchKind::Replace => {
-                !matches!(change.target, TargetKind::Whole) && change.choice.number % 3 != 0
+                !matches!(change.target, TargetKind::Whole) && !change.choice.number.is_multiple_of(3)
             }
         };
         let present = expected.present();

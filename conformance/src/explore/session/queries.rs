@@ -437,8 +437,8 @@ impl Session<'_> {
             }
         } else {
             let whole = attribute.value_in(&seen);
-            let others = self.world.attributes.iter().filter(|other| **other != attribute);
-            let surplus = others.filter_map(|other| other.value_in(&body)).next();
+            let mut others = self.world.attributes.iter().filter(|other| **other != attribute);
+            let surplus = others.find_map(|other| other.value_in(&body));
             match (shown, surplus) {
                 (shown, _) if !same(shown.unwrap_or(&Value::Null), whole.unwrap_or(&Value::Null)) => Some((
                     "the attribute is missing or another",

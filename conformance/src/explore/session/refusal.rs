@@ -17,7 +17,7 @@ fn is_for_now(answer: &Answer) -> bool {
 }
 
 impl Session<'_> {
-    fn refusal(&self, form: &str, about: &str, why: &str, answer: &Answer) -> Violation {
+    fn refusal(form: &str, about: &str, why: &str, answer: &Answer) -> Violation {
         let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
         let detail = detail
             .map_or_else(String::new, |detail| format!("; it says: {}", crate::format::cut(detail, 200)));
@@ -32,14 +32,12 @@ impl Session<'_> {
         let path = self.world.attributes[attribute].path();
         let kind = if has_text(&self.world.attributes[attribute]) { choice.kind().word } else { "plain" };
         let form = format!("POST with {path} ({kind} text)");
-        match self.world.taken(&form) {
-            Some(is_taken) => is_taken,
-            None => {
-                let is_taken = self.world.try_creation(&[(attribute, value.clone())]).await;
-                self.world.note_taken(&form, is_taken);
-                is_taken
-            }
+        if let Some(is_taken) = self.world.taken(&form) {
+            return is_taken;
         }
+        let is_taken = self.world.try_creation(&[(attribute, value.clone())]).await;
+        self.world.note_taken(&form, is_taken);
+        is_taken
     }
 
     pub(super) async fn creation_refused(
@@ -56,7 +54,7 @@ impl Session<'_> {
             }
         }
         let why = "a POST is refused, and each of its attributes is taken alone";
-        self.violates(self.refusal("POST", "", why, answer))
+        self.violates(Self::refusal("POST", "", why, answer))
     }
 
     pub(super) async fn put_refused(
@@ -70,21 +68,11 @@ impl Session<'_> {
             return Ok(());
         }
         let form = if is_whole { "PUT of what was read" } else { "PUT of the smallest user" };
-        let is_taken = match self.world.taken(form) {
-            Some(is_taken) => Some(is_taken),
-            None => {
-                let is_taken = self
-                    .world
-                    .try_on_fresh_user(&[], |path, unique| {
-                        request("PUT", path, Some(&self.world.new_user(unique, &[])))
-                    })
-                    .await;
-                if let Some(is_taken) = is_taken {
-                    self.world.note_taken(form, is_taken);
-                }
-                is_taken
-            }
-        };
+        let is_taken = self
+            .tried_alone(form, &[], |path, unique| {
+                request("PUT", path, Some(&self.world.new_user(unique, &[])))
+            })
+            .await;
         if is_taken != Some(true) {
             return Ok(());
         }
@@ -106,7 +94,7 @@ impl Session<'_> {
             _ => String::new(),
         };
         debug_assert!(!seen.is_null());
-        self.violates(self.refusal("PUT", &about, "a PUT is refused whose values a POST takes", answer))
+        self.violates(Self::refusal("PUT", &about, "a PUT is refused whose values a POST takes", answer))
     }
 
     pub(super) async fn patch_refused(
@@ -150,7 +138,7 @@ impl Session<'_> {
                 if value_taken && plain == Some(true) {
                     let about = format!("{path} {}", made.choice.kind().word);
                     let why = format!("{} of {path} is refused with a value that POST takes", made.words);
-                    self.violates(self.refusal(&made.words, &about, &why, answer))?;
+                    self.violates(Self::refusal(&made.words, &about, &why, answer))?;
                 }
             }
         }
@@ -160,7 +148,7 @@ impl Session<'_> {
             } else {
                 "a PATCH is refused whose operations are taken one by one"
             };
-            self.violates(self.refusal(words, "", why, answer))?;
+            self.violates(Self::refusal(words, "", why, answer))?;
         }
         Ok(())
     }
@@ -211,7 +199,7 @@ impl Session<'_> {
             return Ok(());
         }
         let why = format!("{words} is refused, and taken of a fresh user");
-        self.violates(self.refusal(words, "", &why, answer))
+        self.violates(Self::refusal(words, "", &why, answer))
     }
 
     /// Returns a request that sets one attribute of the user at a path, as [`Self::setting`] does; a PUT has the smallest user.

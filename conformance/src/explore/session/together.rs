@@ -11,7 +11,7 @@ use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
 use crate::explore::session::{Session, Stop, Type};
 use crate::explore::value::Choice;
-use crate::explore::world::{patch, post, query, request};
+use crate::explore::world::{World, patch, post, query, request};
 use crate::json::get;
 use crate::server::discovery::resources;
 use crate::subject::server::client::{Answer, Request};
@@ -54,7 +54,7 @@ impl Session<'_> {
             let why = format!("{} users were created under one userName", made.len());
             self.lost(form, &why, json!("one success"), json!(statuses))?;
             let paths: Vec<_> =
-                made.iter().filter_map(|answer| self.world.path_of(self.world.user, answer)).collect();
+                made.iter().filter_map(|answer| World::path_of(self.world.user, answer)).collect();
             for (path, _) in paths {
                 self.ask(&request("DELETE", &path, None)).await?;
             }
@@ -224,7 +224,7 @@ impl Session<'_> {
             [] => {}
             [(name, _)] => {
                 self.given_up.push(old);
-                self.resources[at].name = (*name).clone();
+                self.resources[at].name.clone_from(name);
             }
             _ => {
                 let read = self.ask(&request("GET", &self.resources[at].path.clone(), None)).await?;

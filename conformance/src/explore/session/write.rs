@@ -12,7 +12,7 @@ use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::{After, Written};
 use crate::explore::session::{Resource, Session, Stop, Type};
 use crate::explore::value::Choice;
-use crate::explore::world::{BULK, patch, post, query, request};
+use crate::explore::world::{BULK, World, patch, post, query, request};
 use crate::json::get;
 use crate::server::discovery::resources;
 use crate::subject::server::client::{Answer, Request};
@@ -50,7 +50,7 @@ impl Session<'_> {
             (Type::Group, Some(group)) => group,
             _ => self.world.user,
         };
-        let Some((path, id)) = self.world.path_of(known, answer) else {
+        let Some((path, id)) = World::path_of(known, answer) else {
             let why = format!("the answer to {form} has no id");
             self.violates(Violation::new(Rule::AnswerIsRead, form, why).about("id"))?;
             return Ok(None);
@@ -168,7 +168,7 @@ impl Session<'_> {
             match (clears, &attribute.shape) {
                 (false, _) => expected.set(index, before.get(index).cloned()),
                 (true, Shape::Single(_)) if actual.is_some() && !is_kept => {
-                    expected.set(index, actual.cloned())
+                    expected.set(index, actual.cloned());
                 }
                 (true, _) => {}
             }
@@ -408,7 +408,7 @@ impl Session<'_> {
                     .check(Check::Status(vec!["409"]));
                 self.violates(violation)?;
                 // The twin is no part of the model.
-                if let Some((path, _)) = self.world.path_of(self.world.user, &answer) {
+                if let Some((path, _)) = World::path_of(self.world.user, &answer) {
                     self.ask(&request("DELETE", &path, None)).await?;
                 }
                 Ok(())
