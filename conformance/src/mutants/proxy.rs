@@ -75,8 +75,8 @@ struct Memory {
     last: HashMap<(usize, String), Instant>,
     /// Resources before their last write, by path: none where it created them.
     before: HashMap<String, (Instant, Option<Value>)>,
-    /// Answers that are sent again, by change and key.
-    cached: HashMap<(usize, String), Answer>,
+    /// Answers that are sent again, once, by change and key.
+    cached: HashMap<(usize, String), Option<Answer>>,
     /// Names that cannot be taken again, in lower case.
     names: HashSet<String>,
     /// The number of matching requests of a change, by path.

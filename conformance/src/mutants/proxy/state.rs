@@ -35,7 +35,7 @@ impl Front {
                 }
             }
             if let (Some(CacheKey::Path), "GET") = (change.cache, came.method.as_str())
-                && let Some(answer) = memory.cached.remove(&(*index, key(came)))
+                && let Some(answer) = memory.cached.get_mut(&(*index, key(came))).and_then(Option::take)
             {
                 return Some(answer);
             }
@@ -52,10 +52,11 @@ impl Front {
         for index in meant {
             match self.mutant.change[*index].cache {
                 Some(CacheKey::Path) => {
-                    memory.cached.insert((*index, key(came)), answer.clone());
+                    memory.cached.entry((*index, key(came))).or_insert_with(|| Some(answer.clone()));
                 }
                 Some(CacheKey::Nothing) => {
-                    if let Some(other) = memory.cached.insert((*index, String::new()), answer.clone()) {
+                    let last = memory.cached.insert((*index, String::new()), Some(answer.clone()));
+                    if let Some(other) = last.flatten() {
                         *answer = other;
                     }
                 }
