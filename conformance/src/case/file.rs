@@ -121,7 +121,7 @@ impl CaseText {
         for step in steps.iter_mut().chain(&mut clean_up) {
             name_step(step, &nouns);
         }
-        let place: String = words.iter().map(|word| format!("/{word}")).collect();
+        let place = words.iter().fold(String::new(), |place, word| place + "/" + word);
         Ok(Case {
             id: format!("{document}/{section}/{}{place}", self.slug),
             title: self.title,
@@ -146,7 +146,9 @@ impl CaseText {
 fn name_step(step: &mut Step, nouns: &noun::Nouns) {
     step.label = noun::label(&step.action, &step.name, nouns);
     if let Action::Together { steps, .. } = &mut step.action {
-        steps.iter_mut().for_each(|inner| name_step(inner, nouns));
+        for inner in steps {
+            name_step(inner, nouns);
+        }
     }
     step.between.iter_mut().for_each(|inner| name_step(inner, nouns));
 }

@@ -59,7 +59,7 @@ impl Explain {
         let is_place = |case: &&Case| case.id.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'));
         let places: Vec<_> = cases.iter().filter(is_place).collect();
         if let Some(first) = places.first().filter(|_| id.matches('/').count() == 2) {
-            let ids: String = places.iter().map(|case| format!("  {}\n", case.id)).collect();
+            let ids = places.iter().fold(String::new(), |ids, case| ids + "  " + &case.id + "\n");
             let count = labels::count(places.len(), "place");
             return Ok(format!(
                 "{}\nThe rule is played at {count}; the first is above:\n{ids}",

@@ -59,7 +59,9 @@ fn written(file: &str, text: &str) -> Result<Vec<Mutant>, LoadError> {
             over::expand(item).map_err(|error| LoadError::invalid(file, error))?
         {
             if let Some(toml::Value::String(slug)) = item.get_mut("slug") {
-                words.iter().for_each(|word| append!(*slug, "-{word}"));
+                for word in words {
+                    append!(*slug, "-{word}");
+                }
             }
             mutants.push(Mutant::deserialize(item).map_err(|error| LoadError::invalid(file, error))?);
         }

@@ -168,7 +168,7 @@ impl Front {
             self.change_request(http, &changes[*index], &mut request).await?;
         }
         let changes_of = |index: &usize| &changes[*index];
-        if let Some(answer) = self.from_state(&meant, &came) {
+        if let Some(answer) = self.remembered(&meant, &came) {
             return Ok(answer);
         }
         if let Some(hold) = meant.iter().map(changes_of).filter_map(|change| change.hold).max() {

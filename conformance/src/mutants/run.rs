@@ -100,7 +100,9 @@ pub async fn run(
     });
     let clean = one(&mock, None, "clean", clean, cases.to_vec(), everything).await?;
     let mut mutants = mutants;
-    mutants.iter_mut().for_each(|mutant| mutant.found_by = named(&mutant.found_by, cases));
+    for mutant in &mut mutants {
+        mutant.found_by = named(&mutant.found_by, cases);
+    }
     let shared: Arc<[Case]> = cases.into();
     let judge = |mutant| row(mock.clone(), proxy.clone(), mutant, shared.clone(), played, sequences);
     let rows = side_by_side(mutants, jobs, judge, told).await?;

@@ -36,10 +36,10 @@ pub fn difference<'a>(old: &'a Report, new: &'a Report) -> Difference<'a> {
             None => difference.new += 1,
             Some(verdict) if verdict == case.verdict => difference.same += 1,
             Some(verdict) if is_bad(case.verdict) && !is_bad(verdict) => {
-                difference.broken.push((Some(verdict), case))
+                difference.broken.push((Some(verdict), case));
             }
             Some(verdict) if is_bad(verdict) && !is_bad(case.verdict) => {
-                difference.mended.push((verdict, case))
+                difference.mended.push((verdict, case));
             }
             Some(verdict) => difference.changed.push((verdict, case)),
         }

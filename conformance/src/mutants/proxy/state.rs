@@ -24,7 +24,7 @@ impl Front {
     }
 
     /// Returns an answer that the memory gives, so that nothing is sent on.
-    pub(super) fn from_state(&self, meant: &[usize], came: &Came) -> Option<Answer> {
+    pub(super) fn remembered(&self, meant: &[usize], came: &Came) -> Option<Answer> {
         let mut memory = self.memory();
         for index in meant {
             let change = &self.mutant.change[*index];

@@ -12,7 +12,7 @@ use http_body::{Body, Frame};
 const CHUNK: usize = 64;
 
 /// Returns a body of which no length is told in advance.
-pub(super) fn in_chunks(body: Vec<u8>) -> reqwest::Body {
+pub(super) fn in_chunks(body: &[u8]) -> reqwest::Body {
     reqwest::Body::wrap(Chunks(body.chunks(CHUNK).map(<[u8]>::to_vec).collect()))
 }
 

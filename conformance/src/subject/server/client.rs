@@ -453,7 +453,7 @@ impl Client {
             }
             let body = request.bytes.clone().or_else(|| Some(request.body.clone()?.into_bytes()));
             if let Some(body) = body {
-                builder = builder.body(if request.chunked { in_chunks(body) } else { body.into() });
+                builder = builder.body(if request.chunked { in_chunks(&body) } else { body.into() });
             }
             builder.build().map_err(BuildError::Http)
         })();
