@@ -65,6 +65,8 @@ pub struct Options {
     pub sequences: usize,
     /// No sequence is begun after this number of findings.
     pub findings: usize,
+    /// The time to shrink one finding.
+    pub patience: Duration,
     /// No sequence is begun after this time.
     pub time: Option<Duration>,
     /// Bodies to start from.
@@ -109,7 +111,7 @@ impl Finding {
         if !self.minimal.is_certain() {
             append!(
                 because,
-                "; it came {} of {} times that it was tried",
+                "; it was reproduced {} of {} times on fresh resources",
                 self.minimal.hits,
                 self.minimal.tries
             );
@@ -250,7 +252,7 @@ async fn one(
     played.fetch_add(1, Ordering::Relaxed);
     told(Progress::Played);
     match first.end {
-        Ok(()) => {
+        Ok(()) | Err(Stop::Ended) => {
             broken.store(0, Ordering::Relaxed);
             None
         }
@@ -262,9 +264,15 @@ async fn one(
         Err(Stop::Found(violation)) => {
             broken.store(0, Ordering::Relaxed);
             told(Progress::Found(&violation.why));
-            let (violation, minimal) =
-                shrink::shrink(world, &mut tree, *violation, first.exchanges, first.unique, &options.stop)
-                    .await;
+            let (violation, minimal) = shrink::shrink(
+                world,
+                &mut tree,
+                *violation,
+                first.exchanges,
+                first.unique,
+                (options.patience, &options.stop),
+            )
+            .await;
             Some(Finding { violation, minimal, count: 1 })
         }
     }

@@ -60,6 +60,9 @@ pub(super) struct Explore {
 /// Things that a server lacks, as the terminal shows them.
 const LEFT_OUT_SHOWN: usize = 8;
 
+/// The time to shrink one finding.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The number of sequences if nothing is limited.
 const SEQUENCES: usize = 500;
 
@@ -116,6 +119,7 @@ impl Explore {
                 steps: self.steps.get(),
                 sequences,
                 findings: self.findings.get(),
+                patience: PATIENCE,
                 time: self.time,
                 blank,
                 stop: stop.clone(),

@@ -451,10 +451,10 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
         let members = || prop::collection::vec(pick(), 0..4);
         let group = (members(), settings(attributes, 2))
             .prop_map(|(members, settings)| Operation::CreateGroup { members, settings });
-        all.push((3, group.boxed()));
+        all.push((4, group.boxed()));
         let change = (pick(), members(), member_change(scope))
             .prop_map(|(of, users, change)| Operation::Members { of, users, change });
-        all.push((5, change.boxed()));
+        all.push((9, change.boxed()));
         all.push((
             1,
             (pick(), write(scope)).prop_map(|(of, with)| Operation::RenameGroup { of, with }).boxed(),
@@ -463,7 +463,7 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
     }
     if scope.bulk {
         let parts = prop::collection::vec(bulk_part(scope), 1..=4);
-        all.push((2, parts.prop_map(Operation::Bulk).boxed()));
+        all.push((4, parts.prop_map(Operation::Bulk).boxed()));
     }
     if scope.filter {
         let find = (pick(), filter(users), any::<bool>())

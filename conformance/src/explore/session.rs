@@ -61,6 +61,8 @@ pub(crate) enum Stop {
     Found(Box<Violation>),
     /// The subject gives no answer.
     Broken(String),
+    /// After a violation that was passed over nothing sensible can follow.
+    Ended,
 }
 
 /// The result of a sequence.

@@ -12,10 +12,7 @@ use crate::explore::world::World;
 use crate::transcript::Exchange;
 
 /// Sequences that are played to shrink one.
-const MOST_REPLAYS: usize = 200;
-
-/// The time to shrink one.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MOST_REPLAYS: usize = 400;
 
 /// The number of times that the smallest sequence is played again, to be sure.
 const CONFIRMATIONS: usize = 3;
@@ -46,14 +43,14 @@ struct Hit {
     unique: String,
 }
 
-/// Returns the violation and the smallest sequence that shows it.
+/// Returns the violation and the smallest sequence that shows it, as far as `patience` goes.
 pub(crate) async fn shrink(
     world: &World<'_>,
     tree: &mut impl ValueTree<Value = Vec<Operation>>,
     violation: Violation,
     exchanges: Vec<Exchange>,
     unique: String,
-    stop: &watch::Receiver<bool>,
+    (patience, stop): (Duration, &watch::Receiver<bool>),
 ) -> (Violation, Minimal) {
     let started = Instant::now();
     let key = violation.key();
@@ -64,7 +61,7 @@ pub(crate) async fn shrink(
     let mut smallest = tree.current();
     let mut replays = 0;
     let may_go_on =
-        |replays: usize| replays < MOST_REPLAYS && started.elapsed() < PATIENCE && !*stop.borrow();
+        |replays: usize| replays < MOST_REPLAYS && started.elapsed() < patience && !*stop.borrow();
     let Some(first) = hit(world, &smallest, &key, attempts.max(2), &mut replays).await else {
         let Hit { violation, exchanges, unique } = best;
         return (violation, Minimal { exchanges, unique, hits: 0, tries: replays });

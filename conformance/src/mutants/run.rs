@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
 use tokio::sync::watch;
@@ -191,6 +192,7 @@ async fn explored(client: Client, facts: Facts, sequences: usize) -> Vec<CaseRes
         steps: 12,
         sequences,
         findings: FINDINGS,
+        patience: Duration::from_secs(10),
         time: None,
         blank: Blank::default(),
         stop,

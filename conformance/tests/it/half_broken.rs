@@ -531,7 +531,8 @@ async fn reports_are_small_whatever_the_server_sends() {
         }
     })
     .await;
-    let select = ["--select", "section=3.6 | section=3.3"];
+    // Each rule at one place is enough.
+    let select = ["--select", "(section=3.6 | section=3.3) & !id=rfc7644/*/*/*"];
     let judged = broken.judged(&select).await;
     let passed = judged.report().cases.iter().filter(|case| case.verdict == Verdict::Pass);
     assert!(passed.clone().count() > 20);

@@ -94,9 +94,7 @@ impl Session<'_> {
                 .values(json!(200), json!(read.status))
                 .check(Check::Status(vec!["200"]));
             self.violates(violation)?;
-            // There is nothing to go on with.
-            self.resources[at].is_deleted = true;
-            return Ok(());
+            return Err(Stop::Ended);
         }
         let body = read.json.clone().unwrap_or_default();
         self.look_at_id(at, &body, after)?;
@@ -392,6 +390,16 @@ impl Session<'_> {
                 self.violates(violation)?;
                 continue;
             };
+            let version = get(own, "meta").and_then(|meta| get(meta, "version")?.as_str());
+            let read = &self.resources[at].seen;
+            let known = get(read, "meta").and_then(|meta| get(meta, "version")?.as_str());
+            if version.is_some() && known.is_some() && version != known {
+                let why = format!("after {form} the list shows another version than the read");
+                let violation = Violation::new(Rule::ListAgrees, form, why)
+                    .about("meta.version")
+                    .values(json!(known), json!(version));
+                self.violates(violation)?;
+            }
             let seen = &self.resources[at].seen;
             if !same_but_meta(own, seen) {
                 let (member, read, list) = difference(&without(seen, &["meta"]), &without(own, &["meta"]));

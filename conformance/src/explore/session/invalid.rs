@@ -212,8 +212,7 @@ impl Session<'_> {
                     .check(Check::Status(vec!["401", "403"]));
             self.violates(violation)?;
             if kind == CredentialsKind::Delete || kind == CredentialsKind::Bulk {
-                self.resources[at].is_deleted = true;
-                return Ok(());
+                return Err(Stop::Ended);
             }
             let read = self.ask(&request("GET", &path, None)).await?;
             if let Some(body) = read.json.filter(|_| read.status == 200) {

@@ -178,7 +178,10 @@ impl Session<'_> {
         let Some(at) = self.pick(Type::Group, of) else { return Ok(()) };
         let form = "PATCH add of several members at the same time";
         let path = self.resources[at].path.clone();
-        let users = self.living(Type::User);
+        // Those who are members already would show nothing.
+        let known = &self.resources[at].members;
+        let users: Vec<usize> =
+            self.living(Type::User).into_iter().filter(|user| !known.contains(user)).collect();
         let requests: Vec<Request> = users
             .iter()
             .map(|user| {

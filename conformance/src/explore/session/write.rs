@@ -164,6 +164,10 @@ impl Session<'_> {
             let actual = attribute.value_in(&now);
             // A server may set a default, which nobody can know beforehand (RFC 7644 §3.5.1).
             let is_kept = attribute.holds(before.get(index), actual);
+            if self.world.defaults.contains(&index) {
+                expected.set(index, actual.cloned());
+                continue;
+            }
             let clears = self.world.put_clears(index, !is_kept);
             match (clears, &attribute.shape) {
                 (false, _) => expected.set(index, before.get(index).cloned()),
@@ -424,9 +428,12 @@ impl Session<'_> {
         if at == other {
             return Ok(());
         }
-        let name = json!(self.resources[other].name);
+        let is_raised = self.world.can.names_without_case && !self.created.is_multiple_of(2);
+        let taken = &self.resources[other].name;
+        let name = json!(if is_raised { taken.to_ascii_uppercase() } else { taken.clone() });
         let (request, words) = self.setting(at, "userName", &name, with);
-        let words = format!("a rename to a taken name by {words}");
+        let case = if is_raised { " in another case" } else { "" };
+        let words = format!("a rename to a taken name{case} by {words}");
         let answer = self.ask(&request).await?;
         if Self::is_done(with, &answer) {
             let violation =
@@ -435,9 +442,7 @@ impl Session<'_> {
                     .check(Check::Status(vec!["409"]));
             self.violates(violation)?;
             // Names are mixed up now.
-            self.resources[at].is_deleted = true;
-            self.resources[other].is_deleted = true;
-            return Ok(());
+            return Err(Stop::Ended);
         }
         self.look_at(at, None, After::refused(&words)).await?;
         self.look_at(other, None, After::refused(&words)).await
