@@ -11,7 +11,7 @@ mod rest;
 use base64::Engine;
 use sha2::{Digest, Sha256};
 
-use self::escape::inline;
+use self::escape::{inline, prose};
 use super::{CaseResult, Report, Verdict};
 use crate::format;
 use crate::report::{labels, stages};
@@ -102,50 +102,67 @@ fn preferences(page: &mut String, report: &Report) {
     page.push_str("</tbody></table></section>\n");
 }
 
-/// Writes the stages in which clients need a server, and whether each client would work.
+/// Writes the stages in which clients need a server, the first one that fails opened, and whether each client would work.
 fn first_screen(page: &mut String, report: &Report) {
     let (stages, clients) = (stages::stages(report), stages::verdicts(report));
     if clients.is_empty() {
         return;
     }
     page.push_str(
-        "<section aria-labelledby=\"stages\"><h2 id=\"stages\">What a client needs, in this order</h2>\n<table><thead><tr><th scope=\"col\">Stage</th><th scope=\"col\">Judged</th><th scope=\"col\">Failed</th><th scope=\"col\">Warnings</th></tr></thead><tbody>\n",
+        "<section class=\"screen\" aria-labelledby=\"stages\"><h2 id=\"stages\">What a client needs, in this order</h2>\n<table><thead><tr><th scope=\"col\">Stage</th><th scope=\"col\">Judged</th><th scope=\"col\">Failed</th><th scope=\"col\">Warnings</th></tr></thead><tbody>\n",
     );
+    let mut is_opened = false;
     for count in stages {
+        let class = if count.failed > 0 { " class=\"fail\"" } else { "" };
         append!(
             *page,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+            "<tr{class}><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n",
             count.stage.word(),
             count.judged,
             count.failed,
             count.warned
         );
+        if count.failed > 0 && !is_opened {
+            is_opened = true;
+            page.push_str("<tr><td colspan=\"4\"><ul>\n");
+            for case in stages::failed(report, count.stage).take(OPENED) {
+                let why = case.because.as_deref().unwrap_or(&case.title);
+                append!(
+                    *page,
+                    "<li>{} <code>{}</code></li>\n",
+                    prose(&format::cut(why, WHY)),
+                    inline(&case.id)
+                );
+            }
+            page.push_str("</ul></td></tr>\n");
+        }
     }
     page.push_str(
-        "</tbody></table>\n<h2 id=\"clients\">Would a client work with this server?</h2>\n<table><thead><tr><th scope=\"col\">Client</th><th scope=\"col\">Verdict</th><th scope=\"col\">What does not work, and the case that says why</th></tr></thead><tbody>\n",
+        "</tbody></table>\n<h2 id=\"clients\">Would a client work with this server?</h2>\n<table class=\"clients\"><thead><tr><th scope=\"col\">Client</th><th scope=\"col\">Verdict</th><th scope=\"col\">What does not work, and the case that says why</th></tr></thead><tbody>\n",
     );
     for verdict in clients {
-        let failing: Vec<String> = verdict
-            .failing()
-            .map(|(request, case, why)| {
-                format!(
-                    "{}: {} <code>{}</code>",
-                    inline(&request.does),
-                    inline(&format::cut(why, WHY)),
-                    inline(case)
-                )
-            })
-            .collect();
         append!(
             *page,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>\n",
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td><ul>",
             inline(&verdict.client.name),
-            verdict.words(),
-            failing.join("<br>")
+            verdict.words()
         );
+        for (request, case, why) in verdict.failing() {
+            append!(
+                *page,
+                "<li>{}: {} <code>{}</code></li>\n",
+                prose(&request.does),
+                prose(&format::cut(why, WHY)),
+                inline(case)
+            );
+        }
+        page.push_str("</ul></td></tr>\n");
     }
     page.push_str("</tbody></table></section>\n");
 }
+
+/// Cases of the first stage that fails, as they are shown.
+const OPENED: usize = 5;
 
 /// Characters of a reason in a table.
 const WHY: usize = 200;

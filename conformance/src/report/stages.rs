@@ -128,6 +128,14 @@ pub fn stages(report: &Report) -> Vec<StageCount> {
         .collect()
 }
 
+/// Returns the cases of a stage that failed, known ones aside.
+pub fn failed(report: &Report, stage: Stage) -> impl Iterator<Item = &CaseResult> {
+    let is_it = move |case: &&CaseResult| {
+        case.verdict == Verdict::Fail && case.known.is_none() && Stage::of(case) == stage
+    };
+    report.cases.iter().filter(is_it)
+}
+
 /// The clients as they are written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

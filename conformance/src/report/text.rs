@@ -9,7 +9,7 @@ use crate::format;
 use crate::report::entries::{self, Entry};
 use crate::report::labels;
 use crate::report::root_causes::Cause;
-use crate::report::stages::{self, Stage};
+use crate::report::stages;
 use crate::transcript::Exchange;
 
 /// Failures told in full; the rest are counted, and told in the written reports.
@@ -232,13 +232,7 @@ pub fn stages(report: &Report, paint: Paint) -> String {
         append!(text, "{} {:<8} {told}\n", paint.verdict(verdict, sign), count.stage.word());
         if count.failed > 0 && !is_opened {
             is_opened = true;
-            let failed: Vec<_> = report
-                .cases
-                .iter()
-                .filter(|case| {
-                    case.verdict == Verdict::Fail && case.known.is_none() && Stage::of(case) == count.stage
-                })
-                .collect();
+            let failed: Vec<_> = stages::failed(report, count.stage).collect();
             for case in failed.iter().take(OPENED) {
                 let because = case.because.as_deref().unwrap_or(&case.title);
                 append!(
