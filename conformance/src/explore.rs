@@ -1,9 +1,9 @@
 //! `conformance explore`: a model plays against a server.
 //!
 //! Random sequences of requests are judged by rules that hold whatever is asked in whatever order: an answer says what the next read
-//! says, a resource that nobody addressed stays, a filter finds what matches it. [`calibrate`] learns what the subject lacks, which
-//! is left out; [`session`] plays a sequence beside a [`model`] of its resources; a violation is shrunk to the fewest requests
-//! ([`shrink`]), and can be written as a case ([`case_file`]).
+//! says, a resource that nobody addressed stays, a filter finds what matches it. `calibrate` learns what the subject lacks, which
+//! is left out; `session` plays a sequence beside a `model` of its resources; a violation is shrunk to the fewest requests
+//! (`shrink`), and can be written as a case (`case_file`).
 
 mod attributes;
 mod calibrate;
