@@ -174,7 +174,7 @@ impl Session<'_> {
         let all = join_all(requests.iter().map(|request| async move {
             let mut made = Made::default();
             let (exchange, answer) = world.send(&mut made, request).await;
-            (exchange, answer, made)
+            (exchange, answer.map(Answer::without_room), made)
         }))
         .await;
         let mut answers = Vec::new();

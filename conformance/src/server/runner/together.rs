@@ -50,9 +50,11 @@ impl Player<'_> {
         }
         self.bindings.number = None;
         let client = &self.context.client;
-        let sent = planned
-            .iter()
-            .map(|planned| client.attempt(&planned.request, client.longest_wait(), Unsure::HandBack));
+        let sent = planned.iter().map(|planned| async {
+            let (exchange, outcome) =
+                client.attempt(&planned.request, client.longest_wait(), Unsure::HandBack).await;
+            (exchange, outcome.map(Answer::without_room))
+        });
         let outcomes = join_all(sent).await;
         let mut told = Vec::with_capacity(planned.len());
         let mut answers = Vec::with_capacity(planned.len());
