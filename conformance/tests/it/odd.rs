@@ -134,8 +134,10 @@ async fn judged_by(odd: Odd, blank: Blank, profile: Profile, cases: &[Case]) -> 
     report
 }
 
+/// The suite against an odd server, each rule at one place.
 async fn against(odd: Odd) -> Report {
-    judged(odd, Blank::default(), Profile::builtin("rfc").expect("a profile"), "").await
+    let rfc = Profile::builtin("rfc").expect("a profile");
+    judged_by(odd, Blank::default(), rfc, &rules_at_one_place()).await
 }
 
 fn wrong(report: &Report) -> Vec<&CaseResult> {
