@@ -110,7 +110,7 @@ pub enum Body {
     Bytes(Bytes),
 }
 
-/// Bytes, written as a text with `\x` and two digits for those that are no characters.
+/// Bytes, written as text; `\x` and two digits stand for a byte that is no character.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::causes::with_causes;
-use crate::cli::Complaint;
 use crate::cli::reporting::Reporting;
+use crate::cli::{Complaint, diff};
 use crate::exit::Exit;
 use crate::redact::Redactor;
 use crate::report::baseline::Catalogue;
-use crate::report::{SELECTED, UP_TO, json, merge};
+use crate::report::{SELECTED, UP_TO, merge};
 
 #[derive(Debug, Args)]
 pub(super) struct Merge {
@@ -25,14 +25,7 @@ impl Merge {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let mut reports = Vec::new();
         for file in &self.files {
-            let name = file.display().to_string();
-            let text = std::fs::read_to_string(file).map_err(|error| {
-                Complaint::usage(format!("failed to read {name}: {}", with_causes(&error)))
-            })?;
-            let report = json::read(&text).map_err(|error| {
-                Complaint::usage(format!("failed to read {name}: {}", with_causes(&error)))
-            })?;
-            reports.push((name, report));
+            reports.push((file.display().to_string(), diff::read(file)?));
         }
         let mut report = merge::merge(reports)
             .map_err(|error| Complaint::usage(format!("failed to merge: {}", with_causes(&error))))?;

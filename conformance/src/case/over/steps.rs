@@ -131,7 +131,7 @@ fn statuses(statuses: &[Value]) -> Value {
     Value::Array(statuses.to_vec())
 }
 
-/// Returns the requests of `write = "ada"`, with `set` as the attributes. `before` are those that the resource is created
+/// Returns the requests of `write = "ada"`, with `set` as the attributes. `before` are the attributes that the resource is created
 /// with, where it is there before. `refused` is the error that has to come.
 fn write(mut step: Table, word: &str, is_must: bool) -> Result<Vec<Table>, StepsError> {
     let name = required(&mut step, "write", "write")?;

@@ -134,7 +134,7 @@ impl fmt::Display for Shift {
 impl Place {
     pub(super) fn parse(inside: &str) -> Result<Self, TemplateError> {
         let word = |text: &str| {
-            // `u.2` and `u.*` are those that `count` made.
+            // `count` makes `u.1`, `u.2` …; `u.*` stands for all of them.
             let plain = text.strip_suffix(".*").unwrap_or(text);
             let plain = plain.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
             let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

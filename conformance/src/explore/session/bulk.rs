@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::explore::model::{PatchKind, Target};
 use crate::explore::operation::BulkPart;
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::After;
@@ -151,17 +152,9 @@ impl Session<'_> {
                     }
                 }
                 Due::Patched { at, attribute, value } => {
-                    self.resources[at].expected.set(attribute, None);
                     let known = &self.world.attributes[attribute];
-                    let target = crate::explore::model::Target::Whole;
-                    let kind = crate::explore::model::PatchKind::Replace;
-                    self.resources[at].expected.patch(attribute, known, kind, &target, &value);
-                    // Sub-attributes that a replace does not name stay.
-                    if !known.is_many() && !known.parts().is_empty() {
-                        let before = known.value_in(&self.resources[at].seen).cloned();
-                        self.resources[at].expected.set(attribute, before);
-                        self.resources[at].expected.patch(attribute, known, kind, &target, &value);
-                    }
+                    let expected = &mut self.resources[at].expected;
+                    expected.patch(attribute, known, PatchKind::Replace, &Target::Whole, &value);
                     self.look_at(at, None, After::new(Rule::BulkStores, words)).await?;
                     touched.push(at);
                 }

@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::explore::operation::Write;
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::patch::Made;
 use crate::explore::session::{Session, Stop};
 use crate::explore::value::{Choice, has_text};
-use crate::explore::world::{BULK, PATCH_OP, patch, post, request};
+use crate::explore::world::{patch, request};
 use crate::json::get;
 use crate::subject::server::client::{Answer, Request};
 
@@ -59,7 +58,6 @@ impl Session<'_> {
 
     pub(super) async fn put_refused(
         &mut self,
-        at: usize,
         values: &[(usize, Value, Choice)],
         is_whole: bool,
         answer: &Answer,
@@ -81,7 +79,6 @@ impl Session<'_> {
                 return Ok(());
             }
         }
-        let seen = &self.resources[at].seen;
         let about = match values {
             [(attribute, _, choice)] => {
                 let attribute = &self.world.attributes[*attribute];
@@ -93,7 +90,6 @@ impl Session<'_> {
             }
             _ => String::new(),
         };
-        debug_assert!(!seen.is_null());
         self.violates(Self::refusal("PUT", &about, "a PUT is refused whose values a POST takes", answer))
     }
 
@@ -189,42 +185,14 @@ impl Session<'_> {
     pub(super) async fn refused_alone(
         &self,
         form: &str,
-        at: usize,
         make: impl FnOnce(&str, &str) -> Request,
         words: &str,
         answer: &Answer,
     ) -> Result<(), Stop> {
-        debug_assert!(at < self.resources.len());
         if is_for_now(answer) || self.tried_alone(form, &[], make).await != Some(true) {
             return Ok(());
         }
         let why = format!("{words} is refused, and taken of a fresh user");
         self.violates(Self::refusal(words, "", &why, answer))
-    }
-
-    /// Returns a request that sets one attribute of the user at a path, as [`Self::setting`] does; a PUT has the smallest user.
-    pub(super) fn setting_of(&self, path: &str, name: &str, value: &Value, with: Write) -> Request {
-        let operation = |body: Value| json!([body]);
-        match with {
-            Write::PatchWithPath => {
-                patch(path, &operation(json!({ "op": "replace", "path": name, "value": value })))
-            }
-            Write::PatchWithoutPath => {
-                patch(path, &operation(json!({ "op": "replace", "value": { name: value } })))
-            }
-            Write::Put => {
-                let mut body = self.world.new_user(&self.unique, &[]);
-                body[name] = value.clone();
-                request("PUT", path, Some(&body))
-            }
-            Write::Bulk => {
-                let data = json!({
-                    "schemas": [PATCH_OP],
-                    "Operations": [{ "op": "replace", "path": name, "value": value }],
-                });
-                let operations = json!([{ "method": "PATCH", "path": path, "data": data }]);
-                post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations, "failOnErrors": 1 }))
-            }
-        }
     }
 }

@@ -12,7 +12,7 @@ use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::{After, Written};
 use crate::explore::session::{Resource, Session, Stop, Type};
 use crate::explore::value::Choice;
-use crate::explore::world::{BULK, World, patch, post, query, request};
+use crate::explore::world::{BULK, PATCH_OP, World, patch, post, query, request};
 use crate::json::get;
 use crate::server::discovery::resources;
 use crate::subject::server::client::{Answer, Request};
@@ -22,6 +22,31 @@ fn written<'a>(values: &[(usize, Value, Choice)], form: &'a str) -> Vec<Written<
         .iter()
         .map(|(attribute, _, choice)| Written { attribute: *attribute, choice: *choice, form })
         .collect()
+}
+
+/// Returns a request that sets one attribute of the resource at a path; a PUT has the whole resource besides.
+fn set_attribute(
+    path: &str,
+    name: &str,
+    value: &Value,
+    with: Write,
+    whole: impl FnOnce() -> Value,
+) -> Request {
+    let operation = json!([{ "op": "replace", "path": name, "value": value }]);
+    match with {
+        Write::PatchWithPath => patch(path, &operation),
+        Write::PatchWithoutPath => patch(path, &json!([{ "op": "replace", "value": { name: value } }])),
+        Write::Put => {
+            let mut body = whole();
+            body[name] = value.clone();
+            request("PUT", path, Some(&body))
+        }
+        Write::Bulk => {
+            let data = json!({ "schemas": [PATCH_OP], "Operations": operation });
+            let operations = json!([{ "method": "PATCH", "path": path, "data": data }]);
+            post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations }))
+        }
+    }
 }
 
 impl Session<'_> {
@@ -148,7 +173,7 @@ impl Session<'_> {
         let path = self.resources[at].path.clone();
         let answer = self.ask(&request("PUT", &path, Some(&body))).await?;
         if !answer.is_success() {
-            self.put_refused(at, &values, is_whole, &answer).await?;
+            self.put_refused(&values, is_whole, &answer).await?;
             self.look_at(at, None, After::refused(form)).await?;
             return self.look_at_others(&[at], form).await;
         }
@@ -192,33 +217,13 @@ impl Session<'_> {
         value: &Value,
         with: Write,
     ) -> (Request, &'static str) {
-        let path = self.resources[at].path.clone();
-        match with {
-            Write::PatchWithPath => (
-                patch(&path, &json!([{ "op": "replace", "path": name, "value": value }])),
-                "PATCH with a path",
-            ),
-            Write::PatchWithoutPath => (
-                patch(&path, &json!([{ "op": "replace", "value": { name: value } }])),
-                "PATCH without a path",
-            ),
-            Write::Put => {
-                let mut body = self.to_send(at);
-                body[name] = value.clone();
-                (request("PUT", &path, Some(&body)), "PUT")
-            }
-            Write::Bulk => {
-                let data = json!({
-                    "schemas": [super::super::world::PATCH_OP],
-                    "Operations": [{ "op": "replace", "path": name, "value": value }],
-                });
-                let operations = json!([{ "method": "PATCH", "path": path, "data": data }]);
-                (
-                    post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations })),
-                    "PATCH in a bulk request",
-                )
-            }
-        }
+        let words = match with {
+            Write::PatchWithPath => "PATCH with a path",
+            Write::PatchWithoutPath => "PATCH without a path",
+            Write::Put => "PUT",
+            Write::Bulk => "PATCH in a bulk request",
+        };
+        (set_attribute(&self.resources[at].path, name, value, with, || self.to_send(at)), words)
     }
 
     /// Whether the answer says that the one write of a request was done.
@@ -246,10 +251,11 @@ impl Session<'_> {
             let form = format!("userName cannot be changed by {words}");
             self.refused_alone(
                 &form,
-                at,
                 |path, unique| {
                     let name = self.world.blank.user_name(&format!("{unique}-n"));
-                    self.setting_of(path, "userName", &json!(name), with)
+                    set_attribute(path, "userName", &json!(name), with, || {
+                        self.world.new_user(&self.unique, &[])
+                    })
                 },
                 &words,
                 &answer,
@@ -296,10 +302,11 @@ impl Session<'_> {
             let form = format!("the same userName cannot be sent again by {words}");
             self.refused_alone(
                 &form,
-                at,
                 |path, unique| {
                     let name = self.world.blank.user_name(unique);
-                    self.setting_of(path, "userName", &json!(name), with)
+                    set_attribute(path, "userName", &json!(name), with, || {
+                        self.world.new_user(&self.unique, &[])
+                    })
                 },
                 &words,
                 &answer,
