@@ -252,9 +252,9 @@ impl Server {
                 Err(problem) => return Served::of(self.refuse(name, parts, problem)),
             },
             None => {
-                let reply = self.gatekeeper.issue(&parts.headers, body, self.clock.now());
-                self.tell(Some(Head::from(parts)), reply.status, Some("the application does not exist yet"));
-                return Served::from(reply);
+                let served = Served::from(self.gatekeeper.issue(&parts.headers, body, self.clock.now()));
+                self.tell(Some(Head::from(parts)), served.status, Some("the application does not exist yet"));
+                return served;
             }
         };
         application.issue_token(parts, body)

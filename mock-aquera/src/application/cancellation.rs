@@ -3,20 +3,17 @@
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
-use jiff::Timestamp;
 
 use super::Application;
+use super::serve::ReceivedRequest;
 use crate::fault::{Phase, Strikes};
 use crate::journal::RequestMetadata;
-use crate::net::Head;
 use crate::reply::Reply;
 
 /// What is known of a request while it waits.
 pub(super) struct Waiting<'a> {
     pub(super) application: &'a Application,
-    pub(super) at: Timestamp,
-    pub(super) head: Head<'a>,
-    pub(super) body: &'a Bytes,
+    pub(super) received: &'a ReceivedRequest<'a>,
     pub(super) strikes: &'a Strikes,
     /// What it did, where it did anything yet.
     pub(super) reply: Option<&'a Reply>,
@@ -39,10 +36,11 @@ struct Unanswered<'a>(Option<Waiting<'a>>);
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        let Some(Waiting { application, at, head, body, strikes, reply }) = self.0.take() else { return };
+        let Some(Waiting { application, received, strikes, reply }) = self.0.take() else { return };
         let known = reply.map(|reply| reply.known.clone()).unwrap_or_default();
         let known = RequestMetadata { faults: strikes.rules().cloned().collect(), ..known };
-        application.tell_given_up(head, strikes);
-        application.record((head, at, body), (None, &HeaderMap::new(), &Bytes::new()), known);
+        application.tell_given_up(received.head, strikes);
+        let request = (received.head, received.now, received.body);
+        application.record(request, (None, &HeaderMap::new(), &Bytes::new()), known);
     }
 }

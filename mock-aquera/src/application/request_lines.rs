@@ -5,8 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Application;
-use crate::auth::TokenReply;
+use super::{Application, Served};
 use crate::clock::Clock as _;
 use crate::fault::Strikes;
 use crate::journal::{RequestMetadata, RequestRecord};
@@ -46,12 +45,12 @@ impl Application {
     }
 
     /// Tells of a request to the token endpoint.
-    pub(super) fn tell_token(&self, head: Head<'_>, token: &TokenReply) {
+    pub(super) fn tell_token(&self, head: Head<'_>, served: &Served) {
         let Some(log) = &self.0.log else { return };
-        let notable = !token.status.is_success();
-        let line = Line { status: Some(token.status), head: Some((head.method, head.uri)), notable };
+        let notable = !served.status.is_success();
+        let line = Line { status: Some(served.status), head: Some((head.method, head.uri)), notable };
         log.tell(line, |line| {
-            let body: Value = serde_json::from_slice(&token.body).unwrap_or_default();
+            let body: Value = serde_json::from_slice(&served.body).unwrap_or_default();
             if let Some(error) = body["error_description"].as_str() {
                 line.add(error);
             }

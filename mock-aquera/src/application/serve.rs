@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::response::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::{Application, Settings, mixed, scim_url};
@@ -30,7 +31,7 @@ use crate::types::TypeId;
 
 /// One request as it came from the wire.
 pub(crate) struct Incoming {
-    pub(crate) parts: Parts,
+    pub(crate) parts: request::Parts,
     /// Where in the path the part below the base URL begins.
     pub(crate) path_at: usize,
     /// The body, or what was wrong with it.
@@ -67,8 +68,9 @@ impl Served {
 }
 
 impl From<TokenReply> for Served {
-    fn from(TokenReply { status, headers, body }: TokenReply) -> Self {
-        Self { status, headers: headers.into_iter().collect(), body, fault: None, refuse: None }
+    fn from(TokenReply(response): TokenReply) -> Self {
+        let (Parts { status, headers, .. }, body) = response.into_parts();
+        Self { status, headers, body, fault: None, refuse: None }
     }
 }
 
@@ -84,7 +86,7 @@ impl Verdict {
     }
 
     fn before(&self) -> Option<&Struck> {
-        self.main().filter(|struck| struck.phase == Phase::BeforeEffect && !goes_on(&struck.kind))
+        self.main().filter(|struck| struck.phase == Phase::BeforeEffect && refusal(&struck.kind).is_none())
     }
 
     fn rules(&self) -> Vec<Arc<str>> {
@@ -100,9 +102,9 @@ impl Verdict {
     }
 }
 
-/// Whether a request that is struck is carried out all the same.
-fn goes_on(kind: &FaultKind) -> bool {
-    matches!(kind, FaultKind::Refuse(_))
+/// How long new connections are refused, while the request is carried out all the same.
+fn refusal(kind: &FaultKind) -> Option<Duration> {
+    if let FaultKind::Refuse(time) = kind { Some(*time) } else { None }
 }
 
 impl Application {
@@ -213,28 +215,30 @@ impl Application {
         known.faults = verdict.rules();
         self.record((head, now, body), answer, known);
         let Reply { status, headers, body, .. } = reply;
-        Served { status, headers, body, fault, refuse: None }
+        let refuse = verdict.main().and_then(|struck| refusal(&struck.kind));
+        Served { status, headers, body, fault, refuse }
     }
 
-    /// Answers a request. What it waits for is boxed: hyper moves the whole future, and few requests wait.
+    /// Answers a request. Every request moves this future, so that what is kept over an await is little: what a request
+    /// waits for is boxed, and there is one reply, not one for each way to it.
     async fn answer(&self, incoming: &Incoming) -> Served {
         let settings = self.settings();
-        let now = self.0.clock.now();
         let head = Head::from(&incoming.parts);
-        let headers = RequestHeaders::of(head.headers);
         let empty = Bytes::new();
         let body = incoming.body.as_ref().unwrap_or(&empty);
         let seen = self.seen_as(head);
         let seen_as = seen.as_ref().ok().and_then(Option::as_deref);
+        let now = self.0.clock.now();
         let received = ReceivedRequest::new(&settings, (head, incoming.path_at, body), now, seen_as);
         if let Err(problem) = &seen {
             return self.finish_response(&received, Reply::from(problem.clone()), &Verdict::default(), None);
         }
-
-        let access = Self::access(&received);
-        let Access::Granted(principal) = access else {
-            let reply = unauthorized(&settings.gatekeeper, &access);
-            return self.finish_response(&received, reply, &Verdict::default(), None);
+        let principal = match Self::access(&received) {
+            Access::Granted(principal) => principal,
+            access => {
+                let reply = unauthorized(&settings.gatekeeper, &access);
+                return self.finish_response(&received, reply, &Verdict::default(), None);
+            }
         };
         // Before the faults: what waits on account of one is among those that are on their way.
         let admission = match Self::admit(&received) {
@@ -242,54 +246,49 @@ impl Application {
             Err(reply) => return self.finish_response(&received, *reply, &Verdict::default(), None),
         };
         let verdict = self.strike(&received);
-        let waiting = |reply| {
-            verdict.strikes.as_ref().map(|strikes| Waiting {
-                application: self,
-                at: now,
-                head,
-                body,
-                strikes,
-                reply,
-            })
-        };
-        if let Some(waiting) = waiting(None) {
+        if let Some(strikes) = &verdict.strikes {
+            let waiting = Waiting { application: self, received: &received, strikes, reply: None };
             Box::pin(waiting.pass(Phase::BeforeEffect)).await;
         }
-        let mut reply = if let Some(struck) = verdict.before() {
-            Self::struck(&settings, struck, head)
-        } else if let Some(problem) = head_problem(&settings, head, &headers) {
-            Reply::from(problem)
-        } else if let Err(problem) = &incoming.body {
-            Reply::from(problem.clone())
-        } else {
-            let step = {
-                let scene = self.scene(&received, &headers, principal.me.clone());
-                if gateway::is_long(&scene) { None } else { Some(gateway::handle(&scene)) }
-            };
-            match step {
-                Some(Outcome::Ready(reply)) => reply,
-                Some(Outcome::Deferred(list)) => Box::pin(self.walk(list)).await,
-                None => Box::pin(self.aside(&received, incoming, principal.me)).await,
-            }
-        };
-        if let Some(waiting) = waiting(Some(&reply)) {
+        let (mut reply, later) = self.carry_out(&received, incoming, (&verdict, principal.me));
+        if let Some(later) = later {
+            reply = later.await;
+        }
+        if let Some(strikes) = &verdict.strikes {
+            let waiting = Waiting { application: self, received: &received, strikes, reply: Some(&reply) };
             Box::pin(waiting.pass(Phase::AfterEffect)).await;
         }
         drop(admission);
-        let mut refuse = None;
-        let mut fault = None;
-        if let Some(struck) = verdict.main() {
-            if struck.phase == Phase::AfterEffect && replaces(&struck.kind) {
-                reply = reply.answered_as(Self::struck(&settings, struck, head));
-            }
-            if let FaultKind::Refuse(time) = &struck.kind {
-                refuse = Some(*time);
-            }
-            fault = socket_fault_of(struck);
+        let after = verdict.main().filter(|struck| struck.phase == Phase::AfterEffect);
+        if let Some(struck) = after.filter(|struck| replaces(&struck.kind)) {
+            reply = reply.answered_as(Self::struck(&settings, struck, received.head));
         }
-        let mut served = self.finish_response(&received, reply, &verdict, fault);
-        served.refuse = refuse;
-        served
+        self.finish_response(&received, reply, &verdict, verdict.main().and_then(socket_fault_of))
+    }
+
+    /// Carries out a request that was let in, or begins what takes long, whose reply comes later.
+    fn carry_out<'a>(
+        &'a self,
+        received: &'a ReceivedRequest<'a>,
+        incoming: &'a Incoming,
+        (verdict, me): (&Verdict, Option<Arc<str>>),
+    ) -> (Reply, Option<BoxFuture<'a, Reply>>) {
+        if let Some(struck) = verdict.before() {
+            return (Self::struck(received.settings, struck, received.head), None);
+        }
+        let headers = RequestHeaders::of(received.head.headers);
+        let problem = head_problem(received.settings, received.head, &headers);
+        if let Some(problem) = problem.as_ref().or(incoming.body.as_ref().err()) {
+            return (Reply::from(problem.clone()), None);
+        }
+        let scene = self.scene(received, &headers, me);
+        if gateway::is_long(&scene) {
+            return (Reply::default(), Some(Box::pin(self.aside(received, incoming, scene.me))));
+        }
+        match gateway::handle(&scene) {
+            Outcome::Ready(reply) => (reply, None),
+            Outcome::Deferred(list) => (Reply::default(), Some(Box::pin(self.walk(list)))),
+        }
     }
 
     /// Who is let in. The describing endpoints may be open to everybody.

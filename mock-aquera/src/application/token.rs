@@ -22,9 +22,8 @@ impl Application {
             self.refuse(Head::from(parts), (reply.status, &reply.headers, &reply.body), told);
             return Served::of(reply);
         }
-        let token = settings.gatekeeper.issue(&parts.headers, body, now);
-        self.tell_token(Head::from(parts), &token);
-        let served = Served::from(token);
+        let served = Served::from(settings.gatekeeper.issue(&parts.headers, body, now));
+        self.tell_token(Head::from(parts), &served);
         let answer = (Some(served.status), &served.headers, &served.body);
         self.record((Head::from(parts), now, body), answer, RequestMetadata::default());
         served

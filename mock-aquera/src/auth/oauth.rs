@@ -2,27 +2,16 @@
 //!
 //! A client names itself by HTTP Basic or in the form (RFC 6749 §2.3.1), never both ways at once.
 
-use std::fmt;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::scheme::BASIC;
 use super::secret::Fingerprint;
-
-/// What the token endpoint answers. `Debug` shows the status alone.
-pub(crate) struct TokenReply {
-    /// The status.
-    pub(crate) status: StatusCode,
-    /// All headers, the content type among them.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// A JSON object.
-    pub(crate) body: Bytes,
-}
 
 /// Why a client gets no token (RFC 6749 §5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,39 +32,37 @@ pub(super) struct TokenRequest {
     pub(super) is_client_credentials: bool,
 }
 
-impl TokenReply {
-    pub(super) fn token(token: &str, lifetime: Duration) -> Self {
-        let body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime.as_secs()});
-        Self::new(StatusCode::OK, &body)
-    }
+/// What the token endpoint answers. There may be a token in it, so that it is not `Debug`.
+pub(crate) struct TokenReply(pub(crate) Response<Bytes>);
 
-    pub(super) fn error(error: &TokenError) -> Self {
-        let (status, code) = match error {
-            TokenError::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
-            TokenError::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
-            TokenError::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-        };
-        let mut reply = Self::new(status, &json!({"error": code, "error_description": error.to_string()}));
-        if status == StatusCode::UNAUTHORIZED {
-            reply.headers.push((header::WWW_AUTHENTICATE, BASIC));
-        }
-        reply
-    }
-
-    fn new(status: StatusCode, body: &serde_json::Value) -> Self {
-        let headers = vec![
-            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            (header::PRAGMA, HeaderValue::from_static("no-cache")),
-        ];
-        Self { status, headers, body: Bytes::from(body.to_string()) }
-    }
+/// The answer that gives a token.
+pub(super) fn granted(token: &str, lifetime: Duration) -> TokenReply {
+    let body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime.as_secs()});
+    TokenReply(response(StatusCode::OK, &body))
 }
 
-impl fmt::Debug for TokenReply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenReply").field("status", &self.status).finish_non_exhaustive()
+/// The answer that gives none.
+pub(super) fn refused(error: &TokenError) -> TokenReply {
+    let (status, code) = match error {
+        TokenError::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+        TokenError::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
+        TokenError::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+    };
+    let mut refused = response(status, &json!({"error": code, "error_description": error.to_string()}));
+    if status == StatusCode::UNAUTHORIZED {
+        refused.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
     }
+    TokenReply(refused)
+}
+
+fn response(status: StatusCode, body: &serde_json::Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
 }
 
 /// Reads a request. A parameter without a value counts as left out, and none may stand twice (RFC 6749 §3.2).
@@ -138,6 +125,7 @@ fn decoded(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
     use jiff::Timestamp;
     use proptest::prelude::*;
     use serde_json::Value;
@@ -170,17 +158,16 @@ mod tests {
         format!("Basic {}", STANDARD.encode(text))
     }
 
-    fn header_of(reply: &TokenReply, name: &HeaderName) -> Option<String> {
-        let found = reply.headers.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.to_str().unwrap().to_owned())
+    fn header_of(reply: &Response<Bytes>, name: &HeaderName) -> Option<String> {
+        reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
     }
 
     #[track_caller]
     fn given(headers: &HeaderMap, body: &str) {
         let keeper = keeper();
-        let reply = keeper.issue(headers, body.as_bytes(), NOW);
-        let told: Value = serde_json::from_slice(&reply.body).unwrap();
-        assert_eq!(reply.status, 200, "{told}");
+        let reply = keeper.issue(headers, body.as_bytes(), NOW).0;
+        let told: Value = serde_json::from_slice(reply.body()).unwrap();
+        assert_eq!(reply.status(), 200, "{told}");
         let token = told["access_token"].as_str().unwrap();
         assert_eq!(told, json!({"access_token": token, "token_type": "Bearer", "expires_in": 90}));
         assert_eq!(header_of(&reply, &header::CONTENT_TYPE).as_deref(), Some("application/json"));
@@ -194,9 +181,9 @@ mod tests {
     #[track_caller]
     fn refused(headers: &HeaderMap, body: &str, status: u16, error: &str) {
         let keeper = keeper();
-        let reply = keeper.issue(headers, body.as_bytes(), NOW);
-        let told: Value = serde_json::from_slice(&reply.body).unwrap();
-        assert_eq!((reply.status.as_u16(), told["error"].as_str()), (status, Some(error)), "{told}");
+        let reply = keeper.issue(headers, body.as_bytes(), NOW).0;
+        let told: Value = serde_json::from_slice(reply.body()).unwrap();
+        assert_eq!((reply.status().as_u16(), told["error"].as_str()), (status, Some(error)), "{told}");
         // The characters that a description may have (RFC 6749 §5.2).
         let description = told["error_description"].as_str().unwrap();
         assert!(description.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')));
@@ -257,8 +244,9 @@ mod tests {
     #[test]
     fn each_request_gets_a_token_of_its_own() {
         let keeper = keeper();
-        let ask =
-            || keeper.issue(&headers(FORM, &basic("id:pw")), b"grant_type=client_credentials", NOW).body;
+        let ask = || {
+            keeper.issue(&headers(FORM, &basic("id:pw")), b"grant_type=client_credentials", NOW).0.into_body()
+        };
         assert_ne!(ask(), ask());
     }
 
@@ -284,10 +272,10 @@ mod tests {
             authorization in "Basic [A-Za-z0-9+/=]{0,40}",
         ) {
             let keeper = keeper();
-            prop_assert!(keeper.issue(&headers(FORM, &authorization), &body, NOW).status.is_client_error());
+            prop_assert!(keeper.issue(&headers(FORM, &authorization), &body, NOW).0.status().is_client_error());
             let mut asked = b"grant_type=client_credentials&".to_vec();
             asked.extend(body);
-            prop_assert!(keeper.issue(&headers("", ""), &asked, NOW).status.is_client_error());
+            prop_assert!(keeper.issue(&headers("", ""), &asked, NOW).0.status().is_client_error());
         }
     }
 }

@@ -72,10 +72,7 @@ enum AfterHyper {
 impl Connection {
     /// Serves the connection until it ends or the server aborts.
     pub(super) async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
-        tokio::select! {
-            () = self.serve(stream, acceptor) => {}
-            () = self.shutdown.abort.cancelled() => {}
-        }
+        self.shutdown.abort.run_until_cancelled(self.serve(stream, acceptor)).await;
     }
 
     fn state(&self) -> Arc<ConnectionState> {

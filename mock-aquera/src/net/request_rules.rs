@@ -45,6 +45,10 @@ fn codings<'h>(headers: impl Iterator<Item = &'h [u8]>) -> Option<Rejection> {
 /// Puts blanks in the place of empty elements behind the last transfer coding, which hyper takes for a coding that it does
 /// not know. They count for nothing (RFC 9110 §5.6.1.2).
 pub(super) fn drop_empty_codings(head: &mut [u8]) {
+    // Most heads have no such sign anywhere.
+    if memchr(b',', head).is_none() {
+        return;
+    }
     let mut rest = head;
     while !rest.is_empty() {
         let (line, below) = rest.split_at_mut(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));

@@ -1,13 +1,15 @@
 //! From a request to what hyper sends: the response of the router, or what its fault makes of it.
 
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::{pending, poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::body::Body as AxumBody;
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
 use futures_util::stream::unfold;
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
@@ -26,18 +28,20 @@ use super::response_head::off;
 use super::shutdown::{ShutdownSignal, elapsed};
 
 /// An HTTP/1 exchange. Never ends if the connection is taken from hyper, which drops it with everything else.
-pub(super) async fn http1(
-    app: &HttpApp,
-    connection: &Arc<ConnectionState>,
+pub(super) fn http1<'c>(
+    app: &'c HttpApp,
+    connection: &'c Arc<ConnectionState>,
     request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
+) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> + 'c {
     let asked = Asked { method: request.method().clone(), version: request.version() };
     let rejection = request_rules::http1(request.version(), request.headers())
         .or_else(|| connection.with_head(connection.requests().saturating_sub(1), request_rules::fragment));
-    let mut response = if let Some(rejection) = rejection {
-        rejected(app, Head::from(&request), &rejection)
-    } else {
-        let mut answer = pin!(answer(app, FaultHandle::new(connection), request));
+    let answer = match rejection {
+        Some(rejection) => Either::Left(ready(rejected(app, Head::from(&request), &rejection))),
+        None => Either::Right(answer(app, FaultHandle::new(connection), request)),
+    };
+    async move {
+        let mut answer = pin!(answer);
         let mut is_polled_again = false;
         let answered = poll_fn(|context| {
             let polled = poll_catching(answer.as_mut(), context);
@@ -54,20 +58,19 @@ pub(super) async fn http1(
         });
         let answered = answered.await;
         connection.awaits_response.store(false, Relaxed);
-        let Ok(response) = answered else {
+        let Ok(mut response) = answered else {
             log_panic();
             connection.take_over(FaultResponse::just(Ending::Close));
             return pending().await;
         };
-        response
-    };
-    match response.extensions_mut().remove::<SocketFault>() {
-        None => {}
-        Some(SocketFault::Dribble { chunk, pause }) => connection.start_dribble((chunk, pause)),
-        // Boxed: hyper moves this future, and few requests get here.
-        Some(fault) => match Box::pin(play(connection, fault, &asked, response)).await {},
+        match response.extensions_mut().remove::<SocketFault>() {
+            None => {}
+            Some(SocketFault::Dribble { chunk, pause }) => connection.start_dribble((chunk, pause)),
+            // Boxed: hyper moves this future, and few requests get here.
+            Some(fault) => match Box::pin(play(connection, fault, &asked, response)).await {},
+        }
+        Ok(response.map(|body| ResponseBody { body, connection: Some(Arc::clone(connection)) }))
     }
-    Ok(response.map(|body| ResponseBody { body, connection: Some(Arc::clone(connection)) }))
 }
 
 /// Plays what a fault makes of a response, in its place.
@@ -84,17 +87,23 @@ async fn play(
 }
 
 /// Lets the router answer a request.
-async fn answer(app: &HttpApp, handle: FaultHandle, mut request: Request<Incoming>) -> Response<AxumBody> {
+fn answer(
+    app: &HttpApp,
+    handle: FaultHandle,
+    mut request: Request<Incoming>,
+) -> impl Future<Output = Response<AxumBody>> + use<> {
     if let Some(uri) = request_rules::normal_uri(request.uri()) {
         *request.uri_mut() = uri;
     }
     request.extensions_mut().insert(handle);
-    let Ok(mut response) = app.router.clone().call(request).await;
-    // RFC 9110 §8.6: the router announces a length of 0, which in a 304 would be that of another response.
-    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-        response.headers_mut().remove(CONTENT_LENGTH);
-    }
-    response
+    app.router.clone().call(request).map(|answered| {
+        let Ok(mut response) = answered;
+        // RFC 9110 §8.6: the router announces a length of 0, which in a 304 would be that of another response.
+        if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        response
+    })
 }
 
 /// Returns the response to a rejected request, and reports it.

@@ -14,11 +14,13 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::any;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tower::service_fn;
 
 use super::{Admin, Cors, Server, cors};
-use crate::application::{Application, Incoming, Served};
+use crate::application::{Incoming, Served};
 use crate::gateway::{not_found, response_format};
 use crate::net::{FaultHandle, Head, HttpApp};
 use crate::problem::Problem;
@@ -35,10 +37,8 @@ const MAX_UNREAD: usize = 64 * 1024;
 pub(crate) fn main_port(server: &Arc<Server>, admin: Option<Admin>, cors: &Cors) -> HttpApp {
     let shared = Arc::clone(server);
     // A service, since a handler with extractors moves each request several times more.
-    let mut router = Router::new().fallback_service(service_fn(move |request| {
-        let server = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(endpoint(&server, request).await) }
-    }));
+    let mut router = Router::new()
+        .fallback_service(service_fn(move |request| endpoint(&shared, request).map(Ok::<_, Infallible>)));
     if let Some(admin) = admin {
         router = router.merge(admin.router());
     }
@@ -64,46 +64,54 @@ fn with_cors(router: Router, cors: &Cors) -> Router {
     if cors.is_empty() { router } else { router.layer(from_fn_with_state(cors.clone(), cors::layer)) }
 }
 
-/// Any request that is not one of administration.
-async fn endpoint(server: &Arc<Server>, request: Request) -> Response {
+/// Any request that is not one of administration. The router puts the future of each on the heap, and what is rare in it
+/// makes it no larger.
+fn endpoint(server: &Arc<Server>, request: Request) -> impl Future<Output = Response> + use<> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    match Endpoint::of(path) {
+    let other: BoxFuture<'static, Response> = match Endpoint::of(path) {
         Endpoint::Scim { application, below } => {
             let path_at = path.len() - below.len();
             match server.application_for(application, &parts.headers) {
-                Ok(application) => scim(&application, parts, path_at, body).await,
+                Ok(application) => {
+                    let mut incoming = Incoming { parts, path_at, body: Ok(Bytes::new()) };
+                    // A block, since a function keeps its arguments twice.
+                    return Either::Left(async move {
+                        if !body.is_end_stream() {
+                            incoming.body = read(body, "the body", application.body_limit()).await;
+                        }
+                        scim_response(application.serve(&incoming).await, &incoming)
+                    });
+                }
                 // Only the command line says how an application behaves that does not exist yet.
                 Err(mut reply) => {
                     server.tell(Some(Head::from(&parts)), reply.status, reply.note().as_deref());
                     response_format::shape(&server.defaults.profile, "", &mut reply);
-                    unread(*reply, body).await
+                    Box::pin(unread(*reply, body))
                 }
             }
         }
-        Endpoint::Token { application } => token(server, application, &parts, body).await,
+        Endpoint::Token { application } => {
+            let (server, application) = (Arc::clone(server), application.to_owned());
+            Box::pin(async move { token(&server, &application, &parts, body).await })
+        }
         Endpoint::Other => {
             let head = Head::from(&parts);
             let seen = head.seen_as(&server.addresses).ok().flatten();
             let origin = seen.as_deref().unwrap_or_else(|| server.addresses.origin());
             let detail = not_found::outside(&server.defaults.types, origin, path);
             server.tell(Some(head), StatusCode::NOT_FOUND, Some(&detail));
-            unread(Reply::from(Problem::NoRoute(detail)), body).await
+            Box::pin(unread(Reply::from(Problem::NoRoute(detail)), body))
         }
-    }
+    };
+    Either::Right(other)
 }
 
-/// A request to a SCIM endpoint.
-async fn scim(application: &Application, parts: Parts, path_at: usize, body: Body) -> Response {
-    let body = if body.is_end_stream() {
-        Ok(Bytes::new())
-    } else {
-        read(body, "the body", application.body_limit()).await
-    };
-    let is_left = matches!(body, Err(Problem::TooLarge { .. }));
-    let incoming = Incoming { parts, path_at, body };
-    let served = application.serve(&incoming).await;
-    let served = if is_left { served.closing() } else { served };
+/// The response to a request to a SCIM endpoint.
+fn scim_response(mut served: Served, incoming: &Incoming) -> Response {
+    if matches!(incoming.body, Err(Problem::TooLarge { .. })) {
+        served = served.closing();
+    }
     if let Some(time) = served.refuse
         && let Some(handle) = incoming.parts.extensions.get::<FaultHandle>()
     {
