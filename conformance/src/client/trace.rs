@@ -144,6 +144,21 @@ impl<'a> Knowledge<'a> {
         self.told.get(text).is_some_and(|first| *first < before)
     }
 
+    /// Returns the resource with this id as an answer before this exchange had it last, with the number of that exchange.
+    pub fn last_read(&self, id: &str, before: usize) -> Option<(usize, &'a Value)> {
+        let exchanges = &self.trace.exchanges;
+        (0..before).rev().find_map(|index| {
+            let mut found = None;
+            let answer = exchanges[index].answer.as_ref().filter(|_| exchanges[index].succeeded())?;
+            each_resource(answer, &mut |resource| {
+                if get(resource, "id").and_then(Value::as_str) == Some(id) {
+                    found = Some(resource);
+                }
+            });
+            found.map(|resource| (index, resource))
+        })
+    }
+
     /// Returns the user names of a person in a scenario, as they are sent; a renamed person has several.
     pub fn user_names<'p>(play: &'p Play, person: &str) -> impl Iterator<Item = &'p str> {
         play.acts.iter().filter_map(move |act| act.people.get(person)).map(|person| person.user_name.as_str())
