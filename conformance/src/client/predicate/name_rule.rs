@@ -377,7 +377,7 @@ mod tests {
         }
         let filter = "GET /Users?filter=department%20eq%20%22x%22";
         check(NameRule::WithTheirUrn, filter, Value::Null, Some(false));
-        check(NameRule::WithTheirUrn, &filter.replace("Users", "Things"), Value::Null, None);
+        check(NameRule::WithTheirUrn, &filter.replace("Users", "Groups"), Value::Null, None);
         check(NameRule::OneUrn, &format!("GET /Users?attributes=userName,{twice}"), Value::Null, Some(false));
         let path = json!({ "Operations": [{ "op": "add", "path": "emails", "value": [{ "a.b": 1 }] }] });
         check(NameRule::PlainMembers, "PATCH /Users/7", path, Some(false));
