@@ -1,5 +1,7 @@
 //! The suite for clients: our provisioner, broken clients, and the program.
 
+mod recordings;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
