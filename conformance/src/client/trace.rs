@@ -94,6 +94,8 @@ pub struct Knowledge<'a> {
     pub somebody: BTreeSet<String>,
     /// The first exchange whose answer has this text somewhere: how a client may know an id.
     told: HashMap<String, usize>,
+    /// The ids of users in answers, each with the user name in lower case.
+    users: HashMap<String, String>,
 }
 
 impl<'a> Knowledge<'a> {
@@ -118,6 +120,7 @@ impl<'a> Knowledge<'a> {
                 });
             }
         }
+        let users = names.clone();
         let acts = trace.plays.iter().flat_map(|play| &play.acts);
         for account in acts.flat_map(|act| &act.accounts) {
             if let (Some(id), Some(name)) = (account["id"].as_str(), account["userName"].as_str()) {
@@ -136,12 +139,17 @@ impl<'a> Knowledge<'a> {
         let called = people.flat_map(|person| {
             [Some(&person.user_name), Some(&person.id), person.email.as_ref()].into_iter().flatten()
         });
-        Self { trace, about, somebody: called.map(|name| lower_case(name)).collect(), told }
+        Self { trace, about, somebody: called.map(|name| lower_case(name)).collect(), told, users }
     }
 
     /// Whether an answer before this exchange has this text.
     pub fn was_told(&self, text: &str, before: usize) -> bool {
         self.told.get(text).is_some_and(|first| *first < before)
+    }
+
+    /// Whether answers have the text as a user name, without case, and not as the id of a user.
+    pub fn is_user_name_only(&self, text: &str) -> bool {
+        !self.users.contains_key(text) && self.users.values().any(|name| *name == lower_case(text))
     }
 
     /// Returns the resource with this id as an answer before this exchange had it last, with the number of that exchange.

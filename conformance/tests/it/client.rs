@@ -1,5 +1,6 @@
 //! The suite for clients: our provisioner, broken clients, and the program.
 
+#[path = "client/recordings.rs"]
 mod recordings;
 
 use std::path::Path;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::written::{has_op, is_remove, path_of};
 use super::{Broken, broken};
 use crate::casing::same_without_case;
-use crate::client::attributes::{Attribute, ResourceKind};
+use crate::client::attributes::{Attribute, ENTERPRISE, ResourceKind};
 use crate::client::filter::{self, Filter, Path};
 use crate::client::recording::{RecordedExchange, last_name};
 use crate::client::trace::Knowledge;
@@ -192,9 +192,13 @@ fn read_only(operation: &Operation<'_>, exchange: &RecordedExchange) -> Result<(
     };
     let name = last_name(&path.attribute);
     let first = name.split('.').next().unwrap_or_default();
+    // Another schema may have attributes of these names.
+    let urn = path.attribute.rsplit_once(':').map(|(urn, _)| urn);
+    let is_of = |known: &str| urn.is_none_or(|urn| urn.eq_ignore_ascii_case(known));
+    let is_common = ResourceKind::of(exchange).is_some_and(|kind| is_of(kind.urn()));
     let is_id = first.eq_ignore_ascii_case("id") && !is_same_id(value);
-    let is_manager_name = name.eq_ignore_ascii_case("manager.displayName");
-    if is_id || first.eq_ignore_ascii_case("meta") || is_manager_name {
+    let is_manager_name = name.eq_ignore_ascii_case("manager.displayName") && is_of(ENTERPRISE);
+    if is_manager_name || is_common && (is_id || first.eq_ignore_ascii_case("meta")) {
         return broken(
             format!("`{}` is changed", path.attribute),
             "an attribute that clients write",
@@ -336,6 +340,12 @@ mod tests {
                 user,
                 json!({"op": "add", "path": "emails[type eq \"home\"].value", "value": "y"}),
                 None,
+            ),
+            (
+                OperationRule::NoReadOnly,
+                user,
+                json!({"op": "replace", "path": "urn:example:2.0:User:id", "value": "8"}),
+                Some(true),
             ),
             (
                 OperationRule::NoReadOnly,

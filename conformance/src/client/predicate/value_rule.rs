@@ -11,6 +11,7 @@ use crate::client::attributes::{Kind, ResourceKind};
 use crate::client::recording::RecordedExchange;
 use crate::client::trace::Knowledge;
 use crate::json::get;
+use crate::transcript::REDACTED;
 
 /// Texts that a program writes for a value that it does not have.
 const PLACEHOLDERS: [&str; 3] = ["undefined", "[object Object]", "NaN"];
@@ -41,6 +42,16 @@ pub enum ValueRule {
     NoRepetitions,
     /// No text is what a program writes for a missing value.
     NoPlaceholders,
+    /// Members of groups and managers are named by their id, not by their user name.
+    Ids,
+    /// The country of an address is a code of two letters.
+    Countries,
+    /// `locale` and `preferredLanguage` have language tags.
+    LanguageTags,
+    /// `timezone` is a name of the time zone database.
+    TimeZones,
+    /// The value of an e-mail address has the form of one.
+    MailAddresses,
 }
 
 impl ValueRule {
@@ -55,10 +66,12 @@ impl ValueRule {
         let is_returned = |value: &Written<'_>| {
             returned.iter().any(|known| known.path == value.path && known.value == value.value)
         };
-        written(exchange)
-            .iter()
-            .filter(|value| self.is_about(value) && !is_returned(value))
-            .try_for_each(|value| self.judge(value))
+        written(exchange).iter().filter(|value| self.is_about(value) && !is_returned(value)).try_for_each(
+            |value| match self {
+                Self::Ids => id(value, knowledge),
+                _ => self.judge(value),
+            },
+        )
     }
 
     fn is_about(self, written: &Written<'_>) -> bool {
@@ -74,6 +87,11 @@ impl ValueRule {
             Self::Managers => name == "manager",
             Self::Texts | Self::NoPlaceholders => matches!(written.attribute.kind, Kind::Text),
             Self::Booleans => name == "primary",
+            Self::Ids => matches!(written.path.as_str(), "members.value" | "manager.value"),
+            Self::Countries => written.path == "addresses.country",
+            Self::LanguageTags => matches!(name, "locale" | "preferredLanguage"),
+            Self::TimeZones => name == "timezone",
+            Self::MailAddresses => written.path == "emails.value",
             Self::OnePrimary | Self::NoRepetitions => is_whole_list && written.value.is_array(),
             // An address has no `value`.
             Self::Elements => {
@@ -163,7 +181,24 @@ impl ValueRule {
                 Some(text) => broken(format!("{path} is `{text}`"), "a value, or none", text),
                 None => Ok(()),
             },
-            Self::Single | Self::Lists | Self::ListsByPath | Self::Texts | Self::Booleans => Ok(()),
+            Self::Countries => of_form(written, "a code such as DE", |text| {
+                text.len() == 2 && text.chars().all(|letter| letter.is_ascii_alphabetic())
+            }),
+            Self::LanguageTags => of_form(written, "a language tag such as en-US", |text| {
+                // `preferredLanguage` may have several, with weights.
+                text.chars().all(|sign| sign.is_ascii_alphanumeric() || "-,;=.* ".contains(sign))
+            }),
+            Self::TimeZones => of_form(written, "a name such as Europe/Berlin", |text| {
+                text.chars().all(|sign| sign.is_ascii_alphanumeric() || "/_+-".contains(sign))
+            }),
+            Self::MailAddresses => of_form(written, "an address with an @", |text| {
+                let parts = text.rsplit_once('@');
+                parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+                    || text.contains(REDACTED)
+            }),
+            Self::Single | Self::Lists | Self::ListsByPath | Self::Texts | Self::Booleans | Self::Ids => {
+                Ok(())
+            }
         }
     }
 
@@ -182,7 +217,30 @@ impl ValueRule {
             Self::Elements => "has a value in each element of a list",
             Self::NoRepetitions => "has each value of a list once",
             Self::NoPlaceholders => "has no text in place of a missing value",
+            Self::Ids => "names members and managers by their id",
+            Self::Countries => "has countries as codes of two letters",
+            Self::LanguageTags => "has language tags as locale and preferredLanguage",
+            Self::TimeZones => "has names of the time zone database as timezone",
+            Self::MailAddresses => "has an @ in each e-mail address",
         }
+    }
+}
+
+/// Checks that a text that is not blank has a form.
+fn of_form(written: &Written<'_>, expected: &str, is_fine: impl Fn(&str) -> bool) -> Result<(), Broken> {
+    match written.value.as_str().filter(|text| !text.trim().is_empty() && !is_fine(text)) {
+        Some(text) => broken(format!("{} is `{text}`", written.path), expected, text),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a text is no user name that answers had, unless it is an id too.
+fn id(written: &Written<'_>, knowledge: &Knowledge<'_>) -> Result<(), Broken> {
+    match written.value.as_str().filter(|text| knowledge.is_user_name_only(text)) {
+        Some(text) => {
+            broken(format!("{} is the user name `{text}`", written.path), "the id of the user", text)
+        }
+        None => Ok(()),
     }
 }
 
@@ -325,5 +383,26 @@ mod tests {
         };
         assert_eq!(verdict_of(json!({"id": "7", URN: {"employeeNumber": 5}})), Some(true));
         assert_eq!(verdict_of(json!({"id": "7", URN: {"employeeNumber": 6}})), Some(false));
+    }
+    #[test]
+    fn user_name_is_no_id() {
+        let verdict_of = |id: &str, value: &str| {
+            let operations =
+                json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": value}]}]});
+            let entries = json!([
+                {"method": "GET", "path": "/scim/Users/7", "status": 200, "responseBody": {"id": id, "userName": "Ada"}},
+                {"method": "PATCH", "path": "/scim/Groups/7", "status": 200, "requestBody": operations},
+            ]);
+            let exchanges = read(&entries.to_string()).expect("a journal").exchanges;
+            verdict(
+                &exchanges,
+                |exchange| ValueRule::Ids.applies(exchange),
+                |known, at| ValueRule::Ids.check(known, at),
+            )
+        };
+        assert_eq!(verdict_of("7", "ada"), Some(false));
+        assert_eq!(verdict_of("7", "7"), Some(true));
+        assert_eq!(verdict_of("Ada", "Ada"), Some(true));
+        assert_eq!(verdict_of("7", "bulkId:1"), Some(true));
     }
 }
