@@ -567,19 +567,15 @@ fn boolean_active(exchange: &RecordedExchange) -> Result<(), Broken> {
 
 #[cfg(test)]
 mod tests {
+    use crate::client::predicate::Predicate;
     use crate::client::recording::RecordedExchange;
     use crate::client::trace::{Knowledge, Trace};
 
-    use super::Broken;
-
-    /// Returns whether the last exchange is as it must be, or `None` if it has nothing to judge.
-    pub(super) fn verdict(
-        exchanges: &[RecordedExchange],
-        applies: impl Fn(&RecordedExchange) -> bool,
-        check: impl Fn(&Knowledge<'_>, usize) -> Result<(), Broken>,
-    ) -> Option<bool> {
+    /// Returns whether the predicate holds of the last exchange, or `None` if it does not apply to it.
+    pub(super) fn verdict(exchanges: &[RecordedExchange], predicate: &Predicate) -> Option<bool> {
         let trace = Trace { exchanges: exchanges.to_vec(), ..Trace::default() };
         let last = exchanges.len() - 1;
-        applies(&exchanges[last]).then(|| check(&Knowledge::of(&trace), last).is_ok())
+        let applies = predicate.applies(&exchanges[last]);
+        applies.then(|| predicate.check(&Knowledge::of(&trace), last).is_ok())
     }
 }

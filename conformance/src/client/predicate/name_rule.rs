@@ -309,18 +309,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::client::predicate::Predicate;
     use crate::client::predicate::tests::verdict;
     use crate::client::recording::read;
 
     #[track_caller]
     fn check(rule: NameRule, request: &str, body: Value, expected: Option<bool>) {
         let (method, path) = request.split_once(' ').expect("a method and a path");
-        let entry =
-            json!({ "method": method, "path": format!("/scim{path}"), "status": 200, "requestBody": body });
+        let mut entry = json!({ "method": method, "path": format!("/scim{path}"), "status": 200 });
+        entry["requestBody"] = body;
         let exchanges = read(&entry.to_string()).expect("a journal").exchanges;
-        let is_fine =
-            verdict(&exchanges, |exchange| rule.applies(exchange), |known, at| rule.check(known, at));
-        assert_eq!(is_fine, expected, "{rule:?} {request} {body}");
+        let is_fine = verdict(&exchanges, &Predicate::Names(rule));
+        assert_eq!(is_fine, expected, "{rule:?} {entry}");
     }
 
     fn replace(path: &str) -> Value {
@@ -401,8 +401,7 @@ mod tests {
         ]);
         let exchanges = read(&entries.to_string()).expect("a journal").exchanges;
         let rule = NameRule::InTheirExtension;
-        let is_fine =
-            verdict(&exchanges, |exchange| rule.applies(exchange), |known, at| rule.check(known, at));
+        let is_fine = verdict(&exchanges, &Predicate::Names(rule));
         assert_eq!(is_fine, Some(true));
     }
 }

@@ -249,20 +249,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::client::predicate::Predicate;
     use crate::client::predicate::tests::verdict;
     use crate::client::recording::read;
 
     #[track_caller]
     fn check(rule: OperationRule, path: &str, operation: Value, expected: Option<bool>) {
         let user = json!({ "id": "7", "userName": "ada", "emails": [{ "type": "Work", "value": "a" }] });
-        let entries = json!([
+        let mut entries = json!([
             { "method": "GET", "path": "/scim/Users/7", "status": 200, "responseBody": user },
-            { "method": "PATCH", "path": format!("/scim{path}"), "status": 200, "requestBody": { "Operations": [operation] } },
+            { "method": "PATCH", "path": format!("/scim{path}"), "status": 200 },
         ]);
+        entries[1]["requestBody"]["Operations"] = Value::Array(vec![operation]);
         let exchanges = read(&entries.to_string()).expect("a journal").exchanges;
-        let is_fine =
-            verdict(&exchanges, |exchange| rule.applies(exchange), |known, at| rule.check(known, at));
-        assert_eq!(is_fine, expected, "{rule:?} {operation}");
+        let is_fine = verdict(&exchanges, &Predicate::Operations(rule));
+        assert_eq!(is_fine, expected, "{rule:?} {entries}");
     }
 
     #[test]
@@ -424,7 +425,7 @@ mod tests {
         let verdict_of = |entries: Value| {
             let exchanges = read(&entries.to_string()).expect("a journal").exchanges;
             let rule = OperationRule::FiltersFindValues;
-            verdict(&exchanges, |exchange| rule.applies(exchange), |known, at| rule.check(known, at))
+            verdict(&exchanges, &Predicate::Operations(rule))
         };
         let get = json!({ "method": "GET", "path": "/scim/Users/7", "status": 200, "responseBody": user });
         let add = json!({"op": "add", "path": "emails", "value": [{"type": "work"}]});
@@ -443,8 +444,7 @@ mod tests {
         let spelt = json!({ "method": "PATCH", "path": "/scim/Users/7", "status": 200, "requestBody": { "operations": [add] } });
         let exchanges = read(&json!([spelt]).to_string()).expect("a journal").exchanges;
         let rule = OperationRule::Spelling;
-        let is_fine =
-            verdict(&exchanges, |exchange| rule.applies(exchange), |known, at| rule.check(known, at));
+        let is_fine = verdict(&exchanges, &Predicate::Operations(rule));
         assert_eq!(is_fine, Some(false));
     }
 }

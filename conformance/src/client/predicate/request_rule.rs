@@ -308,10 +308,12 @@ mod tests {
     #[track_caller]
     fn check(rule: RequestRule, request: &str, headers: Value, body: Value, expected: Option<bool>) {
         let (method, path) = request.split_once(' ').expect("a method and a path");
-        let entry = json!({ "method": method, "path": format!("/scim{path}"), "status": 200, "requestHeaders": headers, "requestBody": body });
+        let mut entry = json!({ "method": method, "path": format!("/scim{path}"), "status": 200 });
+        entry["requestHeaders"] = headers;
+        entry["requestBody"] = body;
         let exchange = read(&entry.to_string()).expect("a journal").exchanges.remove(0);
         let is_fine = rule.applies(&exchange).then(|| rule.check(&exchange).is_ok());
-        assert_eq!(is_fine, expected, "{rule:?} {request} {headers} {body}");
+        assert_eq!(is_fine, expected, "{rule:?} {entry}");
     }
 
     #[test]

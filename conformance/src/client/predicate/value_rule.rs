@@ -260,20 +260,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::client::predicate::Predicate;
     use crate::client::predicate::tests::verdict;
     use crate::client::recording::read;
 
     #[track_caller]
     fn check(rule: ValueRule, method: &str, path: &str, body: Value, expected: Option<bool>) {
-        let entry = json!({ "method": method, "path": path, "status": 200, "requestBody": body });
+        let mut entry = json!({ "method": method, "path": path, "status": 200 });
+        entry["requestBody"] = body;
         let exchanges = read(&entry.to_string()).expect("a journal").exchanges;
-        let is_fine =
-            verdict(&exchanges, |exchange| rule.applies(exchange), |known, at| rule.check(known, at));
-        assert_eq!(is_fine, expected, "{rule:?} {body}");
+        let is_fine = verdict(&exchanges, &Predicate::Values(rule));
+        assert_eq!(is_fine, expected, "{rule:?} {entry}");
     }
 
     fn op(path: &str, value: Value) -> Value {
-        json!({ "Operations": [{ "op": "replace", "path": path, "value": value }] })
+        let mut operation = json!({ "op": "replace", "path": path });
+        operation["value"] = value;
+        json!({ "Operations": [operation] })
     }
 
     const URN: &str = crate::client::attributes::ENTERPRISE;
@@ -375,11 +378,7 @@ mod tests {
                 {"method": "PUT", "path": "/scim/Users/7", "status": 200, "requestBody": sent},
             ]);
             let exchanges = read(&entries.to_string()).expect("a journal").exchanges;
-            verdict(
-                &exchanges,
-                |exchange| ValueRule::Texts.applies(exchange),
-                |known, at| ValueRule::Texts.check(known, at),
-            )
+            verdict(&exchanges, &Predicate::Values(ValueRule::Texts))
         };
         assert_eq!(verdict_of(json!({"id": "7", URN: {"employeeNumber": 5}})), Some(true));
         assert_eq!(verdict_of(json!({"id": "7", URN: {"employeeNumber": 6}})), Some(false));
@@ -394,11 +393,7 @@ mod tests {
                 {"method": "PATCH", "path": "/scim/Groups/7", "status": 200, "requestBody": operations},
             ]);
             let exchanges = read(&entries.to_string()).expect("a journal").exchanges;
-            verdict(
-                &exchanges,
-                |exchange| ValueRule::Ids.applies(exchange),
-                |known, at| ValueRule::Ids.check(known, at),
-            )
+            verdict(&exchanges, &Predicate::Values(ValueRule::Ids))
         };
         assert_eq!(verdict_of("7", "ada"), Some(false));
         assert_eq!(verdict_of("7", "7"), Some(true));

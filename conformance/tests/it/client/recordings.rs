@@ -9,20 +9,25 @@ const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 fn entry(method: &str, path: &str, body: Value, status: u16, answer: Value) -> Value {
-    json!({ "method": method, "path": format!("/scim{path}"), "status": status, "requestBody": body, "responseBody": answer,
+    let mut entry = json!({ "method": method, "path": format!("/scim{path}"), "status": status,
         "requestHeaders": [["Authorization", "Bearer a-long-token"], ["User-Agent", "client/1"],
-            ["Content-Type", "application/scim+json"], ["Accept", "application/scim+json"]] })
+            ["Content-Type", "application/scim+json"], ["Accept", "application/scim+json"]] });
+    entry["requestBody"] = body;
+    entry["responseBody"] = answer;
+    entry
 }
 
 fn patch(path: &str, operations: Value) -> Value {
-    let body =
-        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
+    let mut body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"] });
+    body["Operations"] = operations;
     entry("PATCH", path, body, 204, Value::Null)
 }
 
 fn list(resources: Value) -> Value {
     let total = resources.as_array().map_or(0, Vec::len);
-    json!({ "totalResults": total, "startIndex": 1, "Resources": resources })
+    let mut list = json!({ "totalResults": total, "startIndex": 1 });
+    list["Resources"] = resources;
+    list
 }
 
 fn ada() -> Value {
