@@ -74,19 +74,13 @@ impl NameRule {
 
     pub(super) fn check(self, knowledge: &Knowledge<'_>, index: usize) -> Result<(), Broken> {
         let exchange = &knowledge.trace.exchanges[index];
-        // What a PUT sends back as the server gave it is no fault of the client.
-        let put = exchange.resource_id().filter(|_| exchange.method == "PUT");
-        let read = put.and_then(|id| knowledge.last_read(&id, index)).map(|(_, resource)| resource);
-        let is_returned = |mention: &Mention<'_>| match mention.place {
-            Place::Member { value, .. } => {
-                read.and_then(|resource| get(resource, &mention.name)).is_some_and(|known| known == value)
+        for mention in mentions(exchange).iter().filter(|mention| self.is_about(mention, exchange)) {
+            let judged = self.judge(mention);
+            if judged.is_err() && !is_returned(mention, knowledge, index) {
+                return judged;
             }
-            Place::Path | Place::Schema { .. } => false,
-        };
-        mentions(exchange)
-            .iter()
-            .filter(|mention| self.is_about(mention, exchange) && !is_returned(mention))
-            .try_for_each(|mention| self.judge(mention))
+        }
+        Ok(())
     }
 
     fn is_about(self, mention: &Mention<'_>, exchange: &RecordedExchange) -> bool {
@@ -221,6 +215,15 @@ impl NameRule {
             Self::SchemasOnce => "has each URN once in schemas",
         }
     }
+}
+
+/// Whether a PUT sends the member as the server gave it last, which is no fault of the client.
+fn is_returned(mention: &Mention<'_>, knowledge: &Knowledge<'_>, index: usize) -> bool {
+    let Place::Member { value, .. } = mention.place else { return false };
+    knowledge
+        .replaced(index)
+        .and_then(|resource| get(resource, &mention.name))
+        .is_some_and(|known| known == value)
 }
 
 fn is_urn(name: &str) -> bool {

@@ -62,16 +62,13 @@ impl ValueRule {
 
     pub(super) fn check(self, knowledge: &Knowledge<'_>, index: usize) -> Result<(), Broken> {
         let exchange = &knowledge.trace.exchanges[index];
-        let returned = returned(knowledge, index);
-        let is_returned = |value: &Written<'_>| {
-            returned.iter().any(|known| known.path == value.path && known.value == value.value)
-        };
-        written(exchange).iter().filter(|value| self.is_about(value) && !is_returned(value)).try_for_each(
-            |value| match self {
-                Self::Ids => id(value, knowledge),
-                _ => self.judge(value),
-            },
-        )
+        for value in written(exchange).iter().filter(|value| self.is_about(value)) {
+            let judged = if self == Self::Ids { id(value, knowledge) } else { self.judge(value) };
+            if judged.is_err() && !is_returned(value, knowledge, index) {
+                return judged;
+            }
+        }
+        Ok(())
     }
 
     fn is_about(self, written: &Written<'_>) -> bool {
@@ -244,15 +241,11 @@ fn id(written: &Written<'_>, knowledge: &Knowledge<'_>) -> Result<(), Broken> {
     }
 }
 
-/// Returns the values that the server gave last of the user that a PUT replaces.
-fn returned<'a>(knowledge: &Knowledge<'a>, index: usize) -> Vec<Written<'a>> {
-    let exchange = &knowledge.trace.exchanges[index];
-    let resource = exchange.resource_id().filter(|_| exchange.method == "PUT");
-    let read = resource.and_then(|id| knowledge.last_read(&id, index));
-    match (read, ResourceKind::of(exchange)) {
-        (Some((_, resource)), Some(kind)) => values_of(kind, resource),
-        _ => Vec::new(),
-    }
+/// Whether a PUT sends the value as the server gave it last.
+fn is_returned(value: &Written<'_>, knowledge: &Knowledge<'_>, index: usize) -> bool {
+    let kind = ResourceKind::of(&knowledge.trace.exchanges[index]);
+    let returned = knowledge.replaced(index).zip(kind).map(|(resource, kind)| values_of(kind, resource));
+    returned.into_iter().flatten().any(|known| known.path == value.path && known.value == value.value)
 }
 
 #[cfg(test)]
