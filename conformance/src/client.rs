@@ -6,6 +6,7 @@
 //! compares them with the trace. A recorded journal is a trace too, without the steps that caused its requests.
 //! [`mutants`] are broken clients, to find out whether the cases find them.
 
+mod attributes;
 pub mod case;
 pub mod driver;
 pub mod environment;

@@ -20,6 +20,8 @@ pub struct Comparison {
     pub operator: String,
     /// The value; none for `pr`.
     pub value: Option<Value>,
+    /// The attribute in front of the brackets around the comparison, in a filter.
+    pub within: Option<String>,
 }
 
 /// The parts of a filter.
@@ -149,8 +151,10 @@ impl<'a> Reader<'a> {
         let fine = |c: char| c.is_ascii_alphanumeric() || "-_.:$".contains(c);
         let length = rest.len() - rest.trim_start_matches(fine).len();
         let name = &rest[..length];
-        let last = name.rsplit([':', '.']).next().unwrap_or_default();
-        if !last.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$') {
+        // An attribute has one sub-attribute at most; the points before the last colon are the URN's.
+        let names: Vec<&str> = name.rsplit(':').next().unwrap_or_default().split('.').collect();
+        let is_name = |name: &&str| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$');
+        if names.len() > 2 || !names.iter().all(is_name) {
             return Err(self.here("the name of an attribute"));
         }
         self.at += length;
@@ -192,7 +196,11 @@ impl<'a> Reader<'a> {
     fn comparison(&mut self, depth: usize) -> Result<(), FilterError> {
         let attribute = self.name()?;
         if self.eat("[") {
+            let start = self.read.comparisons.len();
             self.expression(depth + 1)?;
+            for comparison in &mut self.read.comparisons[start..] {
+                comparison.within = Some(attribute.clone());
+            }
             self.blanks();
             return if self.eat("]") { Ok(()) } else { Err(self.here("`]`")) };
         }
@@ -201,7 +209,12 @@ impl<'a> Reader<'a> {
         }
         self.blanks();
         if self.word("pr") {
-            self.read.comparisons.push(Comparison { attribute, operator: "pr".to_owned(), value: None });
+            self.read.comparisons.push(Comparison {
+                attribute,
+                operator: "pr".to_owned(),
+                value: None,
+                within: None,
+            });
             return Ok(());
         }
         let Some(operator) = OPERATORS.into_iter().find(|operator| self.word(operator)) else {
@@ -209,7 +222,12 @@ impl<'a> Reader<'a> {
         };
         self.blanks();
         let value = Some(self.value()?);
-        self.read.comparisons.push(Comparison { attribute, operator: operator.to_owned(), value });
+        self.read.comparisons.push(Comparison {
+            attribute,
+            operator: operator.to_owned(),
+            value,
+            within: None,
+        });
         Ok(())
     }
 
@@ -306,6 +324,8 @@ mod tests {
             "a b",
             "emails[]",
             "/title",
+            "addresses.work.locality",
+            "name..familyName",
             "emails[type eq \"work\"]x",
         ] {
             assert!(path(bad).is_err(), "{bad}");

@@ -1,11 +1,22 @@
 //! Predicates on a single request.
 
+mod name_rule;
+mod operation_rule;
+mod request_rule;
+mod value_rule;
+mod written;
+
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use self::name_rule::NameRule;
+pub use self::operation_rule::OperationRule;
+pub use self::request_rule::RequestRule;
+pub use self::value_rule::ValueRule;
+use self::written::{is_remove, path_of};
 use crate::casing::lower_case;
 use crate::client::filter;
 use crate::client::matcher::at;
@@ -91,6 +102,14 @@ pub enum Predicate {
     IdAsInPath,
     /// The id in the path was in an answer before.
     IdWasGiven,
+    /// The values of known attributes follow this rule.
+    Values(ValueRule),
+    /// The names of attributes and schemas follow this rule.
+    Names(NameRule),
+    /// The operations of a PATCH follow this rule.
+    Operations(OperationRule),
+    /// The request follows this rule.
+    Request(RequestRule),
 }
 
 /// Why a request is not as it must be.
@@ -197,10 +216,7 @@ impl Predicate {
                 })
             }
             Self::OpsHaveValues => each_operation(exchange, |operation| {
-                let removes = get(operation, "op")
-                    .and_then(Value::as_str)
-                    .is_some_and(|op| op.eq_ignore_ascii_case("remove"));
-                if removes || get(operation, "value").is_some() {
+                if is_remove(operation) || get(operation, "value").is_some() {
                     Ok(())
                 } else {
                     broken(
@@ -211,10 +227,7 @@ impl Predicate {
                 }
             }),
             Self::RemovesHavePaths => each_operation(exchange, |operation| {
-                let removes = get(operation, "op")
-                    .and_then(Value::as_str)
-                    .is_some_and(|op| op.eq_ignore_ascii_case("remove"));
-                if removes && path_of(operation).is_none() {
+                if is_remove(operation) && path_of(operation).is_none() {
                     broken("an operation removes without a path", "a member `path`", operation.clone())
                 } else {
                     Ok(())
@@ -248,6 +261,10 @@ impl Predicate {
                 }
                 _ => Ok(()),
             },
+            Self::Values(rule) => rule.check(knowledge, index),
+            Self::Names(rule) => rule.check(knowledge, index),
+            Self::Operations(rule) => rule.check(knowledge, index),
+            Self::Request(rule) => rule.check(exchange),
         }
     }
 
@@ -258,6 +275,10 @@ impl Predicate {
         match self {
             Self::MediaType | Self::ScimMediaType => exchange.body.is_some() || unseen,
             Self::HasBody | Self::NoBody => !unseen,
+            Self::Values(rule) => rule.applies(exchange),
+            Self::Names(rule) => rule.applies(exchange),
+            Self::Operations(rule) => rule.applies(exchange),
+            Self::Request(rule) => rule.applies(exchange),
             _ if self.is_about_the_body() => !unseen && exchange.body.is_some(),
             _ => true,
         }
@@ -294,7 +315,11 @@ impl Predicate {
             | Self::FilterParses
             | Self::FilterNamesSomebody
             | Self::FilterWords(_)
-            | Self::IdWasGiven => false,
+            | Self::IdWasGiven
+            | Self::Values(_)
+            | Self::Names(_)
+            | Self::Operations(_)
+            | Self::Request(_) => false,
         }
     }
 
@@ -333,6 +358,10 @@ impl Predicate {
             Self::BooleanActive => "sets active to true or false".to_owned(),
             Self::IdAsInPath => "has the same id in body and path".to_owned(),
             Self::IdWasGiven => "names an id that the server gave".to_owned(),
+            Self::Values(rule) => rule.in_words().to_owned(),
+            Self::Names(rule) => rule.in_words().to_owned(),
+            Self::Operations(rule) => rule.in_words().to_owned(),
+            Self::Request(rule) => rule.in_words().to_owned(),
         }
     }
 }
@@ -516,10 +545,6 @@ fn each_operation(
     exchange.operations().into_iter().try_for_each(check)
 }
 
-fn path_of(operation: &Value) -> Option<&str> {
-    get(operation, "path").and_then(Value::as_str).filter(|path| !path.trim().is_empty())
-}
-
 fn boolean_active(exchange: &RecordedExchange) -> Result<(), Broken> {
     let text = |value: Option<&Value>| match value {
         Some(value) if !value.is_boolean() => {
@@ -538,4 +563,19 @@ fn boolean_active(exchange: &RecordedExchange) -> Result<(), Broken> {
             None => text(value.and_then(|value| get(value, "active"))),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::predicate::Predicate;
+    use crate::client::recording::RecordedExchange;
+    use crate::client::trace::{Knowledge, Trace};
+
+    /// Returns whether the predicate holds of the last exchange, or `None` if it does not apply to it.
+    pub(super) fn verdict(exchanges: &[RecordedExchange], predicate: &Predicate) -> Option<bool> {
+        let trace = Trace { exchanges: exchanges.to_vec(), ..Trace::default() };
+        let last = exchanges.len() - 1;
+        let applies = predicate.applies(&exchanges[last]);
+        applies.then(|| predicate.check(&Knowledge::of(&trace), last).is_ok())
+    }
 }

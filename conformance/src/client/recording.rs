@@ -169,9 +169,18 @@ impl RecordedExchange {
 
     /// Returns the id of the user that the path names.
     pub fn user_id(&self) -> Option<String> {
+        self.id_below(&["Users"])
+    }
+
+    /// Returns the id of the user or group that the path names.
+    pub fn resource_id(&self) -> Option<String> {
+        self.id_below(&["Users", "Groups"])
+    }
+
+    fn id_below(&self, endpoints: &[&str]) -> Option<String> {
         match self.segments().as_slice() {
-            [endpoint, id, ..] if endpoint.eq_ignore_ascii_case("Users") && id != ".search" => {
-                Some(id.clone())
+            [first, id, ..] if id != ".search" => {
+                endpoints.iter().any(|endpoint| endpoint.eq_ignore_ascii_case(first)).then(|| id.clone())
             }
             _ => None,
         }

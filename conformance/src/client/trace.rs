@@ -94,6 +94,9 @@ pub struct Knowledge<'a> {
     pub somebody: BTreeSet<String>,
     /// The first exchange whose answer has this text somewhere: how a client may know an id.
     told: HashMap<String, usize>,
+    /// The user names in answers, in lower case, and the ids of these users.
+    user_names: BTreeSet<String>,
+    user_ids: BTreeSet<String>,
 }
 
 impl<'a> Knowledge<'a> {
@@ -118,6 +121,8 @@ impl<'a> Knowledge<'a> {
                 });
             }
         }
+        let user_names = names.values().cloned().collect();
+        let user_ids = names.keys().cloned().collect();
         let acts = trace.plays.iter().flat_map(|play| &play.acts);
         for account in acts.flat_map(|act| &act.accounts) {
             if let (Some(id), Some(name)) = (account["id"].as_str(), account["userName"].as_str()) {
@@ -136,12 +141,45 @@ impl<'a> Knowledge<'a> {
         let called = people.flat_map(|person| {
             [Some(&person.user_name), Some(&person.id), person.email.as_ref()].into_iter().flatten()
         });
-        Self { trace, about, somebody: called.map(|name| lower_case(name)).collect(), told }
+        Self {
+            trace,
+            about,
+            somebody: called.map(|name| lower_case(name)).collect(),
+            told,
+            user_names,
+            user_ids,
+        }
     }
 
     /// Whether an answer before this exchange has this text.
     pub fn was_told(&self, text: &str, before: usize) -> bool {
         self.told.get(text).is_some_and(|first| *first < before)
+    }
+
+    /// Whether answers have the text as a user name, without case, and not as the id of a user.
+    pub fn is_user_name_only(&self, text: &str) -> bool {
+        !self.user_ids.contains(text) && self.user_names.contains(&lower_case(text))
+    }
+
+    /// Returns the resource with this id as an answer before this exchange had it last, with the number of that exchange.
+    pub fn last_read(&self, id: &str, before: usize) -> Option<(usize, &'a Value)> {
+        let exchanges = &self.trace.exchanges;
+        (0..before).rev().find_map(|index| {
+            let mut found = None;
+            let answer = exchanges[index].answer.as_ref().filter(|_| exchanges[index].succeeded())?;
+            each_resource(answer, &mut |resource| {
+                if get(resource, "id").and_then(Value::as_str) == Some(id) {
+                    found = Some(resource);
+                }
+            });
+            found.map(|resource| (index, resource))
+        })
+    }
+
+    /// Returns the resource that a PUT replaces, as an answer had it last.
+    pub fn replaced(&self, index: usize) -> Option<&'a Value> {
+        let put = Some(&self.trace.exchanges[index]).filter(|exchange| exchange.method == "PUT")?;
+        self.last_read(&put.resource_id()?, index).map(|(_, resource)| resource)
     }
 
     /// Returns the user names of a person in a scenario, as they are sent; a renamed person has several.

@@ -1,5 +1,8 @@
 //! The suite for clients: our provisioner, broken clients, and the program.
 
+#[path = "client/recordings.rs"]
+mod recordings;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 

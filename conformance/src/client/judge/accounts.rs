@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Finding, Outcome, Scope};
 use crate::casing::lower_case;
 use crate::client::matcher::{Matcher, at};
-use crate::client::trace::{accounts_of, each_resource};
+use crate::client::trace::accounts_of;
 use crate::json::get;
 use crate::json_text::JsonText;
 
@@ -162,21 +162,7 @@ pub(super) fn keeps(scope: &Scope<'_>, of: &Matcher) -> Outcome {
     for index in scope.fitting(of) {
         let put = &exchanges[index];
         let (Some(id), Some(body)) = (put.user_id(), &put.body) else { continue };
-        // As the client last saw it, in whatever answer.
-        let seen = (0..index).rev().find_map(|before| {
-            let mut found = None;
-            if exchanges[before].succeeded()
-                && let Some(answer) = &exchanges[before].answer
-            {
-                each_resource(answer, &mut |resource| {
-                    if get(resource, "id").and_then(Value::as_str) == Some(&id) {
-                        found = Some(resource);
-                    }
-                });
-            }
-            found.map(|resource| (before, resource))
-        });
-        let Some((before, resource)) = seen else { continue };
+        let Some((before, resource)) = scope.knowledge.last_read(&id, index) else { continue };
         outcome.applies = true;
         outcome.seen.extend([before, index]);
         let lost = resource.as_object().into_iter().flatten().find(|(name, value)| {
