@@ -1,6 +1,5 @@
 //! Each format of one report, as it is read.
 
-use std::time::Instant;
 
 use conformance::report::output_format::Format;
 use conformance::report::text::{self, Paint};
@@ -89,14 +88,12 @@ fn page_loads_nothing() {
 
 #[test]
 fn large_runs_stay_small_pages() {
-    let started = Instant::now();
     let page = html::write(&sample::large(500));
     assert!(page.len() < 4_000_000, "{} bytes for 500 cases", page.len());
     let page = html::write(&sample::large(42_000));
     assert!(page.len() < 16_000_000, "{} bytes for 42,000 cases", page.len());
     assert!(page.contains("id=\"data\""), "what passed is data");
     assert!(page.contains("13,000 more did not go well"), "and so is what is too much to be told");
-    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }
 
 #[test]
