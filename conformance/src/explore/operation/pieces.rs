@@ -77,7 +77,7 @@ fn whole_lists(scope: Scope) -> Vec<Operation> {
     all.extend(ways.iter().map(|way| list(Type::User, *way, 2)));
     if scope.groups.is_some() {
         all.extend([group(&[0]), group(&[]), group(&[1]), Operation::Delete { of: 1, is_group: true }]);
-        all.extend(ways.iter().map(|way| list(Type::Group, *way, 2)));
+        all.extend(ways.iter().map(|way| list(Type::Group, *way, 1)));
     }
     all
 }

@@ -255,12 +255,16 @@ impl Session<'_> {
             }
             users.push(made);
         }
+        // A group may lose a member in the same request.
+        for at in &deleted {
+            self.gone(*at).await?;
+        }
         for (at, words) in &touched {
             self.look_at(*at, None, After::new(Rule::BulkStores, words)).await?;
         }
-        self.compare_versions(form, &versions)?;
-        for at in &deleted {
-            self.gone(*at).await?;
+        // A deletion changes groups too.
+        if deleted.is_empty() {
+            self.compare_versions(form, &versions)?;
         }
         let touched: Vec<usize> = touched.into_iter().map(|(at, _)| at).chain(deleted).collect();
         self.look_at_others(&touched, form).await?;
