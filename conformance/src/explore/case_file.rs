@@ -325,6 +325,8 @@ fn expectation(check: &Check, names: &Names<'_>) -> Result<Table, SaveError> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use serde_json::json;
 
     use super::*;
@@ -347,7 +349,7 @@ mod tests {
         }
     }
 
-    fn minimal(exchanges: Vec<Exchange>, together: Vec<std::ops::Range<usize>>) -> Minimal {
+    fn minimal(exchanges: Vec<Exchange>, together: Vec<Range<usize>>) -> Minimal {
         let unique = "conformance-a-1x".to_owned();
         Minimal { transcript: Transcript { exchanges, together, unique }, hits: 3, tries: 3 }
     }
@@ -365,13 +367,20 @@ mod tests {
         let check = Check::Includes { pointer: "/emails".to_owned(), values: vec![json!({ "value": "a" })] };
         let lost = Violation::new(Rule::SomeOrder, "PATCH", "lost").check(check);
         let text_of = |lost: &Violation, exchanges: &[Exchange]| {
-            let text = text(lost, &minimal(exchanges.to_vec(), vec![1..3]), &client).expect("a case");
+            let text = text(lost, &minimal(exchanges.to_vec(), vec![Range { start: 1, end: 3 }]), &client)
+                .expect("a case");
             let file: CaseFile = toml::from_str(&text).expect("a case file");
             assert_eq!(file.case.len(), 1);
             text
         };
         let read_after = text_of(&lost, &exchanges);
-        for part in ["[[case.step.together]]", "every = [", "at = \"/emails\"", "includes = ", "send = \"GET /Users/{{r1.id}}\""] {
+        for part in [
+            "[[case.step.together]]",
+            "every = [",
+            "at = \"/emails\"",
+            "includes = ",
+            "send = \"GET /Users/{{r1.id}}\"",
+        ] {
             assert!(read_after.contains(part), "{part} is not in {read_after}");
         }
         exchanges.pop();
@@ -384,11 +393,11 @@ mod tests {
         let client = Client::new("http://h/scim", Credentials::None, Manners::default()).expect("a client");
         let name = json!({ "userName": "conformance-a-1x-1@example.com" });
         let exchanges = vec![
-                exchange("POST", "/Users", name.clone(), 201, json!({ "id": "7f" })),
-                exchange("GET", "/Users/7f", Value::Null, 200, name),
-                exchange("PATCH", "/Users/7f", json!({ "Operations": [] }), 200, Value::Null),
-                exchange("GET", "/Users/7f", Value::Null, 200, json!({ "title": "x" })),
-            ];
+            exchange("POST", "/Users", name.clone(), 201, json!({ "id": "7f" })),
+            exchange("GET", "/Users/7f", Value::Null, 200, name),
+            exchange("PATCH", "/Users/7f", json!({ "Operations": [] }), 200, Value::Null),
+            exchange("GET", "/Users/7f", Value::Null, 200, json!({ "title": "x" })),
+        ];
         let minimal = minimal(exchanges, Vec::new());
         let check = Check::Value { pointer: "/title".to_owned(), value: json!("y's") };
         let violation =

@@ -276,13 +276,26 @@ pub(crate) enum BulkPart {
     CreateUser,
     CreateGroupOfTheLast,
     /// A group that is there gets the last created user.
-    AddTheLastToGroup { of: Pick },
-    Patch { of: Pick, setting: Setting },
+    AddTheLastToGroup {
+        of: Pick,
+    },
+    Patch {
+        of: Pick,
+        setting: Setting,
+    },
     /// Two operations on one user.
-    PatchTwice { of: Pick, settings: [Setting; 2] },
+    PatchTwice {
+        of: Pick,
+        settings: [Setting; 2],
+    },
     /// A rename with a version.
-    Versioned { of: Pick, is_current: bool },
-    Delete { of: Pick },
+    Versioned {
+        of: Pick,
+        is_current: bool,
+    },
+    Delete {
+        of: Pick,
+    },
     Invalid,
 }
 

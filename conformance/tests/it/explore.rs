@@ -67,7 +67,11 @@ fn each_rule_is_named_by_a_mutant() {
         mutants.iter().any(|mutant| mutant.found_by.contains(&id))
     };
     let unnamed: Vec<_> = rules().filter(|rule| !is_named(rule)).collect();
-    assert_eq!(unnamed, Vec::<&str>::new(), "the kill table plays each mutant against the rule that names it");
+    assert_eq!(
+        unnamed,
+        Vec::<&str>::new(),
+        "the kill table plays each mutant against the rule that names it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use crate::explore::model::PatchKind;
-use crate::explore::operation::{
-    BulkPart, Change, Condition, Filter, ListWay, Logic, MemberChange, NameOf, Operation, Operator, PatchForm,
-    Scope, Setting, TargetKind, TogetherKind, Type, Write,
-};
 use crate::explore::operation::strategy::{CREDENTIALS, list_ways, mistakes, writes};
+use crate::explore::operation::{
+    BulkPart, Change, Condition, Filter, ListWay, Logic, MemberChange, NameOf, Operation, Operator,
+    PatchForm, Scope, Setting, TargetKind, TogetherKind, Type, Write,
+};
 use crate::explore::value::Choice;
 
 /// Operations by this name.
@@ -70,6 +70,13 @@ fn plain(attribute: usize, number: usize) -> Setting {
     Setting { attribute, choice: Choice { text: 0, number } }
 }
 
+/// Returns a PATCH of the first user with one operation on an attribute.
+fn patch_of(attribute: usize, kind: PatchKind, number: usize) -> Operation {
+    let choice = Choice { text: 0, number };
+    let changes = vec![Change { kind, attribute, target: TargetKind::Whole, choice }];
+    Operation::Patch { of: 0, changes, form: PatchForm::Path }
+}
+
 fn whole_lists(scope: Scope) -> Vec<Operation> {
     let list = |kind, way, count| Operation::WholeList { kind, way, count, crowd: 0 };
     let mut all = vec![USER, USER, USER, Operation::Delete { of: 1, is_group: false }];
@@ -88,9 +95,11 @@ fn long_list(_: Scope) -> Vec<Operation> {
 
 fn names(scope: Scope) -> Vec<Operation> {
     let mut all = vec![USER];
-    all.extend(
-        writes(scope).into_iter().map(|with| Operation::Repeat { of: 0, with, is_in_other_case: true }),
-    );
+    all.extend(writes(scope).into_iter().map(|with| Operation::Repeat {
+        of: 0,
+        with,
+        is_in_other_case: true,
+    }));
     all.extend([
         Operation::CreateNamed { name: NameOf::Longer, of: 0 },
         Operation::CreateNamed { name: NameOf::Living, of: 0 },
@@ -128,8 +137,7 @@ fn conditions(scope: Scope, kind: Type) -> Vec<Operation> {
         return Vec::new();
     }
     let mut all = vec![USER];
-    let condition =
-        |condition, with| Operation::Conditional { of: 0, kind, condition, with };
+    let condition = |condition, with| Operation::Conditional { of: 0, kind, condition, with };
     if kind == Type::Group {
         all.push(group(&[0]));
     }
@@ -156,7 +164,8 @@ fn bulk(scope: Scope) -> Vec<Operation> {
     if !scope.bulk {
         return Vec::new();
     }
-    let mut all = vec![USER, Operation::Bulk(vec![BulkPart::CreateUser, BulkPart::Invalid, BulkPart::CreateUser])];
+    let mut all =
+        vec![USER, Operation::Bulk(vec![BulkPart::CreateUser, BulkPart::Invalid, BulkPart::CreateUser])];
     if scope.patch && scope.users > 1 {
         let settings = [plain(0, 2), plain(1, 3)];
         all.push(Operation::Bulk(vec![
@@ -171,7 +180,10 @@ fn bulk(scope: Scope) -> Vec<Operation> {
         }
     }
     if scope.groups.is_some() {
-        all.extend([group(&[0]), Operation::Bulk(vec![BulkPart::CreateUser, BulkPart::CreateGroupOfTheLast])]);
+        all.extend([
+            group(&[0]),
+            Operation::Bulk(vec![BulkPart::CreateUser, BulkPart::CreateGroupOfTheLast]),
+        ]);
         if scope.patch {
             all.push(Operation::Bulk(vec![BulkPart::AddTheLastToGroup { of: 0 }]));
         }
@@ -237,28 +249,21 @@ fn values(scope: Scope) -> Vec<Operation> {
             Operation::KeepOne { of: all.len() / 2, with },
         ]);
     }
+    if scope.patch {
+        all.push(patch_of(emails, PatchKind::Add, 3));
+    }
     all
 }
 
 fn manager(scope: Scope) -> Vec<Operation> {
     let Some(department) = scope.department else { return Vec::new() };
-    let mut all = vec![
-        Operation::CreateUser(vec![plain(department, 1)]),
-        USER,
-        Operation::SetManager { of: 0, to: 1 },
-    ];
-    let patch = |kind, number| Operation::Patch {
-        of: 0,
-        changes: vec![Change {
-            kind,
-            attribute: department,
-            target: TargetKind::Whole,
-            choice: Choice { text: 0, number },
-        }],
-        form: PatchForm::Path,
-    };
+    let mut all =
+        vec![Operation::CreateUser(vec![plain(department, 1)]), USER, Operation::SetManager { of: 0, to: 1 }];
     if scope.patch {
-        all.extend([patch(PatchKind::Replace, 3), patch(PatchKind::Remove, 2)]);
+        all.extend(
+            [(PatchKind::Replace, 3), (PatchKind::Remove, 2)]
+                .map(|(kind, number)| patch_of(department, kind, number)),
+        );
     }
     all.push(Operation::Replace { of: 0, settings: vec![plain(department, 4)], is_whole: true });
     all
@@ -330,7 +335,9 @@ fn credentials(scope: Scope) -> Vec<Operation> {
 }
 
 fn invalid(scope: Scope) -> Vec<Operation> {
-    std::iter::once(USER).chain(mistakes(scope).into_iter().map(|kind| Operation::Invalid { of: 0, kind })).collect()
+    std::iter::once(USER)
+        .chain(mistakes(scope).into_iter().map(|kind| Operation::Invalid { of: 0, kind }))
+        .collect()
 }
 
 fn lists(scope: Scope) -> Vec<Operation> {
@@ -340,9 +347,11 @@ fn lists(scope: Scope) -> Vec<Operation> {
     for attribute in 0..scope.users.min(6) {
         all.extend([true, false].map(|is_excluded| Operation::Project { of: 0, attribute, is_excluded }));
         if scope.sort {
-            all.extend(
-                [true, false].map(|is_descending| Operation::Sort { attribute, part: 0, is_descending }),
-            );
+            all.extend([true, false].map(|is_descending| Operation::Sort {
+                attribute,
+                part: 0,
+                is_descending,
+            }));
         }
     }
     all

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use crate::explore::model::PatchKind;
 use crate::explore::operation::{
-    BulkPart, Change, Condition, CredentialsKind, Filter, InvalidKind, ListWay, Logic, MemberChange, NameOf, Operation,
-    Operator, PatchForm, Scope, Setting, TargetKind, TogetherKind, Type, Write,
+    BulkPart, Change, Condition, CredentialsKind, Filter, InvalidKind, ListWay, Logic, MemberChange, NameOf,
+    Operation, Operator, PatchForm, Scope, Setting, TargetKind, TogetherKind, Type, Write,
 };
 use crate::explore::value::{Choice, TEXTS};
 
@@ -162,7 +162,12 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
                 .prop_map(|(of, attribute, is_excluded)| Operation::Project { of, attribute, is_excluded })
                 .boxed(),
         ),
-        (3, (pick(), prop::sample::select(mistakes(scope))).prop_map(|(of, kind)| Operation::Invalid { of, kind }).boxed()),
+        (
+            3,
+            (pick(), prop::sample::select(mistakes(scope)))
+                .prop_map(|(of, kind)| Operation::Invalid { of, kind })
+                .boxed(),
+        ),
     ];
     if scope.patch {
         let changes = prop::collection::vec(change(users), 1..=5);
@@ -204,13 +209,15 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
         all.push((1, sort.boxed()));
     }
     if scope.etag {
-        let condition = prop::sample::select(&[
-            Condition::Current,
-            Condition::Earlier,
-            Condition::DeleteEarlier,
-            Condition::UnlessCurrent,
-            Condition::UnlessEarlier,
-        ][..]);
+        let condition = prop::sample::select(
+            &[
+                Condition::Current,
+                Condition::Earlier,
+                Condition::DeleteEarlier,
+                Condition::UnlessCurrent,
+                Condition::UnlessEarlier,
+            ][..],
+        );
         let conditional = (pick(), kind(scope), condition, write(scope))
             .prop_map(|(of, kind, condition, with)| Operation::Conditional { of, kind, condition, with });
         all.push((3, conditional.boxed()));
@@ -265,9 +272,8 @@ pub(super) fn list_ways(scope: Scope) -> Vec<ListWay> {
 }
 
 fn whole_list(scope: Scope) -> impl Strategy<Value = Operation> {
-    (kind(scope), prop::sample::select(list_ways(scope)), prop::sample::select(vec![3, 10, 25])).prop_map(
-        |(kind, way, count)| Operation::WholeList { kind, way, count, crowd: 0 },
-    )
+    (kind(scope), prop::sample::select(list_ways(scope)), prop::sample::select(vec![3, 10, 25]))
+        .prop_map(|(kind, way, count)| Operation::WholeList { kind, way, count, crowd: 0 })
 }
 
 fn named() -> impl Strategy<Value = NameOf> {
@@ -325,9 +331,7 @@ fn bulk_part(scope: Scope) -> BoxedStrategy<BulkPart> {
         );
         if scope.etag {
             let versioned = (pick(), any::<bool>());
-            all.push(
-                versioned.prop_map(|(of, is_current)| BulkPart::Versioned { of, is_current }).boxed(),
-            );
+            all.push(versioned.prop_map(|(of, is_current)| BulkPart::Versioned { of, is_current }).boxed());
         }
     }
     if scope.groups.is_some() {

@@ -24,13 +24,31 @@ pub(super) fn status_of(operation: &Value) -> u16 {
 
 /// What is expected of an operation.
 enum Due {
-    User { body: Value },
-    Group { body: Value, member: Option<usize> },
+    User {
+        body: Value,
+    },
+    Group {
+        body: Value,
+        member: Option<usize>,
+    },
     /// A group gets the user that an operation created.
-    Joined { group: usize, member: usize },
-    Patched { at: usize, attribute: usize, value: Value },
-    Renamed { at: usize, name: String, is_current: bool },
-    Deleted { at: usize },
+    Joined {
+        group: usize,
+        member: usize,
+    },
+    Patched {
+        at: usize,
+        attribute: usize,
+        value: Value,
+    },
+    Renamed {
+        at: usize,
+        name: String,
+        is_current: bool,
+    },
+    Deleted {
+        at: usize,
+    },
     Refused,
 }
 
@@ -167,10 +185,7 @@ impl Session<'_> {
             }
             BulkPart::Delete { of } => {
                 let Some(at) = pick(self, plan, Type::User, of) else { return };
-                plan.add(
-                    json!({ "method": "DELETE", "path": self.resources[at].path }),
-                    Due::Deleted { at },
-                );
+                plan.add(json!({ "method": "DELETE", "path": self.resources[at].path }), Due::Deleted { at });
                 plan.touched.push(at);
             }
             BulkPart::Invalid => {

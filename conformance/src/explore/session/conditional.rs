@@ -76,10 +76,9 @@ impl Session<'_> {
             self.look_at(at, Some(&answer), After::new(Rule::PatchStores, &words)).await?;
         } else {
             if is_current && answer.status == 412 {
-                let violation =
-                    Violation::new(Rule::Conditional, &words, format!("{words} is answered 412"))
-                        .values(json!("2xx"), json!(412))
-                        .check(Check::Status(vec!["2xx"]));
+                let violation = Violation::new(Rule::Conditional, &words, format!("{words} is answered 412"))
+                    .values(json!("2xx"), json!(412))
+                    .check(Check::Status(vec!["2xx"]));
                 self.violates(violation)?;
             }
             self.look_at(at, None, After::refused(&words)).await?;

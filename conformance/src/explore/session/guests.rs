@@ -50,8 +50,7 @@ impl Session<'_> {
     }
 
     pub(super) async fn remove_guests(&mut self, guests: &[Guest]) -> Result<(), Stop> {
-        let requests: Vec<Request> =
-            guests.iter().map(|(path, _)| request("DELETE", path, None)).collect();
+        let requests: Vec<Request> = guests.iter().map(|(path, _)| request("DELETE", path, None)).collect();
         self.ask_many(&requests).await.map(drop)
     }
 
@@ -211,13 +210,10 @@ impl Session<'_> {
         let read = self.read(&outer.0).await?;
         let member = element_of(&read, "members", &inner.1);
         let learned = "groups in groups do not come back";
-        let is_kept = match self.world.taken(learned) {
-            Some(known) => known,
-            None => {
-                self.world.note_taken(learned, member.is_some());
-                member.is_some()
-            }
-        };
+        let is_kept = self.world.taken(learned).unwrap_or_else(|| {
+            self.world.note_taken(learned, member.is_some());
+            member.is_some()
+        });
         let wrong = match member {
             None if is_kept => Some(("a group in a group", json!(inner.1), Value::Null)),
             None => None,
@@ -322,11 +318,9 @@ impl Session<'_> {
         if others.is_empty() {
             return Ok(());
         }
-        let why =
-            format!("after {form} {} of {} reads are not answered {status}", others.len(), paths.len());
-        let violation = Violation::new(Rule::BulkStores, form, why)
-            .about("reads")
-            .values(json!(status), json!(others));
+        let why = format!("after {form} {} of {} reads are not answered {status}", others.len(), paths.len());
+        let violation =
+            Violation::new(Rule::BulkStores, form, why).about("reads").values(json!(status), json!(others));
         self.violates(violation)
     }
 }

@@ -13,7 +13,13 @@ use crate::json::{get, same};
 use crate::subject::server::client::Answer;
 
 impl Session<'_> {
-    pub(super) fn compare_meta(&self, at: usize, body: &Value, read: &Answer, after: After<'_>) -> Result<(), Stop> {
+    pub(super) fn compare_meta(
+        &self,
+        at: usize,
+        body: &Value,
+        read: &Answer,
+        after: After<'_>,
+    ) -> Result<(), Stop> {
         let known = &self.resources[at];
         if known.seen.is_null() {
             return Ok(());

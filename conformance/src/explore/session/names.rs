@@ -36,7 +36,12 @@ impl Session<'_> {
     }
 
     /// A write of the name that the user has, or of the same in another case.
-    pub(super) async fn repeat(&mut self, of: usize, with: Write, is_in_other_case: bool) -> Result<(), Stop> {
+    pub(super) async fn repeat(
+        &mut self,
+        of: usize,
+        with: Write,
+        is_in_other_case: bool,
+    ) -> Result<(), Stop> {
         let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
         if is_in_other_case && self.world.can.names_without_case {
             return self.raise_own_name(at, with).await;
@@ -191,7 +196,11 @@ impl Session<'_> {
             NameOf::Longer => {
                 let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
                 let name = format!("{}.longer", self.resources[at].name);
-                if self.living(Type::User).iter().any(|at| self.resources[*at].name.eq_ignore_ascii_case(&name)) {
+                if self
+                    .living(Type::User)
+                    .iter()
+                    .any(|at| self.resources[*at].name.eq_ignore_ascii_case(&name))
+                {
                     return Ok(());
                 }
                 (name, None)
@@ -283,7 +292,8 @@ impl Session<'_> {
 
     /// Adds a good change before the name of a request. Returns words for it.
     fn add_change(&self, request: &mut Request, with: Write) -> &'static str {
-        let texts = |known: &&Attribute| known.extension.is_none() && known.shape == Shape::Single(Kind::Text);
+        let texts =
+            |known: &&Attribute| known.extension.is_none() && known.shape == Shape::Single(Kind::Text);
         let Some(text) = self.world.attributes.iter().find(texts) else { return "" };
         let value = Choice { text: 0, number: 60 + self.created }.value(text);
         let body = request.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok());
