@@ -16,6 +16,7 @@ mod shrink;
 mod value;
 mod world;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -126,7 +127,7 @@ impl Finding {
             expected: expected.clone(),
             actual: actual.clone(),
             tags: vec![rule.slug().to_owned()],
-            exchanges: self.minimal.exchanges.clone(),
+            exchanges: self.minimal.transcript.exchanges.clone(),
             ..CaseResult::new(
                 self.id(),
                 rule.title().to_owned(),
@@ -145,8 +146,17 @@ pub struct Explored {
     pub report: Report,
     /// The findings.
     pub findings: Vec<Finding>,
+    /// What the server does not do, by kind, each with what it is about.
+    pub left_out: BTreeMap<String, Vec<String>>,
     /// Resources that the server did not delete, by path.
     pub left_behind: Vec<String>,
+}
+
+impl Explored {
+    /// Returns what was left out in a line for each kind, with at most `most` of what it is about.
+    pub fn left_out_briefly(&self, most: usize) -> Vec<String> {
+        self.left_out.iter().map(|(kind, about)| lack(kind, about, most)).collect()
+    }
 }
 
 /// Explores a subject. `told` is told of each finding, and of each sequence that was played, as it comes.
@@ -176,7 +186,7 @@ pub async fn explore(
     };
     let numbers = stream::iter(0..options.sequences as u64);
     let told = |event: Progress<'_>| {
-        if matches!(event, Progress::Found(_)) {
+        if matches!(event, Progress::Found { .. }) {
             found.fetch_add(1, Ordering::Relaxed);
         }
         told(event);
@@ -206,9 +216,10 @@ pub async fn explore(
     let mut lines = facts.lines();
     let requests = world.requests.load(Ordering::Relaxed);
     lines.insert(PLAYED.to_owned(), format!("{played} sequences, {requests} requests"));
-    let limits = world.limits();
-    if !limits.is_empty() {
-        lines.insert(LEFT_OUT.to_owned(), limits.join("; "));
+    let left_out = world.limits();
+    if !left_out.is_empty() {
+        let all = left_out.iter().map(|(kind, about)| lack(kind, about, usize::MAX));
+        lines.insert(LEFT_OUT.to_owned(), all.collect::<Vec<_>>().join("; "));
     }
     if !left_behind.is_empty() {
         lines.insert(crate::server::LEFT_BEHIND.to_owned(), left_behind.join(", "));
@@ -220,7 +231,17 @@ pub async fn explore(
         summary: Summary::of(&cases),
         ..Report::new("explore", client.base(), cases)
     };
-    Ok(Explored { report, findings, left_behind })
+    Ok(Explored { report, findings, left_out, left_behind })
+}
+
+/// Returns a kind of thing that was left out, with at most `most` of what it is about.
+fn lack(kind: &str, about: &[String], most: usize) -> String {
+    let some = about.get(..most).unwrap_or(about);
+    match about.len() - some.len() {
+        0 if some.is_empty() => kind.to_owned(),
+        0 => format!("{kind}: {}", some.join(", ")),
+        more => format!("{kind}: {} and {more} more", some.join(", ")),
+    }
 }
 
 /// The progress of a run.
@@ -231,7 +252,12 @@ pub enum Progress<'a> {
     /// A sequence broke off, for this reason.
     Broken(&'a str),
     /// A violation was found, and is being shrunk.
-    Found(&'a str),
+    Found {
+        /// The word of the rule.
+        rule: &'static str,
+        /// What is wrong.
+        why: &'a str,
+    },
 }
 
 /// Plays the sequence of a number, and shrinks what it finds.
@@ -243,9 +269,8 @@ async fn one(
     played: &AtomicUsize,
     told: &dyn Fn(Progress<'_>),
 ) -> Option<Finding> {
-    let tour = usize::try_from(number).ok().filter(|number| *number < operation::tour::tours());
-    let tour = tour.and_then(|number| operation::tour::tour(world.scope, number));
-    let strategy = tour.unwrap_or_else(|| operation::sequences(world.scope, options.steps));
+    let strategy = operation::first(world.scope, usize::try_from(number).unwrap_or(usize::MAX))
+        .unwrap_or_else(|| operation::sequences(world.scope, options.steps));
     let mut runner = runner(options.seed, number);
     let mut tree = strategy.new_tree(&mut runner).ok()?;
     let first = play(world, &proptest::strategy::ValueTree::current(&tree), EndsAt::New).await;
@@ -263,13 +288,12 @@ async fn one(
         }
         Err(Stop::Found(violation)) => {
             broken.store(0, Ordering::Relaxed);
-            told(Progress::Found(&violation.why));
+            told(Progress::Found { rule: violation.rule.slug(), why: &violation.why });
             let (violation, minimal) = shrink::shrink(
                 world,
                 &mut tree,
                 *violation,
-                first.exchanges,
-                first.unique,
+                first.transcript,
                 (options.patience, &options.stop),
             )
             .await;
@@ -332,6 +356,10 @@ fn missing(rule: Rule, world: &World<'_>) -> Option<&'static str> {
         Rule::Membership => {
             (scope.groups.is_some() && world.can.user_groups, "users do not show their groups")
         }
+        Rule::LargeGroups | Rule::NestedGroups | Rule::MembersAreTold => {
+            (scope.groups.is_some(), "groups do not show their members")
+        }
+        Rule::BulkVersions => (scope.bulk && scope.etag, "bulk requests or entity tags are not advertised"),
         Rule::NeedsCredentials => (scope.credentials, "no credentials were given, so none can be left out"),
         Rule::SecretStaysHidden => (scope.password, "the schema has no password"),
         _ => (true, ""),

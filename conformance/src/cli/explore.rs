@@ -16,7 +16,7 @@ use crate::cli::server::{Access, any_seed, template, test_connection};
 use crate::cli::signal::{interrupt, what_stays};
 use crate::cli::{Complaint, runtime};
 use crate::exit::Exit;
-use crate::explore::{self, Explored, LEFT_OUT, Options, PLAYED, explore};
+use crate::explore::{self, Explored, Options, PLAYED, explore};
 use crate::format;
 use crate::report::labels;
 use crate::server::{PREFIX, run_name};
@@ -57,8 +57,11 @@ pub(super) struct Explore {
     reporting: Reporting,
 }
 
-/// Things that a server lacks, as the terminal shows them.
+/// Kinds of things that a server lacks, as the terminal shows them.
 const LEFT_OUT_SHOWN: usize = 8;
+
+/// Attributes and texts of one kind, as the terminal shows them.
+const OF_EACH_SHOWN: usize = 3;
 
 /// The time to shrink one finding.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -90,7 +93,7 @@ impl Explore {
         let usual = if self.time.is_some() { NO_LIMIT } else { SEQUENCES };
         let sequences = self.sequences.map_or(usual, NonZeroUsize::get);
         eprintln!(
-            "{}: {}, about 45 requests each; at most {} users and groups at a time, named {PREFIX}{}-…; seed {seed}",
+            "{}: {}, about 45 requests each; at most {} users and groups at a time (once 210 more), named {PREFIX}{}-…; seed {seed}",
             client.base(),
             self.extent(sequences),
             self.jobs.get() * (self.steps.get() + 1),
@@ -134,7 +137,7 @@ impl Explore {
                 explore::Progress::Broken(why) => {
                     progress.say(&format!("a sequence broke off: {}", format::one_line(why)));
                 }
-                explore::Progress::Found(why) => {
+                explore::Progress::Found { why, .. } => {
                     progress.say(&format!("found, and shrinking: {}", format::one_line(why)));
                 }
             };
@@ -152,18 +155,16 @@ impl Explore {
         let mut lines = String::new();
         let fact = |name: &str| explored.report.facts.get(name).cloned().unwrap_or_default();
         append!(lines, "{}\n", fact(PLAYED));
-        let left_out = fact(LEFT_OUT);
+        let left_out = explored.left_out_briefly(OF_EACH_SHOWN);
         if !left_out.is_empty() {
-            let all: Vec<&str> = left_out.split("; ").collect();
-            let some = all.get(..LEFT_OUT_SHOWN).unwrap_or(&all).join("; ");
-            let more = all.len().saturating_sub(LEFT_OUT_SHOWN);
-            let more =
-                if more > 0 { format!(" and {more} more, which the reports name") } else { String::new() };
-            append!(
-                lines,
-                "left out, because the server does not do it: {}{more}\n",
-                format::one_line(&some)
-            );
+            append!(lines, "left out, because the server does not do it:\n");
+            for line in left_out.iter().take(LEFT_OUT_SHOWN) {
+                append!(lines, "  {}\n", format::one_line(line));
+            }
+            let more = left_out.len().saturating_sub(LEFT_OUT_SHOWN);
+            if more > 0 {
+                append!(lines, "  and {more} more, which the reports name\n");
+            }
         }
         if !explored.left_behind.is_empty() {
             append!(

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::case::capability::Feature;
-use crate::explore::attributes::{self, Attribute};
+use crate::explore::attributes::{self, Attribute, Kind};
 use crate::explore::value::Choice;
 use crate::explore::world::{World, patch, post, query, request};
 use crate::json::{get, is_absent, same};
+use crate::server::blank::list_extensions;
 use crate::server::cleanup::Made;
 use crate::server::discovery::{Facts, resources};
 use crate::subject::server::client::Answer;
@@ -59,6 +60,14 @@ impl World<'_> {
             .collect();
 
         self.scope.users = self.attributes.len();
+        let place = |is_it: &dyn Fn(&Attribute) -> bool| self.attributes.iter().position(is_it);
+        (self.scope.active, self.scope.department, self.scope.emails) = (
+            place(&|known| known.name == "active" && known.extension.is_none()),
+            place(&|known| known.name == "department" && known.extension.is_some()),
+            place(&|known| known.is_many() && known.parts().iter().any(|part| part.kind == Kind::Email)),
+        );
+        self.scope.external_id = self.can.external_id;
+        self.scope.cursor = feature(Feature::Cursor) == Some(true);
         self.scope.bulk = bulk == Some(true);
         self.scope.sort = sort == Some(true);
         self.scope.etag = etag == Some(true) && plain.has_version;
@@ -67,6 +76,7 @@ impl World<'_> {
         if !self.scope.patch {
             self.limit("PATCH");
         }
+        self.can.manager = self.keeps_manager(&plain, made).await;
         self.learn_filters(&plain, filter_said, made).await;
         self.learn_groups(&plain, made).await;
         Ok(())
@@ -118,8 +128,8 @@ impl World<'_> {
             let path = self.attributes[0].path();
             match read {
                 Ok(_) if is_kept => kept.append(&mut self.attributes),
-                Ok(_) => self.limit(&format!("{path} does not come back as it is sent")),
-                Err(_) => self.limit(&format!("{path} is refused")),
+                Ok(_) => self.limit(&format!("does not come back as it is sent: {path}")),
+                Err(_) => self.limit(&format!("is refused: {path}")),
             }
         }
         self.attributes = kept;
@@ -140,6 +150,17 @@ impl World<'_> {
             }
         }
         false
+    }
+
+    async fn keeps_manager(&self, plain: &Known, made: &mut Made) -> bool {
+        let Some(urn) = self.enterprise() else { return false };
+        let mut body = plain.body.clone();
+        body[urn.as_str()]["manager"] = json!({ "value": plain.id });
+        list_extensions(&mut body);
+        self.send(made, &request("PUT", &plain.path, Some(&body))).await;
+        let (_, read) = self.send(made, &request("GET", &plain.path, None)).await;
+        let read = read.and_then(|read| read.json).unwrap_or_default();
+        self.manager_in(&read) == Some(plain.id.as_str())
     }
 
     async fn has_patch(&self, plain: &Known, made: &mut Made) -> bool {
@@ -224,6 +245,9 @@ impl World<'_> {
         let user = user.and_then(|read| read.json).unwrap_or_default();
         self.can.user_groups = values(&user, "groups").any(|value| value == id);
         let name = get(&body, "displayName").cloned().unwrap_or_default();
+        let groups = get(&user, "groups").and_then(Value::as_array);
+        let shown = groups.and_then(|all| get(all.first()?, "display"));
+        self.can.group_display = shown == Some(&name);
         let filter = format!("displayName eq {name}");
         let (_, found) = self.send(made, &query(&group.endpoint, &[("filter", &filter)])).await;
         let found = found.filter(Answer::is_success).and_then(|answer| answer.json);

@@ -1,12 +1,16 @@
 //! Operations of a sequence, without names and ids: numbers choose among what is there when they are played, so that a part of
 //! a sequence is a sequence too. Proptest makes and shrinks them.
 
-pub(crate) mod tour;
+mod pieces;
+mod strategy;
+mod tour;
 
-use proptest::prelude::*;
+pub(crate) use strategy::sequences;
+
+use proptest::strategy::BoxedStrategy;
 
 use crate::explore::model::PatchKind;
-use crate::explore::value::{Choice, TEXTS};
+use crate::explore::value::Choice;
 
 /// Chooses a resource among the living ones of a type.
 pub(crate) type Pick = usize;
@@ -41,10 +45,21 @@ pub(crate) enum Operation {
         of: Pick,
         with: Write,
     },
-    /// A PUT or PATCH that changes nothing.
+    /// A PUT or PATCH of the name that the user has, or of the same in another case.
     Repeat {
         of: Pick,
         with: Write,
+        is_in_other_case: bool,
+    },
+    /// A write that keeps one of several values.
+    KeepOne {
+        of: Pick,
+        with: Write,
+    },
+    /// A manager, who stays through later writes.
+    SetManager {
+        of: Pick,
+        to: Pick,
     },
     Delete {
         of: Pick,
@@ -55,10 +70,18 @@ pub(crate) enum Operation {
         name: NameOf,
         of: Pick,
     },
+    /// A creation that has to be refused, and then a valid one under the same name.
+    FailedCreation,
+    /// A second user with the externalId of a living one.
+    ShareExternalId {
+        of: Pick,
+    },
+    /// A request that is refused for a taken name, and brings another change or none.
     RenameToTaken {
         of: Pick,
         to: Pick,
         with: Write,
+        brings_more: bool,
     },
     Members {
         of: Pick,
@@ -69,7 +92,23 @@ pub(crate) enum Operation {
         of: Pick,
         with: Write,
     },
+    /// A group of this number of members, on users of its own.
+    LargeGroup {
+        members: usize,
+    },
+    /// A user in this number of groups.
+    ManyGroups {
+        count: usize,
+    },
+    /// A group in another one, which is a member of the first if `is_circular`.
+    NestedGroups {
+        is_circular: bool,
+    },
     Bulk(Vec<BulkPart>),
+    /// A bulk request of this number of creations.
+    ManyInBulk {
+        count: usize,
+    },
     Together {
         kind: TogetherKind,
         of: Pick,
@@ -87,6 +126,14 @@ pub(crate) enum Operation {
     Pages {
         count: usize,
     },
+    /// The list without a filter, while no other sequence writes.
+    WholeList {
+        kind: Type,
+        way: ListWay,
+        count: usize,
+        /// Users that are created for the time of the walk.
+        crowd: usize,
+    },
     Project {
         of: Pick,
         attribute: usize,
@@ -99,7 +146,8 @@ pub(crate) enum Operation {
     },
     Conditional {
         of: Pick,
-        is_current: bool,
+        kind: Type,
+        condition: Condition,
         with: Write,
     },
     WithoutCredentials {
@@ -112,6 +160,37 @@ pub(crate) enum Operation {
     },
     /// Everything is read again after a while.
     LookLater,
+}
+
+/// The type of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Type {
+    User,
+    Group,
+}
+
+/// The way to read a whole list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ListWay {
+    Index,
+    Cursor,
+    /// By a filter that every resource matches.
+    Filter,
+    Search,
+}
+
+/// A conditional request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Condition {
+    /// A write with the current version in If-Match.
+    Current,
+    /// A write with another version in If-Match.
+    Earlier,
+    DeleteEarlier,
+    /// A GET with the current version in If-None-Match.
+    UnlessCurrent,
+    /// A GET with another version in If-None-Match.
+    UnlessEarlier,
 }
 
 /// The request that writes.
@@ -174,6 +253,8 @@ pub(crate) enum NameOf {
     Living,
     /// The same in another case.
     LivingInCapitals,
+    /// One that starts with the name of a living user.
+    Longer,
     /// Given up by a rename or a deletion.
     GivenUp,
 }
@@ -194,8 +275,27 @@ pub(crate) enum MemberChange {
 pub(crate) enum BulkPart {
     CreateUser,
     CreateGroupOfTheLast,
-    Patch { of: Pick, setting: Setting },
-    Delete { of: Pick },
+    /// A group that is there gets the last created user.
+    AddTheLastToGroup {
+        of: Pick,
+    },
+    Patch {
+        of: Pick,
+        setting: Setting,
+    },
+    /// Two operations on one user.
+    PatchTwice {
+        of: Pick,
+        settings: [Setting; 2],
+    },
+    /// A rename with a version.
+    Versioned {
+        of: Pick,
+        is_current: bool,
+    },
+    Delete {
+        of: Pick,
+    },
     Invalid,
 }
 
@@ -224,6 +324,8 @@ pub(crate) struct Filter {
     pub(crate) is_present: bool,
     /// Compares the start of a text with its end, which must not match.
     pub(crate) is_swapped: bool,
+    /// Has a character of a text replaced by `_` or `%`, which stand for themselves.
+    pub(crate) is_wild: bool,
 }
 
 /// An operator of a filter.
@@ -303,280 +405,21 @@ pub(crate) struct Scope {
     pub(crate) filter: bool,
     pub(crate) sort: bool,
     pub(crate) etag: bool,
+    pub(crate) cursor: bool,
+    pub(crate) external_id: bool,
     pub(crate) credentials: bool,
     pub(crate) password: bool,
+    /// Places of attributes in the table of users.
+    pub(crate) active: Option<usize>,
+    pub(crate) department: Option<usize>,
+    pub(crate) emails: Option<usize>,
 }
 
-fn choice() -> impl Strategy<Value = Choice> {
-    (prop_oneof![1 => Just(0), 1 => 0..TEXTS.len()], 0..6_usize)
-        .prop_map(|(text, number)| Choice { text, number })
-}
-
-fn setting(attributes: usize) -> impl Strategy<Value = Setting> {
-    (0..attributes.max(1), choice()).prop_map(|(attribute, choice)| Setting { attribute, choice })
-}
-
-fn settings(attributes: usize, most: usize) -> BoxedStrategy<Vec<Setting>> {
-    let most = if attributes == 0 { 0 } else { most };
-    prop::collection::vec(setting(attributes), 0..=most).boxed()
-}
-
-fn pick() -> std::ops::Range<usize> {
-    0..4
-}
-
-fn write(scope: Scope) -> BoxedStrategy<Write> {
-    let mut all = vec![Write::Put];
-    if scope.patch {
-        all.extend([Write::PatchWithPath, Write::PatchWithoutPath]);
+/// Returns the sequence of a number that does not come by chance: first those that are written by hand, then the tours over all
+/// attributes. `None`: chance makes it, or the subject lacks what it needs.
+pub(crate) fn first(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Operation>>> {
+    match number.checked_sub(pieces::pieces()) {
+        None => pieces::piece(scope, number),
+        Some(number) => tour::tour(scope, number),
     }
-    if scope.patch && scope.bulk {
-        all.push(Write::Bulk);
-    }
-    prop::sample::select(all).boxed()
-}
-
-fn change(attributes: usize) -> impl Strategy<Value = Change> {
-    let kind =
-        prop_oneof![3 => Just(PatchKind::Replace), 3 => Just(PatchKind::Add), 2 => Just(PatchKind::Remove)];
-    let target = prop_oneof![
-        4 => Just(TargetKind::Whole),
-        2 => (0..4_usize).prop_map(TargetKind::Part),
-        2 => (0..3_usize).prop_map(TargetKind::Selected),
-        2 => (0..3_usize, 0..4_usize).prop_map(|(one, part)| TargetKind::SelectedPart(one, part)),
-    ];
-    (kind, 0..attributes.max(1), target, choice()).prop_map(|(kind, attribute, target, choice)| Change {
-        kind,
-        attribute,
-        target,
-        choice,
-    })
-}
-
-fn form() -> impl Strategy<Value = PatchForm> {
-    prop_oneof![
-        4 => Just(PatchForm::Path),
-        3 => Just(PatchForm::WithoutPath),
-        1 => Just(PatchForm::UrnPath),
-        1 => Just(PatchForm::Capitals),
-    ]
-}
-
-fn filter(attributes: usize) -> impl Strategy<Value = Filter> {
-    let operator = prop_oneof![
-        4 => Just(Operator::Equals),
-        1 => Just(Operator::Contains),
-        1 => Just(Operator::StartsWith),
-        1 => Just(Operator::EndsWith),
-        1 => Just(Operator::Present),
-        1 => Just(Operator::NotEquals),
-    ];
-    let logic = prop_oneof![
-        4 => Just(Logic::Plain),
-        1 => Just(Logic::AndActive),
-        1 => Just(Logic::OrNobody),
-        1 => Just(Logic::Not),
-        1 => Just(Logic::ValuePath),
-    ];
-    (0..attributes.max(1), 0..4_usize, operator, logic, any::<bool>(), prop::bool::weighted(0.25)).prop_map(
-        |(attribute, part, operator, logic, is_in_other_case, is_swapped)| Filter {
-            attribute,
-            part,
-            operator,
-            logic,
-            is_in_other_case,
-            is_present: true,
-            is_swapped,
-        },
-    )
-}
-
-/// Returns sequences of at most `steps` operations after the creation of one to three users, and of a group of them now and
-/// then, for most operations need some.
-pub(crate) fn sequences(scope: Scope, steps: usize) -> BoxedStrategy<Vec<Operation>> {
-    let users = prop::collection::vec(settings(scope.users, 12), 1..=3);
-    let group = proptest::option::weighted(if scope.groups.is_some() { 0.35 } else { 0.0001 }, Just(()));
-    let rest = prop::collection::vec(operation(scope), 1..=steps.max(1));
-    // What comes first is shrunk first.
-    (rest, users, group)
-        .prop_map(move |(rest, users, group)| {
-            let mut all: Vec<Operation> = users.into_iter().map(Operation::CreateUser).collect();
-            if group.is_some() && scope.groups.is_some() {
-                let members = (0..all.len()).collect();
-                all.push(Operation::CreateGroup { members, settings: Vec::new() });
-            }
-            all.extend(rest);
-            all
-        })
-        .boxed()
-}
-
-fn operation(scope: Scope) -> BoxedStrategy<Operation> {
-    let users = scope.users;
-    let mut all: Vec<(u32, BoxedStrategy<Operation>)> = vec![
-        (4, settings(users, 8).prop_map(Operation::CreateUser).boxed()),
-        (
-            5,
-            (pick(), settings(users, 4), any::<bool>())
-                .prop_map(|(of, settings, is_whole)| Operation::Replace { of, settings, is_whole })
-                .boxed(),
-        ),
-        (2, (pick(), write(scope)).prop_map(|(of, with)| Operation::Rename { of, with }).boxed()),
-        (2, (pick(), write(scope)).prop_map(|(of, with)| Operation::Repeat { of, with }).boxed()),
-        (2, pick().prop_map(|of| Operation::Delete { of, is_group: false }).boxed()),
-        (3, (named(), pick()).prop_map(|(name, of)| Operation::CreateNamed { name, of }).boxed()),
-        (
-            3,
-            (pick(), pick(), write(scope))
-                .prop_map(|(of, to, with)| Operation::RenameToTaken { of, to, with })
-                .boxed(),
-        ),
-        (3, (together(scope), pick()).prop_map(|(kind, of)| Operation::Together { kind, of }).boxed()),
-        (1, (1..4_usize).prop_map(|count| Operation::Pages { count }).boxed()),
-        (
-            2,
-            (pick(), 0..users.max(1), any::<bool>())
-                .prop_map(|(of, attribute, is_excluded)| Operation::Project { of, attribute, is_excluded })
-                .boxed(),
-        ),
-        (3, (pick(), invalid(scope)).prop_map(|(of, kind)| Operation::Invalid { of, kind }).boxed()),
-    ];
-    if scope.patch {
-        let changes = prop::collection::vec(change(users), 1..=5);
-        let patch =
-            (pick(), changes, form()).prop_map(|(of, changes, form)| Operation::Patch { of, changes, form });
-        all.push((if users == 0 { 0 } else { 14 }, patch.boxed()));
-    }
-    if let Some(attributes) = scope.groups {
-        let members = || prop::collection::vec(pick(), 0..4);
-        let group = (members(), settings(attributes, 2))
-            .prop_map(|(members, settings)| Operation::CreateGroup { members, settings });
-        all.push((4, group.boxed()));
-        let change = (pick(), members(), member_change(scope))
-            .prop_map(|(of, users, change)| Operation::Members { of, users, change });
-        all.push((9, change.boxed()));
-        all.push((
-            1,
-            (pick(), write(scope)).prop_map(|(of, with)| Operation::RenameGroup { of, with }).boxed(),
-        ));
-        all.push((1, pick().prop_map(|of| Operation::Delete { of, is_group: true }).boxed()));
-    }
-    if scope.bulk {
-        let parts = prop::collection::vec(bulk_part(scope), 1..=4);
-        all.push((4, parts.prop_map(Operation::Bulk).boxed()));
-    }
-    if scope.filter {
-        let find = (pick(), filter(users), any::<bool>())
-            .prop_map(|(of, filter, is_search)| Operation::Find { of, filter, is_search });
-        all.push((6, find.boxed()));
-    }
-    if scope.sort {
-        let sort = (0..users.max(1), 0..3_usize, any::<bool>())
-            .prop_map(|(attribute, part, is_descending)| Operation::Sort { attribute, part, is_descending });
-        all.push((1, sort.boxed()));
-    }
-    if scope.etag {
-        let conditional = (pick(), any::<bool>(), write(scope))
-            .prop_map(|(of, is_current, with)| Operation::Conditional { of, is_current, with });
-        all.push((2, conditional.boxed()));
-    }
-    if scope.credentials {
-        let kinds = [
-            CredentialsKind::Read,
-            CredentialsKind::List,
-            CredentialsKind::Search,
-            CredentialsKind::Create,
-            CredentialsKind::Replace,
-            CredentialsKind::Patch,
-            CredentialsKind::Delete,
-            CredentialsKind::Bulk,
-        ];
-        let without = (pick(), prop::sample::select(kinds.to_vec()))
-            .prop_map(|(of, kind)| Operation::WithoutCredentials { of, kind });
-        all.push((1, without.boxed()));
-    }
-    if scope.password {
-        let password = (pick(), 0..6_usize).prop_map(|(of, number)| Operation::SetPassword { of, number });
-        all.push((1, password.boxed()));
-    }
-    // Rare, for it costs time.
-    let often = all.iter().map(|(weight, _)| weight * 4).collect::<Vec<_>>();
-    let mut weighted: Vec<_> = often.into_iter().zip(all.into_iter().map(|(_, strategy)| strategy)).collect();
-    weighted.push((4, Just(Operation::LookLater).boxed()));
-    weighted.retain(|(weight, _)| *weight > 0);
-    proptest::strategy::Union::new_weighted(weighted).boxed()
-}
-
-fn named() -> impl Strategy<Value = NameOf> {
-    prop_oneof![1 => Just(NameOf::Living), 1 => Just(NameOf::LivingInCapitals), 2 => Just(NameOf::GivenUp)]
-}
-
-fn together(scope: Scope) -> BoxedStrategy<TogetherKind> {
-    let mut all = vec![TogetherKind::CreateOneName, TogetherKind::ReadOthers, TogetherKind::DeleteOne];
-    if scope.patch {
-        all.extend([TogetherKind::AddValues, TogetherKind::SetAttributes, TogetherKind::SetOneAttribute]);
-        if scope.groups.is_some() {
-            all.push(TogetherKind::AddMembers);
-        }
-    }
-    if scope.etag {
-        all.push(TogetherKind::ReplaceIfUnchanged);
-    }
-    prop::sample::select(all).boxed()
-}
-
-fn member_change(scope: Scope) -> BoxedStrategy<MemberChange> {
-    let mut all = vec![MemberChange::Put];
-    if scope.patch {
-        all.extend([
-            MemberChange::Add,
-            MemberChange::AddWithoutPath,
-            MemberChange::RemoveByFilter,
-            MemberChange::RemoveAll,
-            MemberChange::Replace,
-        ]);
-    }
-    prop::sample::select(all).boxed()
-}
-
-fn bulk_part(scope: Scope) -> BoxedStrategy<BulkPart> {
-    let mut all = vec![
-        Just(BulkPart::CreateUser).boxed(),
-        pick().prop_map(|of| BulkPart::Delete { of }).boxed(),
-        Just(BulkPart::Invalid).boxed(),
-    ];
-    if scope.patch && scope.users > 0 {
-        all.push(
-            (pick(), setting(scope.users)).prop_map(|(of, setting)| BulkPart::Patch { of, setting }).boxed(),
-        );
-    }
-    if scope.groups.is_some() {
-        all.push(Just(BulkPart::CreateGroupOfTheLast).boxed());
-    }
-    proptest::strategy::Union::new(all).boxed()
-}
-
-fn invalid(scope: Scope) -> BoxedStrategy<InvalidKind> {
-    let mut all = vec![
-        InvalidKind::BrokenJson,
-        InvalidKind::PutWithoutUserName,
-        InvalidKind::WrongTypeOfActive,
-        InvalidKind::EmptyUserName,
-        InvalidKind::ObjectForText,
-        InvalidKind::ReadUnknown,
-        InvalidKind::WriteUnknown,
-    ];
-    if scope.patch {
-        all.extend([
-            InvalidKind::UnknownOperation,
-            InvalidKind::ReplaceOfNothing,
-            InvalidKind::GoodThenInvalidOperation,
-            InvalidKind::PatchWithoutOperations,
-            InvalidKind::AddWithoutValue,
-        ]);
-    }
-    if scope.filter {
-        all.extend([InvalidKind::InvalidFilter, InvalidKind::WordsAfterAFilter]);
-    }
-    prop::sample::select(all).boxed()
 }

@@ -76,6 +76,9 @@ rules! {
     PagesPartition: "pages-partition", "RFC 7644" "3.4.2.4", "pages together are the list, each resource once",
         "Pages by startIndex and count cover the result without gaps and repetitions, and totalResults counts it.",
         "Order the result by something unique before it is cut into pages; count it before.";
+    ListHoldsAll: "list-holds-all", "RFC 7644" "3.4.2", "the whole list is the set of the living resources",
+        "A list without a filter holds each resource once, none that was deleted, on pages of whatever size, and totalResults counts it.",
+        "Count and cut the list in one query over what is there, ordered by something unique; cap no list silently.";
     SortOrders: "sort-orders", "RFC 7644" "3.4.2.3", "sortBy orders the list by the attribute",
         "Resources come in the order of the values of sortBy.",
         "Sort the whole result before it is cut into pages.";
@@ -115,6 +118,18 @@ rules! {
     Membership: "membership-agrees", "RFC 7643" "4.1.2", "membership is the same from both ends",
         "A user is among the members of a group exactly if the group is among the user's groups.",
         "Compute User.groups from the members of groups.";
+    LargeGroups: "large-groups", "RFC 7643" "4.2", "a group has all its members, however many",
+        "members holds each member of the group, after each kind of write.",
+        "Read and write members without a limit; a PATCH of one member must not load and store a part of the others.";
+    MembersAreTold: "members-are-told", "RFC 7643" "4.2", "a group says of a member what it is",
+        "type of a member is the resource type of what value names, and $ref leads there.",
+        "Make type and $ref from the resource that the member is.";
+    NestedGroups: "nested-groups", "RFC 7643" "4.2", "a group in a group is kept like any member",
+        "A member may be a group. A server that takes it shows it; a circle is refused or kept, and breaks no read.",
+        "Walk nested groups with a set of those that were visited.";
+    BulkVersions: "bulk-versions", "RFC 7644" "3.7", "versions in bulk requests are those of single ones",
+        "version of an operation is compared as If-Match is, and version in the answer is that of the resource as it is stored.",
+        "Carry version over to the single request as If-Match, and take the answer's version from the stored resource.";
     SomeOrder: "parallel-is-some-order", "RFC 7644" "3.5.2", "requests at the same time end as if one came after the other",
         "A PATCH is atomic, and a name is unique: parallel requests lose nothing and make nothing twice.",
         "Read, change and write a resource in one transaction, or check its version when it is written.";
@@ -122,8 +137,8 @@ rules! {
         "The answer to a GET is about the resource that it names.",
         "Do not share what belongs to a request between requests.";
     Conditional: "conditional-requests", "RFC 7644" "3.14", "If-Match decides whether a write is done",
-        "A write with the current version is done, one with another version is answered 412.",
-        "Compare If-Match with the current version in the transaction of the write.";
+        "A write with the current version is done, one with another version is answered 412; a GET with another version in If-None-Match shows the resource.",
+        "Compare If-Match with the current version in the transaction of the write, for every resource type and DELETE too.";
     SecretStaysHidden: "secret-stays-hidden", "RFC 7643" "7", "a password is never returned",
         "password has returned never: no answer shows it, in no form.",
         "Leave password out where resources are written to answers, lists and logs.";
@@ -144,6 +159,14 @@ pub(crate) enum Check {
     Status(Vec<&'static str>),
     /// The list has exactly the resources of these ids.
     Lists(Vec<String>),
+    /// The array at a JSON pointer has elements with these members.
+    Includes { pointer: String, values: Vec<Value> },
+    /// The value at a JSON pointer is one of these.
+    OneOf { pointer: String, values: Vec<Value> },
+    /// Of the answers that came together, one is a success and the others have one of these statuses.
+    OneSuccess(&'static [u16]),
+    /// The answers that came together are about the resources of these ids.
+    Shows(Vec<String>),
 }
 
 /// A rule that was broken.

@@ -3,15 +3,22 @@
 
 mod bulk;
 mod checks;
+mod conditional;
 mod groups;
+mod guests;
 mod invalid;
+mod late;
+mod meta;
+mod names;
 mod patch;
 mod queries;
 mod refusal;
 mod together;
+mod whole_list;
 mod write;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Instant;
 
 use futures_util::future::join_all;
@@ -19,19 +26,13 @@ use serde_json::Value;
 
 use crate::explore::attributes::Attribute;
 use crate::explore::model::Expected;
-use crate::explore::operation::Operation;
+use crate::explore::operation::{Operation, Type};
 use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::session::late::Past;
 use crate::explore::world::World;
 use crate::server::cleanup::Made;
 use crate::subject::server::client::{Answer, Request};
 use crate::transcript::Exchange;
-
-/// The type of a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    User,
-    Group,
-}
 
 /// A resource of the sequence.
 #[derive(Debug)]
@@ -49,6 +50,14 @@ struct Resource {
     seen: Value,
     /// The last ETag.
     etag: Option<String>,
+    /// The ETag before that.
+    earlier: Option<String>,
+    /// The id of the user's manager; none where sequences do not know it.
+    manager: Option<String>,
+    /// Members that were deleted since the group was looked at.
+    ghosts: BTreeSet<usize>,
+    /// The writes to it, for an effect that a read shows late.
+    writes: Vec<Past>,
     read_at: Instant,
     is_deleted: bool,
     /// Attributes that were not sent and have a default, until they were read.
@@ -65,13 +74,21 @@ pub(crate) enum Stop {
     Ended,
 }
 
+/// The requests of a sequence, and their answers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Transcript {
+    pub(crate) exchanges: Vec<Exchange>,
+    /// The exchanges that were sent at the same time, by their places.
+    pub(crate) together: Vec<Range<usize>>,
+    /// The unique part of the names of its resources.
+    pub(crate) unique: String,
+}
+
 /// The result of a sequence.
 #[derive(Debug)]
 pub(crate) struct Played {
     pub(crate) end: Result<(), Stop>,
-    pub(crate) exchanges: Vec<Exchange>,
-    /// The unique part of the names of its resources.
-    pub(crate) unique: String,
+    pub(crate) transcript: Transcript,
 }
 
 /// The violations at which a sequence ends.
@@ -89,6 +106,7 @@ struct Session<'a> {
     unique: String,
     made: Made,
     exchanges: Vec<Exchange>,
+    together: Vec<Range<usize>>,
     resources: Vec<Resource>,
     /// Names that were given up.
     given_up: Vec<String>,
@@ -104,23 +122,40 @@ pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: E
         unique: world.next_name(),
         made: Made::default(),
         exchanges: Vec::new(),
+        together: Vec::new(),
         resources: Vec::new(),
         given_up: Vec::new(),
         created: 0,
         has_secret: false,
     };
     let end = session.all(operations).await;
-    let Session { made, exchanges, unique, .. } = session;
+    let Session { made, exchanges, together, unique, resources, .. } = session;
+    let turn = world.turn.read().await;
     made.remove(world.client, &world.leftovers).await;
-    Played { end, exchanges, unique }
+    world.note_known(resources.iter().map(|known| (known.kind, known.id.as_str(), false)));
+    drop(turn);
+    Played { end, transcript: Transcript { exchanges, together, unique } }
 }
 
 impl Session<'_> {
     async fn all(&mut self, operations: &[Operation]) -> Result<(), Stop> {
         for operation in operations {
-            self.operation(operation).await?;
+            self.turn(operation).await?;
         }
+        let _turn = self.world.turn.read().await;
         self.look_at_all().await
+    }
+
+    /// Plays an operation while others play theirs, or alone.
+    async fn turn(&mut self, operation: &Operation) -> Result<(), Stop> {
+        let world = self.world;
+        let is_alone = matches!(operation, Operation::WholeList { .. });
+        let _alone = if is_alone { Some(world.turn.write().await) } else { None };
+        let _turn = if is_alone { None } else { Some(world.turn.read().await) };
+        self.operation(operation).await?;
+        let known = self.resources.iter();
+        world.note_known(known.map(|known| (known.kind, known.id.as_str(), !known.is_deleted)));
+        Ok(())
     }
 
     async fn operation(&mut self, operation: &Operation) -> Result<(), Stop> {
@@ -130,13 +165,25 @@ impl Session<'_> {
             Operation::Replace { of, settings, is_whole } => self.replace(*of, settings, *is_whole).await,
             Operation::Patch { of, changes, form } => self.patch(*of, changes, *form).await,
             Operation::Rename { of, with } => self.rename(*of, *with).await,
-            Operation::Repeat { of, with } => self.repeat(*of, *with).await,
+            Operation::Repeat { of, with, is_in_other_case } => {
+                self.repeat(*of, *with, *is_in_other_case).await
+            }
+            Operation::KeepOne { of, with } => self.keep_one(*of, *with).await,
+            Operation::SetManager { of, to } => self.set_manager(*of, *to).await,
+            Operation::FailedCreation => self.failed_creation().await,
+            Operation::ShareExternalId { of } => self.share_external_id(*of).await,
             Operation::Delete { of, is_group } => self.delete(*of, *is_group).await,
             Operation::CreateNamed { name, of } => self.create_named(*name, *of).await,
-            Operation::RenameToTaken { of, to, with } => self.rename_to_taken(*of, *to, *with).await,
+            Operation::RenameToTaken { of, to, with, brings_more } => {
+                self.rename_to_taken(*of, *to, *with, *brings_more).await
+            }
             Operation::Members { of, users, change } => self.change_members(*of, users, *change).await,
             Operation::RenameGroup { of, with } => self.rename_group(*of, *with).await,
+            Operation::LargeGroup { members } => self.large_group(*members).await,
+            Operation::ManyGroups { count } => self.many_groups(*count).await,
+            Operation::NestedGroups { is_circular } => self.nested_groups(*is_circular).await,
             Operation::Bulk(parts) => self.bulk(parts).await,
+            Operation::ManyInBulk { count } => self.many_in_bulk(*count).await,
             Operation::Together { kind, of } => self.together(*kind, *of).await,
             Operation::Find { of, filter, is_search } => self.find(*of, *filter, *is_search).await,
             Operation::Sort { attribute, part, is_descending } => {
@@ -147,12 +194,15 @@ impl Session<'_> {
                 self.project(*of, *attribute, *is_excluded).await
             }
             Operation::Invalid { of, kind } => self.invalid(*of, *kind).await,
-            Operation::Conditional { of, is_current, with } => {
-                self.conditional(*of, *is_current, *with).await
+            Operation::Conditional { of, kind, condition, with } => {
+                self.conditional(*of, *kind, *condition, *with).await
             }
             Operation::WithoutCredentials { of, kind } => self.without_credentials(*of, *kind).await,
             Operation::SetPassword { of, number } => self.set_password(*of, *number).await,
             Operation::LookLater => self.look_later().await,
+            Operation::WholeList { kind, way, count, crowd } => {
+                self.whole_list(*kind, *way, *count, *crowd).await
+            }
         }
     }
 
@@ -178,6 +228,8 @@ impl Session<'_> {
         }))
         .await;
         let mut answers = Vec::new();
+        let start = self.exchanges.len();
+        self.together.push(start..start + requests.len());
         for (request, (exchange, answer, made)) in requests.iter().zip(all) {
             self.made.join(made);
             let failure = exchange.error.clone();
@@ -239,10 +291,7 @@ impl Session<'_> {
     }
 
     fn endpoint(&self, kind: Type) -> &str {
-        match (kind, self.world.group) {
-            (Type::Group, Some(group)) => &group.endpoint,
-            _ => &self.world.user.endpoint,
-        }
+        &self.world.resource_type(kind).endpoint
     }
 
     /// Returns a unique text for the next resource.

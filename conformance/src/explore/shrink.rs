@@ -7,9 +7,8 @@ use tokio::sync::watch;
 
 use crate::explore::operation::Operation;
 use crate::explore::rule::{Rule, Violation};
-use crate::explore::session::{EndsAt, Stop, play};
+use crate::explore::session::{EndsAt, Stop, Transcript, play};
 use crate::explore::world::World;
-use crate::transcript::Exchange;
 
 /// Sequences that are played to shrink one.
 const MOST_REPLAYS: usize = 400;
@@ -21,9 +20,7 @@ const CONFIRMATIONS: usize = 3;
 #[derive(Debug, Clone)]
 pub(crate) struct Minimal {
     /// The requests up to the violation.
-    pub(crate) exchanges: Vec<Exchange>,
-    /// The unique part of the names in them.
-    pub(crate) unique: String,
+    pub(crate) transcript: Transcript,
     /// The number of times that it broke the rule when it was played again.
     pub(crate) hits: usize,
     pub(crate) tries: usize,
@@ -39,8 +36,7 @@ impl Minimal {
 /// A sequence that broke the rule.
 struct Hit {
     violation: Violation,
-    exchanges: Vec<Exchange>,
-    unique: String,
+    transcript: Transcript,
 }
 
 /// Returns the violation and the smallest sequence that shows it, as far as `patience` goes.
@@ -48,8 +44,7 @@ pub(crate) async fn shrink(
     world: &World<'_>,
     tree: &mut impl ValueTree<Value = Vec<Operation>>,
     violation: Violation,
-    exchanges: Vec<Exchange>,
-    unique: String,
+    transcript: Transcript,
     (patience, stop): (Duration, &watch::Receiver<bool>),
 ) -> (Violation, Minimal) {
     let started = Instant::now();
@@ -57,14 +52,14 @@ pub(crate) async fn shrink(
     // What depends on timing comes now and then only.
     let attempts =
         if matches!(violation.rule, Rule::SomeOrder | Rule::OwnAnswer | Rule::ReadsAgree) { 3 } else { 1 };
-    let mut best = Hit { violation, exchanges, unique };
+    let mut best = Hit { violation, transcript };
     let mut smallest = tree.current();
     let mut replays = 0;
     let may_go_on =
         |replays: usize| replays < MOST_REPLAYS && started.elapsed() < patience && !*stop.borrow();
     let Some(first) = hit(world, &smallest, &key, attempts.max(2), &mut replays).await else {
-        let Hit { violation, exchanges, unique } = best;
-        return (violation, Minimal { exchanges, unique, hits: 0, tries: replays });
+        let Hit { violation, transcript } = best;
+        return (violation, Minimal { transcript, hits: 0, tries: replays });
     };
     best = first;
     let mut is_simpler = tree.simplify();
@@ -83,8 +78,8 @@ pub(crate) async fn shrink(
     for _ in 0..CONFIRMATIONS {
         hits += usize::from(hit(world, &smallest, &key, 1, &mut replays).await.is_some());
     }
-    let Hit { violation, exchanges, unique } = best;
-    (violation, Minimal { exchanges, unique, hits, tries: CONFIRMATIONS })
+    let Hit { violation, transcript } = best;
+    (violation, Minimal { transcript, hits, tries: CONFIRMATIONS })
 }
 
 /// Plays a sequence until it breaks the rule, at most `attempts` times.
@@ -99,7 +94,7 @@ async fn hit(
         *replays += 1;
         let played = play(world, operations, EndsAt::Only(key)).await;
         if let Err(Stop::Found(violation)) = played.end {
-            return Some(Hit { violation: *violation, exchanges: played.exchanges, unique: played.unique });
+            return Some(Hit { violation: *violation, transcript: played.transcript });
         }
     }
     None

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 
 use crate::explore::attributes::Attribute;
-use crate::explore::operation::Scope;
+use crate::explore::operation::{Scope, Type};
 use crate::explore::rule::Violation;
+use crate::json::get;
 use crate::server::blank::list_extensions;
 use crate::server::cleanup::{Leftovers, Made};
 use crate::server::deviation::asked::Asked;
@@ -44,6 +46,10 @@ pub(crate) struct World<'a> {
     pub(crate) requests: AtomicUsize,
     next: AtomicUsize,
     learned: Mutex<Learned>,
+    /// Held while an operation is played; alone by one that needs the others to stand still.
+    pub(crate) turn: RwLock<()>,
+    /// Resources of all sequences by type and id, and whether they live.
+    known: Mutex<BTreeMap<(Type, String), bool>>,
     /// Passwords that were set, none of which any answer may show.
     pub(crate) secret: String,
 }
@@ -63,6 +69,10 @@ pub(crate) struct Abilities {
     pub(crate) members: bool,
     /// Users show their groups.
     pub(crate) user_groups: bool,
+    /// Users show the displayName of their groups.
+    pub(crate) group_display: bool,
+    /// Users keep a manager.
+    pub(crate) manager: bool,
     /// The userName of another case is the same.
     pub(crate) names_without_case: bool,
 }
@@ -74,6 +84,8 @@ struct Learned {
     taken: BTreeMap<String, bool>,
     /// Whether a PUT clears an attribute that it leaves out.
     put_clears: BTreeMap<usize, bool>,
+    /// Whether a deleted user leaves its groups.
+    members_leave: Option<bool>,
     /// Keys of violations that were found, and how often.
     known: BTreeMap<String, usize>,
     /// What the subject does not take, in words.
@@ -106,8 +118,13 @@ impl<'a> World<'a> {
             filter: false,
             sort: false,
             etag: false,
+            cursor: false,
+            external_id: false,
             credentials: client.has_credentials(),
             password: false,
+            active: None,
+            department: None,
+            emails: None,
         };
         Self {
             client,
@@ -126,6 +143,8 @@ impl<'a> World<'a> {
             requests: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
             learned: Mutex::default(),
+            turn: RwLock::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -201,14 +220,56 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Notes what the subject does not do.
+    /// Notes what the subject does not do. Words of one kind are alike up to a colon.
     pub(crate) fn limit(&self, words: &str) {
         self.learned().limits.insert(words.to_owned());
     }
 
-    /// Returns what the subject does not do, in words.
-    pub(crate) fn limits(&self) -> Vec<String> {
-        self.learned().limits.iter().cloned().collect()
+    /// Returns what the subject does not do, by kind, each with what it is about.
+    pub(crate) fn limits(&self) -> BTreeMap<String, Vec<String>> {
+        let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for words in &self.learned().limits {
+            let (kind, about) = words.split_once(": ").unwrap_or((words, ""));
+            let known = kinds.entry(kind.to_owned()).or_default();
+            known.extend(Some(about.to_owned()).filter(|about| !about.is_empty()));
+        }
+        kinds
+    }
+
+    /// Notes whether resources live, when an operation ends.
+    pub(crate) fn note_known<'k>(&self, resources: impl Iterator<Item = (Type, &'k str, bool)>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(resources.map(|(kind, id, is_living)| ((kind, id.to_owned()), is_living)));
+    }
+
+    /// Returns the ids of resources of a type that live, or that were deleted.
+    pub(crate) fn known(&self, kind: Type, is_living: bool) -> BTreeSet<String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = known.iter().filter(|((of, _), lives)| *of == kind && **lives == is_living);
+        wanted.map(|((_, id), _)| id.clone()).collect()
+    }
+
+    /// Returns whether a deleted user leaves its groups; the first observation decides.
+    pub(crate) fn members_leave(&self, seen: bool) -> bool {
+        *self.learned().members_leave.get_or_insert(seen)
+    }
+
+    /// Returns the URN of the extension that has `department` and `manager`.
+    pub(crate) fn enterprise(&self) -> Option<&String> {
+        self.attributes[self.scope.department?].extension.as_ref()
+    }
+
+    /// Returns the id of the manager in a user.
+    pub(crate) fn manager_in<'v>(&self, user: &'v Value) -> Option<&'v str> {
+        get(get(get(user, self.enterprise()?)?, "manager")?, "value")?.as_str()
+    }
+
+    /// Returns the resource type.
+    pub(crate) fn resource_type(&self, kind: Type) -> &'a ResourceType {
+        match (kind, self.group) {
+            (Type::Group, Some(group)) => group,
+            _ => self.user,
+        }
     }
 
     /// Returns whether a PUT clears the attribute if it leaves it out; the first observation decides.

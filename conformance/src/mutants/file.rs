@@ -63,6 +63,8 @@ pub struct Change {
     pub(crate) cache: Option<CacheKey>,
     /// The names that cannot be taken again.
     pub(crate) names_stay: Option<NamesStay>,
+    /// The answers that show users who are gone.
+    pub(crate) ghosts: Option<Ghosts>,
     pub(crate) request: Vec<RequestEdit>,
     pub(crate) operations: Vec<OperationsEdit>,
     pub(crate) exchange: Option<Exchange>,
@@ -208,6 +210,7 @@ pub(crate) enum Key {
     Stale(u64),
     Cache(CacheKey),
     NamesStay(NamesStay),
+    Ghosts(Ghosts),
     Again(BTreeMap<String, String>),
     CaseExact(String),
     Freeze(String),
@@ -255,6 +258,7 @@ impl TryFrom<ChangeTable> for Change {
                 Key::Stale(milliseconds) => change.stale = Some(milliseconds),
                 Key::Cache(key) => change.cache = Some(key),
                 Key::NamesStay(which) => change.names_stay = Some(which),
+                Key::Ghosts(which) => change.ghosts = Some(which),
                 Key::Again(marks) => change.again = marks,
                 Key::CaseExact(attribute) => change.case_exact = Some(attribute),
                 Key::Freeze(pointer) => change.freeze = Some(pointer),
@@ -285,6 +289,18 @@ pub enum NamesStay {
     Renamed,
     /// Those of users that were deleted.
     Deleted,
+    /// Those of creations that were refused.
+    Refused,
+}
+
+/// Answers that show users who are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ghosts {
+    /// Lists without a filter.
+    Lists,
+    /// Groups that they were members of.
+    Members,
 }
 
 /// The form of an operation's path.

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 use crate::causes::with_causes;
 use crate::mutants::condition::{Came, holds};
-use crate::mutants::file::{Change, Exchange, Mutant, OperationsEdit, RequestEdit, Split};
+use crate::mutants::file::{Change, Exchange, Ghosts, Mutant, OperationsEdit, RequestEdit, Split};
 use crate::mutants::proxy::answers::{
     change_answer, each_resource, filled, made_up, replaced, resource_path,
 };
@@ -77,6 +77,8 @@ struct Memory {
     before: HashMap<String, (Instant, Option<Value>)>,
     /// Answers that are sent again, once, by change and key.
     cached: HashMap<(usize, String), Option<Answer>>,
+    /// Users who are gone and are shown in spite of it, by id.
+    ghosts: HashMap<String, (Ghosts, Value)>,
     /// Names that cannot be taken again, in lower case.
     names: HashSet<String>,
     /// The number of matching requests of a change, by path.
@@ -202,8 +204,9 @@ impl Front {
             self.freeze(*index, change, &came, &mut answer);
         }
         self.later(&came, &mut answer);
-        self.after_write(before, &came, &answer);
+        self.after_write(before, &meant, &came, &answer);
         self.show_stale(&meant, &came, &mut answer);
+        self.show_ghosts(&came, &mut answer);
         self.cache(&meant, &came, &mut answer);
         for change in meant.iter().map(changes_of) {
             self.afterwards(http, change, resource.as_deref(), &came).await?;

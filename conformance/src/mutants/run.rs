@@ -64,11 +64,10 @@ pub struct Sequences {
 
 impl Sequences {
     /// The number that the built-in mutants are found with.
-    pub const USUAL: Self = Self { named: 250, others: 0 };
+    pub const USUAL: Self = Self { named: 60, others: 0 };
 
     fn of(self, mutant: &Mutant) -> usize {
-        let is_named = mutant.found_by.iter().any(|id| id.starts_with(EXPLORE));
-        if is_named { self.named } else { self.others }
+        if mutant.named_rules().is_empty() { self.others } else { self.named }
     }
 }
 
@@ -77,6 +76,13 @@ const FINDINGS: usize = 6;
 
 /// The start of the ids of rules in `found-by`.
 pub(crate) const EXPLORE: &str = "explore/";
+
+impl Mutant {
+    /// Returns the words of the rules that name it.
+    fn named_rules(&self) -> BTreeSet<String> {
+        self.found_by.iter().filter_map(|id| id.strip_prefix(EXPLORE)).map(ToOwned::to_owned).collect()
+    }
+}
 
 /// Plays the cases, and sequences of `explore`, against the clean server and against every mutant, `jobs` mutants at a time.
 ///
@@ -174,7 +180,8 @@ async fn one(
         Options { jobs: 4, seed: 1, keep: true, keep_exchanges: false, blank: Blank::default(), stop };
     let mut report = server::run(client.clone(), facts.clone(), &cases, options, |_| {}).await;
     if sequences > 0 {
-        report.cases.extend(explored(client, facts, sequences).await);
+        let named = proxy.map(|(_, mutant)| mutant.named_rules()).unwrap_or_default();
+        report.cases.extend(explored(client, facts, sequences, named).await);
     }
     mock.remove_application(name);
     if let Some((proxy, mutant)) = proxy {
@@ -183,12 +190,19 @@ async fn one(
     Ok(report)
 }
 
-/// Returns what `explore` says of a server.
-async fn explored(client: Client, facts: Facts, sequences: usize) -> Vec<CaseResult> {
-    let (_sender, stop) = watch::channel(false);
+/// Returns what `explore` says of a server. It ends when all the named rules, of which there are some, have found something.
+async fn explored(
+    client: Client,
+    facts: Facts,
+    sequences: usize,
+    mut named: BTreeSet<String>,
+) -> Vec<CaseResult> {
+    let (sender, stop) = watch::channel(false);
+    let ends = !named.is_empty();
     let options = explore::Options {
         jobs: 4,
-        seed: 1,
+        // Other names than those that the suite has left.
+        seed: 2,
         steps: 12,
         sequences,
         findings: FINDINGS,
@@ -200,7 +214,14 @@ async fn explored(client: Client, facts: Facts, sequences: usize) -> Vec<CaseRes
     let runtime = tokio::runtime::Handle::current();
     // Its state cannot move between threads.
     let explored = tokio::task::spawn_blocking(move || {
-        runtime.block_on(explore::explore(&client, &facts, &options, &|_| ()))
+        let named = std::cell::RefCell::new(&mut named);
+        let told = |event: explore::Progress<'_>| {
+            if let explore::Progress::Found { rule, .. } = event {
+                named.borrow_mut().remove(rule);
+                sender.send_replace(ends && named.borrow().is_empty());
+            }
+        };
+        runtime.block_on(explore::explore(&client, &facts, &options, &told))
     })
     .await;
     match explored {

@@ -15,24 +15,27 @@ enum Tour {
     Replace,
     PatchWithPath,
     PatchWithoutPath,
+    /// Values are selected by their text.
+    PatchOfSelected,
     Find,
 }
 
-const TOURS: [Tour; 5] =
-    [Tour::Create, Tour::Replace, Tour::PatchWithPath, Tour::PatchWithoutPath, Tour::Find];
+const TOURS: [Tour; 6] = [
+    Tour::Create,
+    Tour::Replace,
+    Tour::PatchWithPath,
+    Tour::PatchWithoutPath,
+    Tour::PatchOfSelected,
+    Tour::Find,
+];
 
-/// Returns the number of tours, which send every attribute with every kind of text in every form of a write.
-pub(crate) fn tours() -> usize {
-    TOURS.len() * TEXTS.len()
-}
-
-/// Returns the tour of a number, or `None` if the subject lacks its request.
-pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Operation>>> {
+/// Returns the tour of a number, or `None` if there is none or the subject lacks its request.
+pub(super) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Operation>>> {
     let tour = TOURS[number % TOURS.len()];
     let text = number / TOURS.len();
     let is_there = match tour {
         Tour::Create | Tour::Replace => true,
-        Tour::PatchWithPath | Tour::PatchWithoutPath => scope.patch,
+        Tour::PatchWithPath | Tour::PatchWithoutPath | Tour::PatchOfSelected => scope.patch,
         Tour::Find => scope.filter,
     };
     (is_there && text < TEXTS.len() && scope.users > 0).then_some(())?;
@@ -62,6 +65,20 @@ pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Oper
             }
             Tour::PatchWithPath => patch(PatchForm::Path),
             Tour::PatchWithoutPath => patch(PatchForm::WithoutPath),
+            Tour::PatchOfSelected => {
+                let changes = (0..settings.len()).map(|attribute| Change {
+                    kind: PatchKind::Remove,
+                    attribute,
+                    target: TargetKind::Selected(0),
+                    choice: Choice { text, number: 0 },
+                });
+                let changes = changes.map(|change| Operation::Patch {
+                    of: 0,
+                    changes: vec![change],
+                    form: PatchForm::Path,
+                });
+                std::iter::once(Operation::CreateUser(settings.clone())).chain(changes).collect()
+            }
             Tour::Find => {
                 let finds = settings.iter().map(|setting| Operation::Find {
                     of: 0,
@@ -73,6 +90,7 @@ pub(crate) fn tour(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Oper
                         is_in_other_case: false,
                         is_present: false,
                         is_swapped: false,
+                        is_wild: false,
                     },
                     is_search: setting.attribute % 3 == 2,
                 });

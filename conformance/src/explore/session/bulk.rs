@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::explore::model::{PatchKind, Target};
-use crate::explore::operation::BulkPart;
+use crate::explore::operation::{BulkPart, Setting, Type};
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::After;
-use crate::explore::session::{Session, Stop, Type};
+use crate::explore::session::{Session, Stop};
 use crate::explore::world::{BULK, PATCH_OP, post};
 use crate::json::get;
 use crate::subject::server::client::Answer;
@@ -24,77 +24,91 @@ pub(super) fn status_of(operation: &Value) -> u16 {
 
 /// What is expected of an operation.
 enum Due {
-    User { body: Value },
-    Group { body: Value, member: Option<usize> },
-    Patched { at: usize, attribute: usize, value: Value },
-    Deleted { at: usize },
+    User {
+        body: Value,
+    },
+    Group {
+        body: Value,
+        member: Option<usize>,
+    },
+    /// A group gets the user that an operation created.
+    Joined {
+        group: usize,
+        member: usize,
+    },
+    Patched {
+        at: usize,
+        attribute: usize,
+        value: Value,
+    },
+    Renamed {
+        at: usize,
+        name: String,
+        is_current: bool,
+    },
+    Deleted {
+        at: usize,
+    },
     Refused,
+}
+
+impl Due {
+    /// Returns the kind of operation, in words.
+    fn words(&self) -> &'static str {
+        match self {
+            Self::User { .. } => "POST of a user in a bulk request",
+            Self::Group { .. } => "POST of a group in a bulk request",
+            Self::Joined { .. } => "PATCH add of a member by its bulkId in a bulk request",
+            Self::Patched { .. } => "PATCH in a bulk request",
+            Self::Renamed { is_current: true, .. } => "PATCH with the current version in a bulk request",
+            Self::Renamed { is_current: false, .. } => "PATCH with another version in a bulk request",
+            Self::Deleted { .. } => "DELETE in a bulk request",
+            Self::Refused => "DELETE of an unknown id in a bulk request",
+        }
+    }
+
+    /// Whether the operation has to be done.
+    fn is_wanted(&self) -> bool {
+        !matches!(self, Self::Refused | Self::Renamed { is_current: false, .. })
+    }
+}
+
+/// A bulk request that is being made.
+#[derive(Default)]
+struct Plan {
+    operations: Vec<Value>,
+    due: Vec<Due>,
+    /// Resources that an operation is about.
+    touched: Vec<usize>,
+}
+
+impl Plan {
+    fn add(&mut self, operation: Value, due: Due) {
+        self.operations.push(operation);
+        self.due.push(due);
+    }
+
+    /// Returns the last operation that creates a user.
+    fn last_user(&self) -> Option<usize> {
+        self.due.iter().rposition(|due| matches!(due, Due::User { .. }))
+    }
+
+    fn bulk_id(&self) -> String {
+        format!("b{}", self.operations.len())
+    }
 }
 
 impl Session<'_> {
     pub(super) async fn bulk(&mut self, parts: &[BulkPart]) -> Result<(), Stop> {
         let form = "a bulk request";
-        let mut operations = Vec::new();
-        let mut due: Vec<Due> = Vec::new();
-        let mut touched: Vec<usize> = Vec::new();
+        let mut plan = Plan::default();
         for part in parts {
-            match part {
-                BulkPart::CreateUser => {
-                    let unique = self.next_unique();
-                    let body = self.world.new_user(&unique, &[]);
-                    let bulk_id = format!("b{}", operations.len());
-                    operations.push(json!({
-                        "method": "POST", "path": self.world.user.endpoint, "bulkId": bulk_id, "data": body,
-                    }));
-                    due.push(Due::User { body });
-                }
-                BulkPart::CreateGroupOfTheLast => {
-                    let Some(group) = self.world.group else { continue };
-                    let unique = self.next_unique();
-                    let mut body = self.world.blank.make(self.world.facts, group, &unique);
-                    let last = due.iter().rposition(|due| matches!(due, Due::User { .. }));
-                    if let Some(last) = last {
-                        body["members"] = json!([{ "value": format!("bulkId:b{last}") }]);
-                    }
-                    let bulk_id = format!("b{}", operations.len());
-                    operations.push(
-                        json!({ "method": "POST", "path": group.endpoint, "bulkId": bulk_id, "data": body }),
-                    );
-                    due.push(Due::Group { body, member: last });
-                }
-                BulkPart::Patch { of, setting } => {
-                    let at = self.pick(Type::User, *of).filter(|at| !touched.contains(at));
-                    let Some((at, attribute)) = at.zip(self.world.attributes.get(setting.attribute)) else {
-                        continue;
-                    };
-                    let value = setting.choice.plain().value(attribute);
-                    let data = json!({
-                        "schemas": [PATCH_OP],
-                        "Operations": [{ "op": "replace", "path": attribute.path(), "value": value }],
-                    });
-                    operations
-                        .push(json!({ "method": "PATCH", "path": self.resources[at].path, "data": data }));
-                    due.push(Due::Patched { at, attribute: setting.attribute, value });
-                    touched.push(at);
-                }
-                BulkPart::Delete { of } => {
-                    let Some(at) = self.pick(Type::User, *of).filter(|at| !touched.contains(at)) else {
-                        continue;
-                    };
-                    operations.push(json!({ "method": "DELETE", "path": self.resources[at].path }));
-                    due.push(Due::Deleted { at });
-                    touched.push(at);
-                }
-                BulkPart::Invalid => {
-                    let path = format!("{}/{}-nobody", self.world.user.endpoint, self.unique);
-                    operations.push(json!({ "method": "DELETE", "path": path }));
-                    due.push(Due::Refused);
-                }
-            }
+            self.plan(&mut plan, *part);
         }
-        if operations.is_empty() {
+        if plan.operations.is_empty() {
             return Ok(());
         }
+        let Plan { operations, due, .. } = plan;
         let answer =
             self.ask(&post("/Bulk", &json!({ "schemas": [BULK], "Operations": operations }))).await?;
         let results = answer.json.as_ref().and_then(|body| get(body, "Operations")?.as_array()).cloned();
@@ -103,75 +117,212 @@ impl Session<'_> {
             return self.look_at_others(&[], form).await;
         };
         if results.len() != due.len() {
-            let why =
-                format!("{form} of {} operations is answered with {} results", due.len(), results.len());
-            let violation = Violation::new(Rule::BulkStores, form, why)
-                .about("results")
-                .values(json!(due.len()), json!(results.len()));
-            self.violates(violation)?;
-            return Ok(());
+            return self.violates(number_of_results(form, due.len(), results.len()));
         }
         self.judge(form, due, &results).await
     }
 
+    /// Adds the operations of a part, if the resources for it are there.
+    fn plan(&mut self, plan: &mut Plan, part: BulkPart) {
+        let pick = |session: &Self, plan: &Plan, kind, of| {
+            session.pick(kind, of).filter(|at| !plan.touched.contains(at))
+        };
+        match part {
+            BulkPart::CreateUser => {
+                let body = self.world.new_user(&self.next_unique(), &[]);
+                let operation = json!({
+                    "method": "POST", "path": self.world.user.endpoint, "bulkId": plan.bulk_id(), "data": body,
+                });
+                plan.add(operation, Due::User { body });
+            }
+            BulkPart::CreateGroupOfTheLast => {
+                let Some(group) = self.world.group else { return };
+                let unique = self.next_unique();
+                let mut body = self.world.blank.make(self.world.facts, group, &unique);
+                let last = plan.last_user();
+                if let Some(last) = last {
+                    body["members"] = json!([{ "value": format!("bulkId:b{last}") }]);
+                }
+                let operation = json!({
+                    "method": "POST", "path": group.endpoint, "bulkId": plan.bulk_id(), "data": body,
+                });
+                plan.add(operation, Due::Group { body, member: last });
+            }
+            BulkPart::AddTheLastToGroup { of } => {
+                let Some(group) = pick(self, plan, Type::Group, of) else { return };
+                if plan.last_user().is_none() {
+                    self.plan(plan, BulkPart::CreateUser);
+                }
+                let Some(member) = plan.last_user() else { return };
+                let added = json!([{ "value": format!("bulkId:b{member}") }]);
+                let operation = json!({ "op": "add", "path": "members", "value": added });
+                plan.add(self.patch_in_bulk(group, &operation), Due::Joined { group, member });
+                plan.touched.push(group);
+            }
+            BulkPart::Patch { of, setting } => {
+                let Some(at) = pick(self, plan, Type::User, of) else { return };
+                self.plan_setting(plan, at, setting);
+                plan.touched.push(at);
+            }
+            BulkPart::PatchTwice { of, settings } => {
+                let Some(at) = pick(self, plan, Type::User, of) else { return };
+                for setting in settings {
+                    self.plan_setting(plan, at, setting);
+                }
+                plan.touched.push(at);
+            }
+            BulkPart::Versioned { of, is_current } => {
+                let Some(at) = pick(self, plan, Type::User, of) else { return };
+                let Some(etag) = self.resources[at].etag.clone() else { return };
+                let version = if is_current { etag } else { self.stale_version(at) };
+                let unique = self.next_unique();
+                let name = self.world.blank.user_name(&unique);
+                let operation = json!({ "op": "replace", "path": "userName", "value": name });
+                let mut operation = self.patch_in_bulk(at, &operation);
+                operation["version"] = json!(version);
+                plan.add(operation, Due::Renamed { at, name, is_current });
+                plan.touched.push(at);
+            }
+            BulkPart::Delete { of } => {
+                let Some(at) = pick(self, plan, Type::User, of) else { return };
+                plan.add(json!({ "method": "DELETE", "path": self.resources[at].path }), Due::Deleted { at });
+                plan.touched.push(at);
+            }
+            BulkPart::Invalid => {
+                let path = format!("{}/{}-nobody", self.world.user.endpoint, self.unique);
+                plan.add(json!({ "method": "DELETE", "path": path }), Due::Refused);
+            }
+        }
+    }
+
+    fn patch_in_bulk(&self, at: usize, operation: &Value) -> Value {
+        let data = json!({ "schemas": [PATCH_OP], "Operations": [operation] });
+        json!({ "method": "PATCH", "path": self.resources[at].path, "data": data })
+    }
+
+    fn plan_setting(&self, plan: &mut Plan, at: usize, setting: Setting) {
+        let Some(attribute) = self.world.attributes.get(setting.attribute) else { return };
+        let value = setting.choice.plain().value(attribute);
+        let operation = json!({ "op": "replace", "path": attribute.path(), "value": value });
+        plan.add(
+            self.patch_in_bulk(at, &operation),
+            Due::Patched { at, attribute: setting.attribute, value },
+        );
+    }
+
     async fn judge(&mut self, form: &str, due: Vec<Due>, results: &[Value]) -> Result<(), Stop> {
-        let mut touched = Vec::new();
+        let mut touched: Vec<(usize, &str)> = Vec::new();
+        let mut deleted = Vec::new();
+        // The users that operations created, and the resources whose version the answer tells.
         let mut users: Vec<Option<usize>> = Vec::new();
+        let mut versions: Vec<(usize, &str)> = Vec::new();
         for (due, result) in due.into_iter().zip(results) {
-            let status = status_of(result);
-            let is_done = status / 100 == 2;
-            let (words, is_wanted) = match &due {
-                Due::User { .. } => ("POST of a user in a bulk request", true),
-                Due::Group { .. } => ("POST of a group in a bulk request", true),
-                Due::Patched { .. } => ("PATCH in a bulk request", true),
-                Due::Deleted { .. } => ("DELETE in a bulk request", true),
-                Due::Refused => ("DELETE of an unknown id in a bulk request", false),
-            };
-            if is_done != is_wanted {
-                // A PATCH of the attribute may not be taken alone either.
-                let is_open = matches!(due, Due::Patched { .. });
-                if !is_open {
-                    let violation =
-                        Violation::new(Rule::BulkStores, words, format!("{words} has the status {status}"))
-                            .values(json!(if is_wanted { "2xx" } else { "4xx" }), json!(status));
-                    self.violates(violation)?;
+            let (words, status) = (due.words(), status_of(result));
+            let mut made = None;
+            if (status / 100 == 2) != due.is_wanted() {
+                self.other_status(&due, status)?;
+                if let Due::Renamed { at, name, is_current: false } = due {
+                    self.resources[at].name = name;
+                    touched.push((at, words));
                 }
                 users.push(None);
                 continue;
             }
-            let mut made = None;
-            match due {
-                Due::User { body } => made = self.add_of_bulk(Type::User, &body, result, words)?,
+            let at = match due {
+                Due::User { body } => {
+                    made = self.add_of_bulk(Type::User, &body, result, words)?;
+                    made
+                }
                 Due::Group { body, member } => {
                     let at = self.add_of_bulk(Type::Group, &body, result, words)?;
-                    if let Some(at) = at {
-                        let member = member.and_then(|index| users.get(index).copied().flatten());
-                        self.resources[at].members.extend(member);
-                        self.look_at(at, None, After::new(Rule::BulkStores, words)).await?;
-                        touched.push(at);
-                    }
+                    let member = member.and_then(|index| users.get(index).copied().flatten());
+                    at.inspect(|at| self.resources[*at].members.extend(member))
+                }
+                Due::Joined { group, member } => {
+                    let member = users.get(member).copied().flatten();
+                    self.resources[group].members.extend(member);
+                    Some(group)
                 }
                 Due::Patched { at, attribute, value } => {
                     let known = &self.world.attributes[attribute];
                     let expected = &mut self.resources[at].expected;
                     expected.patch(attribute, known, PatchKind::Replace, &Target::Whole, &value);
-                    self.look_at(at, None, After::new(Rule::BulkStores, words)).await?;
-                    touched.push(at);
+                    Some(at)
+                }
+                Due::Renamed { at, name, .. } => {
+                    if status / 100 == 2 {
+                        let old = std::mem::replace(&mut self.resources[at].name, name);
+                        self.given_up.push(old);
+                    }
+                    Some(at)
                 }
                 Due::Deleted { at } => {
-                    self.gone(at).await?;
-                    touched.push(at);
+                    deleted.push(at);
+                    None
                 }
-                Due::Refused => {}
-            }
-            if let Some(at) = made {
-                self.look_at(at, None, After::new(Rule::BulkStores, words)).await?;
-                touched.push(at);
+                Due::Refused => None,
+            };
+            let version = get(result, "version").and_then(Value::as_str);
+            versions.extend(at.zip(version.filter(|_| status / 100 == 2)));
+            if let Some(at) = at {
+                touched.retain(|(known, _)| *known != at);
+                touched.push((at, words));
             }
             users.push(made);
         }
+        // A group may lose a member in the same request.
+        for at in &deleted {
+            self.gone(*at).await?;
+        }
+        for (at, words) in &touched {
+            self.look_at(*at, None, After::new(Rule::BulkStores, words)).await?;
+        }
+        // A deletion changes groups too.
+        if deleted.is_empty() {
+            self.compare_versions(form, &versions)?;
+        }
+        let touched: Vec<usize> = touched.into_iter().map(|(at, _)| at).chain(deleted).collect();
         self.look_at_others(&touched, form).await?;
         self.look_at_memberships(form)
+    }
+
+    /// Judges an operation that was done and should not be, or the other way round.
+    fn other_status(&self, due: &Due, status: u16) -> Result<(), Stop> {
+        let words = due.words();
+        let (rule, wanted) = match due {
+            // A PATCH of the attribute may not be taken alone either.
+            Due::Patched { .. } => return Ok(()),
+            // Another refusal than that of the version may have its reasons.
+            Due::Renamed { is_current: true, .. } if status != 412 => return Ok(()),
+            Due::Renamed { is_current: false, .. } => (Rule::BulkVersions, "412"),
+            Due::Renamed { .. } => (Rule::BulkVersions, "2xx"),
+            Due::Refused => (Rule::BulkStores, "4xx"),
+            Due::User { .. } | Due::Group { .. } | Due::Joined { .. } | Due::Deleted { .. } => {
+                (Rule::BulkStores, "2xx")
+            }
+        };
+        let violation = Violation::new(rule, words, format!("{words} has the status {status}"))
+            .values(json!(wanted), json!(status));
+        self.violates(violation)
+    }
+
+    /// The version in an answer is that of the next read; of a resource that one operation is about.
+    fn compare_versions(&self, form: &str, versions: &[(usize, &str)]) -> Result<(), Stop> {
+        let in_group =
+            |at: usize| self.resources.iter().any(|group| !group.is_deleted && group.members.contains(&at));
+        for (at, version) in versions {
+            let is_single = versions.iter().filter(|(other, _)| other == at).count() == 1;
+            let etag = self.resources[*at].etag.as_deref();
+            // A user may change with its groups.
+            if is_single && !in_group(*at) && etag.is_some_and(|etag| opaque(etag) != opaque(version)) {
+                let why = format!("{form} tells another version of a resource than the read after it");
+                let violation = Violation::new(Rule::BulkVersions, form, why)
+                    .about("version in the answer")
+                    .values(json!(etag), json!(version));
+                self.violates(violation)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds a resource that an operation created, which its `location` tells.
@@ -194,4 +345,15 @@ impl Session<'_> {
         let answer = Answer { status: 201, json: Some(json!({ "id": id })), ..Answer::default() };
         self.add(kind, body, &answer, words)
     }
+}
+
+/// Returns the part of an entity tag that tells versions apart.
+fn opaque(tag: &str) -> &str {
+    tag.trim_start_matches("W/").trim_matches('"')
+}
+
+/// Returns the violation of an answer with another number of results than operations.
+pub(super) fn number_of_results(form: &str, due: usize, results: usize) -> Violation {
+    let why = format!("{form} of {due} operations is answered with {results} results");
+    Violation::new(Rule::BulkStores, form, why).about("results").values(json!(due), json!(results))
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::explore::calibrate::values;
-use crate::explore::operation::Write;
+use crate::explore::operation::{Type, Write};
 use crate::explore::rule::{Check, Rule, Violation};
-use crate::explore::session::{Resource, Session, Stop, Type};
+use crate::explore::session::late::late;
+use crate::explore::session::{Session, Stop};
 use crate::explore::value::{Choice, TEXTS, has_text};
 use crate::explore::world::{query, request};
 use crate::json::{get, is_absent, same};
@@ -97,14 +98,14 @@ impl Session<'_> {
             return Err(Stop::Ended);
         }
         let body = read.json.clone().unwrap_or_default();
+        self.remember(at, after);
         self.look_at_id(at, &body, after)?;
         self.compare_answer(answer, &body, after)?;
         // The model takes over what is read, so it comes last.
         self.compare_meta(at, &body, &read, after)?;
         self.compare_model(at, &body, after)?;
         let known = &mut self.resources[at];
-        known.seen = body.clone();
-        known.etag = etag(&read, &body);
+        known.saw(&read, &body);
         known.read_at = std::time::Instant::now();
         if let Some(name) = get(&body, self.name_of(at)).and_then(Value::as_str) {
             name.clone_into(&mut self.resources[at].name);
@@ -143,10 +144,7 @@ impl Session<'_> {
             return self.violates(violation);
         }
         let kind = get(body, "meta").and_then(|meta| get(meta, "resourceType")?.as_str());
-        let wanted = match (known.kind, self.world.group) {
-            (Type::Group, Some(group)) => &group.name,
-            _ => &self.world.user.name,
-        };
+        let wanted = &self.world.resource_type(known.kind).name;
         if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case(wanted)) {
             let why = format!("after {} meta.resourceType names another type", after.form);
             let violation = Violation::new(Rule::MetaMoves, after.form, why)
@@ -232,7 +230,10 @@ impl Session<'_> {
                     .values(expected.clone(), actual.cloned().unwrap_or_default())
                     .check(Check::Value { pointer: attribute.pointer(), value: expected })
             };
-            self.violates(violation)?;
+            let late = actual.filter(|_| written.is_none()).and_then(|actual| {
+                late(known.earlier_writes(), &path, known.expected.get(index).unwrap_or(&Value::Null), actual)
+            });
+            self.violates(late.unwrap_or(violation))?;
             ignored.push(index);
         }
         let name = self.name_of(at);
@@ -253,6 +254,16 @@ impl Session<'_> {
                     .about("externalId")
                     .values(json!(external_id), json!(actual))
                     .check(Check::Value { pointer: "/externalId".to_owned(), value: json!(external_id) });
+                self.violates(violation)?;
+            }
+        }
+        if let Some(manager) = known.manager.as_deref() {
+            let actual = self.world.manager_in(body);
+            if actual != Some(manager) {
+                let why = format!("after {} the manager is another", after.form);
+                let violation = Violation::new(after.rule, after.form, why)
+                    .about("manager")
+                    .values(json!(manager), json!(actual));
                 self.violates(violation)?;
             }
         }
@@ -278,7 +289,9 @@ impl Session<'_> {
             .collect();
         let text = |name| get(body, name).and_then(Value::as_str).map(ToOwned::to_owned);
         let name = text(self.name_of(at));
+        let manager = self.world.manager_in(body).map(ToOwned::to_owned);
         let known = &mut self.resources[at];
+        known.manager = known.manager.take().and(manager);
         known.expected = expected;
         known.seen = body.clone();
         if known.external_id.is_some() {
@@ -290,69 +303,6 @@ impl Session<'_> {
         if known.kind == Type::Group && self.world.can.members {
             known.members = members;
         }
-    }
-
-    fn compare_meta(&self, at: usize, body: &Value, read: &Answer, after: After<'_>) -> Result<(), Stop> {
-        let known = &self.resources[at];
-        if known.seen.is_null() {
-            return Ok(());
-        }
-        let meta = |body: &Value, name: &str| {
-            get(body, "meta").and_then(|meta| get(meta, name)?.as_str()).map(ToOwned::to_owned)
-        };
-        // What a group shows of a member follows the member.
-        let bare = |resource: &Value| {
-            let members: std::collections::BTreeSet<&str> = values(resource, "members").collect();
-            (without(resource, &["meta", "members"]), json!(members))
-        };
-        let ((before, members), (now, members_now)) = (bare(&known.seen), bare(body));
-        let is_changed = !same(&before, &now) || members != members_now;
-        for name in ["created", "resourceType", "location"] {
-            let (before, now) = (meta(&known.seen, name), meta(body, name));
-            if before.is_some() && before != now {
-                let why = format!("after {} meta.{name} is another", after.form);
-                let violation = Violation::new(Rule::MetaMoves, after.form, why)
-                    .about(format!("meta.{name}"))
-                    .values(json!(before), json!(now));
-                self.violates(violation)?;
-            }
-        }
-        // Whether a group changes with the deletion of a member is the server's business.
-        let is_open = known.kind == Type::Group && self.resources.iter().any(|other| other.is_deleted);
-        let (before, now) = (known.etag.clone(), etag(read, body));
-        if let (Some(before), Some(now), false) = (&before, &now, is_open) {
-            if is_changed && before == now {
-                let why = format!("{} changed the resource, and its version is the same", after.form);
-                let violation = Violation::new(Rule::MetaMoves, after.form, why)
-                    .about("version")
-                    .values(json!("another version"), json!(now));
-                self.violates(violation)?;
-            }
-            if after.is_refused && !is_changed && before != now {
-                let why = format!("{} was refused, and the version moved", after.form);
-                let violation = Violation::new(Rule::MetaMoves, after.form, why)
-                    .about("version after an error")
-                    .values(json!(before), json!(now));
-                self.violates(violation)?;
-            }
-        }
-        let (before, now) = (meta(&known.seen, "lastModified"), meta(body, "lastModified"));
-        let (Some(before), Some(now)) = (before, now) else { return Ok(()) };
-        let parsed = (before.parse::<jiff::Timestamp>(), now.parse::<jiff::Timestamp>());
-        let (Ok(earlier), Ok(later)) = parsed else { return Ok(()) };
-        // Times in whole seconds cannot tell more.
-        let resolution =
-            if before.contains('.') { Duration::from_millis(30) } else { Duration::from_millis(1_100) };
-        let stands = is_changed && !is_open && earlier == later && known.read_at.elapsed() > resolution;
-        if later < earlier || stands {
-            let what = if stands { "did not move with the change" } else { "went back" };
-            let why = format!("after {} meta.lastModified {what}", after.form);
-            let violation = Violation::new(Rule::MetaMoves, after.form, why)
-                .about("meta.lastModified")
-                .values(json!(format!("later than {before}")), json!(now));
-            self.violates(violation)?;
-        }
-        Ok(())
     }
 
     /// Looks a resource up by its name, and compares what the list shows with the read.
@@ -437,8 +387,7 @@ impl Session<'_> {
             };
             let seen = &self.resources[at].seen;
             if read.is_success() && same(&without(seen, ignored), &without(&body, ignored)) {
-                self.resources[at].seen = body.clone();
-                self.resources[at].etag = etag(&read, &body);
+                self.resources[at].saw(&read, &body);
                 continue;
             }
             let (member, before, now) = if read.is_success() {
@@ -446,38 +395,14 @@ impl Session<'_> {
             } else {
                 ("the resource".to_owned(), json!(200), json!(read.status))
             };
+            let late = late(&self.resources[at].writes, &member, &before, &now);
             let why = format!("{form} of another resource changed {member}");
             let violation = Violation::new(Rule::OthersStay, form, why).about(member).values(before, now);
-            self.violates(violation)?;
+            self.violates(late.unwrap_or(violation))?;
             if read.is_success() {
                 self.adopt(at, &body);
             } else {
                 self.resources[at].is_deleted = true;
-            }
-        }
-        Ok(())
-    }
-
-    /// Compares both ends of every membership.
-    pub(super) fn look_at_memberships(&self, form: &str) -> Result<(), Stop> {
-        if !self.world.can.user_groups {
-            return Ok(());
-        }
-        for user in self.living(Type::User) {
-            let shown: Vec<&str> = values(&self.resources[user].seen, "groups").collect();
-            let of = |group: &Resource| group.members.contains(&user);
-            for group in self.living(Type::Group).into_iter().map(|at| &self.resources[at]) {
-                if shown.contains(&group.id.as_str()) != of(group) {
-                    let what = if of(group) {
-                        "lack a group that has the user"
-                    } else {
-                        "have a group that the user is not in"
-                    };
-                    let why = format!("after {form} the groups of a user {what}");
-                    let violation = Violation::new(Rule::Membership, form, why)
-                        .values(json!(of(group)), json!(!of(group)));
-                    self.violates(violation)?;
-                }
             }
         }
         Ok(())
@@ -520,9 +445,10 @@ impl Session<'_> {
                 )
             {
                 let (member, before, now) = difference(&self.resources[at].seen, &body);
+                let late = late(&self.resources[at].writes, &member, &before, &now);
                 let why = format!("after {form} a resource reads otherwise, and nobody wrote it");
                 let violation = Violation::new(Rule::ReadsAgree, form, why).about(member).values(before, now);
-                self.violates(violation)?;
+                self.violates(late.unwrap_or(violation))?;
             } else {
                 self.resources[at].seen = body;
             }
@@ -530,10 +456,4 @@ impl Session<'_> {
         self.look_at_memberships(form)?;
         self.list_of_the_living(form).await
     }
-}
-
-/// Returns the version of a resource.
-pub(super) fn etag(read: &Answer, body: &Value) -> Option<String> {
-    let told = read.header("etag").map(ToOwned::to_owned);
-    told.or_else(|| Some(get(get(body, "meta")?, "version")?.as_str()?.to_owned()))
 }

@@ -5,13 +5,30 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::explore::calibrate::values;
-use crate::explore::operation::{MemberChange, Setting, Write};
+use crate::explore::operation::{MemberChange, Setting, Type, Write};
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::After;
-use crate::explore::session::{Session, Stop, Type};
+use crate::explore::session::{Session, Stop};
 use crate::explore::world::{patch, post, request};
 use crate::json::get;
+use crate::requirement::Level;
 use crate::subject::server::client::Answer;
+
+/// Returns the element of a multi-valued attribute with this `value`.
+pub(super) fn element_of<'v>(resource: &'v Value, name: &str, id: &str) -> Option<&'v Value> {
+    let all = get(resource, name)?.as_array()?;
+    all.iter().find(|element| get(element, "value").and_then(Value::as_str) == Some(id))
+}
+
+/// Returns what a member says wrongly of the resource that it is, with the right value and its own.
+pub(super) fn wrong_member(member: &Value, kind: &str, path: &str) -> Option<(&'static str, Value, Value)> {
+    let text = |name| get(member, name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    if let Some(other) = text("type").filter(|shown| !shown.eq_ignore_ascii_case(kind)) {
+        return Some(("type", json!(kind), json!(other)));
+    }
+    let other = text("$ref").filter(|shown| !shown.trim_end_matches('/').ends_with(path))?;
+    Some(("$ref", json!(path), json!(other)))
+}
 
 impl Session<'_> {
     /// Returns users by picks, each once.
@@ -73,7 +90,7 @@ impl Session<'_> {
                 format!("after {} a group has a member that it should not have", after.form),
             )
         } else {
-            return Ok(());
+            return self.compare_member_types(at, body, after.form);
         };
         let violation = Violation::new(after.rule, after.form, why)
             .about(about)
@@ -83,6 +100,78 @@ impl Session<'_> {
                 value: self.member_values(&known.members),
             });
         self.violates(violation)
+    }
+
+    /// Compares what a group says of its members with what they are.
+    fn compare_member_types(&self, at: usize, body: &Value, form: &str) -> Result<(), Stop> {
+        for user in &self.resources[at].members {
+            let user = &self.resources[*user];
+            let Some(member) = element_of(body, "members", &user.id) else { continue };
+            if let Some((about, wanted, actual)) = wrong_member(member, &self.world.user.name, &user.path) {
+                let why = format!("after {form} a group shows a user as a member whose {about} is another");
+                let violation =
+                    Violation::new(Rule::MembersAreTold, form, why).about(about).values(wanted, actual);
+                return self.violates(violation);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares both ends of every membership, and the names of groups. Learns what becomes of deleted members.
+    pub(super) fn look_at_memberships(&mut self, form: &str) -> Result<(), Stop> {
+        self.look_at_ghosts(form)?;
+        if !self.world.can.user_groups {
+            return Ok(());
+        }
+        for user in self.living(Type::User) {
+            let seen = &self.resources[user].seen;
+            for group in self.living(Type::Group).into_iter().map(|at| &self.resources[at]) {
+                let shown = element_of(seen, "groups", &group.id);
+                let is_member = group.members.contains(&user);
+                if shown.is_some() != is_member {
+                    let what = if is_member {
+                        "lack a group that has the user"
+                    } else {
+                        "have a group that the user is not in"
+                    };
+                    let why = format!("after {form} the groups of a user {what}");
+                    let violation = Violation::new(Rule::Membership, form, why)
+                        .values(json!(is_member), json!(!is_member));
+                    self.violates(violation)?;
+                }
+                let display = shown.and_then(|shown| get(shown, "display")?.as_str());
+                if self.world.can.group_display && display.is_some_and(|display| display != group.name) {
+                    let why = format!("after {form} a user shows a group under another name than it has");
+                    let violation = Violation {
+                        level: Level::Should,
+                        ..Violation::new(Rule::Membership, form, why)
+                            .about("groups.display")
+                            .values(json!(group.name), json!(display))
+                    };
+                    self.violates(violation)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A deleted user leaves its groups always, or never.
+    fn look_at_ghosts(&mut self, form: &str) -> Result<(), Stop> {
+        for at in self.living(Type::Group) {
+            for ghost in std::mem::take(&mut self.resources[at].ghosts) {
+                let is_shown =
+                    element_of(&self.resources[at].seen, "members", &self.resources[ghost].id).is_some();
+                if self.world.can.members && self.world.members_leave(!is_shown) == is_shown {
+                    let what = if is_shown { "keeps" } else { "has lost" };
+                    let why = format!(
+                        "after {form} a group {what} a member that was deleted, which is not so after other deletions"
+                    );
+                    let violation = Violation::new(Rule::Membership, form, why).about("a deleted member");
+                    self.violates(violation)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn change_members(

@@ -1,12 +1,12 @@
-//! Requests that have to be refused, and conditional ones.
+//! Requests that have to be refused.
 
 use serde_json::{Value, json};
 
 use crate::explore::attributes::{Attribute, Kind, Shape};
-use crate::explore::operation::{CredentialsKind, InvalidKind, Write};
+use crate::explore::operation::{CredentialsKind, InvalidKind, Type};
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::After;
-use crate::explore::session::{Session, Stop, Type, kind_of_path};
+use crate::explore::session::{Session, Stop, kind_of_path};
 use crate::explore::world::{BULK, PATCH_OP, SEARCH, patch, post, query, request};
 use crate::json::get;
 use crate::server::discovery::resources;
@@ -125,50 +125,6 @@ impl Session<'_> {
         }
         self.look_at(at, None, After::refused(words)).await?;
         self.look_at_others(&[at], words).await
-    }
-
-    pub(super) async fn conditional(&mut self, of: usize, is_current: bool, with: Write) -> Result<(), Stop> {
-        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
-        let Some(etag) = self.resources[at].etag.clone() else { return Ok(()) };
-        if with == Write::Bulk {
-            return Ok(());
-        }
-        let unique = self.next_unique();
-        let name = self.world.blank.user_name(&unique);
-        let (mut request, words) = self.setting(at, "userName", &json!(name), with);
-        let version = if is_current { etag } else { "W/\"an-earlier-version\"".to_owned() };
-        request.headers.push(("If-Match".to_owned(), version));
-        let kind = if is_current { "the current version" } else { "another version" };
-        let words = format!("{words} with If-Match of {kind}");
-        let answer = self.ask(&request).await?;
-        match (is_current, answer.is_success()) {
-            (_, true) => {
-                if !is_current {
-                    let violation = Violation::new(
-                        Rule::Conditional,
-                        &words,
-                        format!("{words} is answered {}", answer.status),
-                    )
-                    .values(json!(412), json!(answer.status))
-                    .check(Check::Status(vec!["412"]));
-                    self.violates(violation)?;
-                }
-                let old = std::mem::replace(&mut self.resources[at].name, name);
-                self.given_up.push(old);
-                self.look_at(at, Some(&answer), After::new(Rule::PatchStores, &words)).await
-            }
-            (true, false) => {
-                if answer.status == 412 {
-                    let violation =
-                        Violation::new(Rule::Conditional, &words, format!("{words} is answered 412"))
-                            .values(json!("2xx"), json!(412))
-                            .check(Check::Status(vec!["2xx"]));
-                    self.violates(violation)?;
-                }
-                self.look_at(at, None, After::refused(&words)).await
-            }
-            (false, false) => self.look_at(at, None, After::refused(&words)).await,
-        }
     }
 
     pub(super) async fn without_credentials(&mut self, of: usize, kind: CredentialsKind) -> Result<(), Stop> {

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::casing::lower_case;
 use crate::explore::attributes::{Attribute, Kind, Shape};
-use crate::explore::operation::{Filter, Logic, Operator};
+use crate::explore::operation::{Filter, Logic, Operator, Type};
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::{After, difference, same_but_meta, without};
-use crate::explore::session::{Session, Stop, Type};
+use crate::explore::session::{Session, Stop};
 use crate::explore::world::{SEARCH, post, query};
 use crate::json::{get, is_absent, same};
 use crate::server::discovery::resources;
@@ -107,19 +107,22 @@ impl Session<'_> {
         };
         let answer = self.ask(&request).await?;
         if !answer.is_success() {
-            let plain = format!("a filter with {words}");
+            let plain = format!("a filter with: {words}");
             if self.world.taken(&plain) == Some(true) {
-                let why = format!("{plain} is answered {}, and was taken with another value", answer.status);
+                let why = format!(
+                    "a filter with {words} is answered {}, and was taken with another value",
+                    answer.status
+                );
                 let violation = Violation::new(Rule::ValidIsTaken, "GET with a filter", why)
                     .about(words)
                     .values(json!(200), json!(answer.status))
                     .check(Check::Status(vec!["200"]));
                 return self.violates(violation);
             }
-            self.world.limit(&format!("{plain} is answered {}", answer.status));
+            self.world.limit(&format!("a filter is answered {}: {words}", answer.status));
             return Ok(());
         }
-        self.world.note_taken(&format!("a filter with {words}"), true);
+        self.world.note_taken(&format!("a filter with: {words}"), true);
         let body = answer.json.clone().unwrap_or_default();
         let rule = if is_search { Rule::SearchAgrees } else { Rule::FilterFinds };
         self.compare_list(rule, &words, &wanted, &body)
@@ -176,6 +179,7 @@ impl Session<'_> {
                     _ => cut_for(operator, text),
                 };
                 let text = if filter.is_in_other_case { other_case(&text) } else { text };
+                let text = if filter.is_wild { with_wildcard(&text, operator) } else { text };
                 let literal = json!(text).to_string();
                 (text, literal)
             }
@@ -211,7 +215,8 @@ impl Session<'_> {
         let swapped = matches!(operator, Operator::StartsWith | Operator::EndsWith) && filter.is_swapped;
         let elsewhere = if swapped { " of what is elsewhere in the text" } else { "" };
         let case = if filter.is_in_other_case && is_text { " in another case" } else { "" };
-        Some((comparison, text, format!("{path} {}{elsewhere}{case}{logic}", operator.word())))
+        let wild = if filter.is_wild && is_text { " of a wildcard" } else { "" };
+        Some((comparison, text, format!("{path} {}{elsewhere}{wild}{case}{logic}", operator.word())))
     }
 
     /// Compares a list of the sequence's users with the ones that belong there.
@@ -475,6 +480,15 @@ fn cut_for(operator: Operator, text: &str) -> String {
         }
         Operator::Equals | Operator::NotEquals | Operator::Present => text.to_owned(),
     }
+}
+
+/// Returns a text with a character that is a wildcard elsewhere, and would match the text it is made of.
+fn with_wildcard(text: &str, operator: Operator) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    if let Some(last) = characters.last_mut() {
+        *last = if operator == Operator::Contains { '%' } else { '_' };
+    }
+    characters.into_iter().collect()
 }
 
 /// Returns a text with the other case for letters of ASCII: of others, case is a matter of language.

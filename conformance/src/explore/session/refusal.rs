@@ -30,7 +30,7 @@ impl Session<'_> {
     async fn takes_value(&self, attribute: usize, value: &Value, choice: Choice) -> bool {
         let path = self.world.attributes[attribute].path();
         let kind = if has_text(&self.world.attributes[attribute]) { choice.kind().word } else { "plain" };
-        let form = format!("POST with {path} ({kind} text)");
+        let form = format!("POST with: {path} ({kind} text)");
         if let Some(is_taken) = self.world.taken(&form) {
             return is_taken;
         }
@@ -108,7 +108,7 @@ impl Session<'_> {
             let attribute = &self.world.attributes[made.attribute];
             let path = attribute.path();
             let with_text = has_text(attribute) && made.choice.text != 0 && !made.value.is_null();
-            let plain_form = format!("{} of {path}", made.words);
+            let plain_form = format!("{}: {path}", made.words);
             let form = if with_text {
                 format!("{plain_form} ({} text)", made.choice.kind().word)
             } else {

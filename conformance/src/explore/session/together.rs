@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::explore::attributes::{Kind, Shape};
 use crate::explore::calibrate::values;
-use crate::explore::operation::{TogetherKind, Write};
-use crate::explore::rule::{Rule, Violation};
+use crate::explore::operation::{TogetherKind, Type, Write};
+use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::After;
-use crate::explore::session::{Session, Stop, Type};
+use crate::explore::session::{Session, Stop};
 use crate::explore::value::Choice;
 use crate::explore::world::{World, patch, post, query, request};
 use crate::json::get;
@@ -38,8 +38,14 @@ impl Session<'_> {
         }
     }
 
-    fn lost(&self, form: &str, why: &str, expected: Value, actual: Value) -> Result<(), Stop> {
-        self.violates(Violation::new(Rule::SomeOrder, form, why).values(expected, actual))
+    fn lost(
+        &self,
+        form: &str,
+        why: &str,
+        (expected, actual): (Value, Value),
+        check: Check,
+    ) -> Result<(), Stop> {
+        self.violates(Violation::new(Rule::SomeOrder, form, why).values(expected, actual).check(check))
     }
 
     async fn create_one_name(&mut self) -> Result<(), Stop> {
@@ -52,7 +58,8 @@ impl Session<'_> {
         let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
         if made.len() > 1 {
             let why = format!("{} users were created under one userName", made.len());
-            self.lost(form, &why, json!("one success"), json!(statuses))?;
+            let values = (json!("one success"), json!(statuses));
+            self.lost(form, &why, values, Check::OneSuccess(&[409]))?;
             let paths: Vec<_> =
                 made.iter().filter_map(|answer| World::path_of(self.world.user, answer)).collect();
             for (path, _) in paths {
@@ -61,7 +68,8 @@ impl Session<'_> {
             return Ok(());
         }
         let Some(answer) = made.first().map(|answer| (*answer).clone()) else {
-            return self.lost(form, "no user was created", json!("one success"), json!(statuses));
+            let values = (json!("one success"), json!(statuses));
+            return self.lost(form, "no user was created", values, Check::OneSuccess(&[409]));
         };
         let Some(at) = self.add(Type::User, &body, &answer, form)? else { return Ok(()) };
         self.look_at(at, Some(&answer), After::new(Rule::CreateStores, form)).await?;
@@ -100,7 +108,9 @@ impl Session<'_> {
         if !done.is_subset(&there) {
             let lost = done.difference(&there).count();
             let why = format!("{lost} of {} values that were added at the same time are lost", done.len());
-            self.lost(form, &why, json!(done), json!(there))?;
+            let values = done.iter().map(|value| json!({ "value": value })).collect();
+            let check = Check::Includes { pointer: attributes[index].pointer(), values };
+            self.lost(form, &why, (json!(done), json!(there)), check)?;
         }
         self.adopt(at, &body);
         self.look_at(at, None, After::new(Rule::SomeOrder, form)).await?;
@@ -167,7 +177,9 @@ impl Session<'_> {
         let actual = self.world.attributes[index].value_in(&body).cloned();
         if !done.is_empty() && !done.iter().any(|value| Some(*value) == actual.as_ref()) {
             let why = format!("{name} has none of the values that were set at the same time");
-            self.lost(form, &why, json!(done), json!(actual))?;
+            let values = done.iter().map(|value| (*value).clone()).collect();
+            let check = Check::OneOf { pointer: attribute.pointer(), values };
+            self.lost(form, &why, (json!(done), json!(actual)), check)?;
         }
         self.resources[at].expected.set(index, actual);
         self.look_at(at, None, After::new(Rule::SomeOrder, form)).await?;
@@ -221,7 +233,8 @@ impl Session<'_> {
         if done.len() != 1 && !answers.iter().all(is_conflict) {
             let why =
                 format!("{} of {MANY} writes with one version were done, where one belongs", done.len());
-            self.lost(form, &why, json!("one success"), json!(statuses))?;
+            let values = (json!("one success"), json!(statuses));
+            self.lost(form, &why, values, Check::OneSuccess(&[409, 412, 423, 429, 503]))?;
         }
         match done.as_slice() {
             [] => {}
@@ -264,7 +277,9 @@ impl Session<'_> {
             };
             if answer.is_success() && shown.as_ref() != Some(id) {
                 let why = "a GET beside others shows another resource";
-                let violation = Violation::new(Rule::OwnAnswer, form, why).values(json!(id), json!(shown));
+                let violation = Violation::new(Rule::OwnAnswer, form, why)
+                    .values(json!(id), json!(shown))
+                    .check(Check::Shows(ids.clone()));
                 self.violates(violation)?;
             }
         }
@@ -289,11 +304,14 @@ impl Session<'_> {
             );
             let violation = Violation {
                 level: crate::requirement::Level::Should,
-                ..Violation::new(Rule::SomeOrder, form, why).values(json!("one success"), json!(statuses))
+                ..Violation::new(Rule::SomeOrder, form, why)
+                    .values(json!("one success"), json!(statuses))
+                    .check(Check::OneSuccess(&[404, 410, 409, 412]))
             };
             self.violates(violation)?;
         }
         self.gone(at).await?;
-        self.look_at_others(&[at], form).await
+        self.look_at_others(&[at], form).await?;
+        self.look_at_memberships(form)
     }
 }

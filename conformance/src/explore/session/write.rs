@@ -7,14 +7,13 @@ use serde_json::{Value, json};
 
 use crate::explore::attributes::Shape;
 use crate::explore::model::Expected;
-use crate::explore::operation::{NameOf, Setting, Write};
+use crate::explore::operation::{Setting, Type, Write};
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::{After, Written};
-use crate::explore::session::{Resource, Session, Stop, Type};
+use crate::explore::session::{Resource, Session, Stop};
 use crate::explore::value::Choice;
-use crate::explore::world::{BULK, PATCH_OP, World, patch, post, query, request};
+use crate::explore::world::{BULK, PATCH_OP, World, patch, post, request};
 use crate::json::get;
-use crate::server::discovery::resources;
 use crate::subject::server::client::{Answer, Request};
 
 fn written<'a>(values: &[(usize, Value, Choice)], form: &'a str) -> Vec<Written<'a>> {
@@ -25,7 +24,7 @@ fn written<'a>(values: &[(usize, Value, Choice)], form: &'a str) -> Vec<Written<
 }
 
 /// Returns a request that sets one attribute of the resource at a path; a PUT has the whole resource besides.
-fn set_attribute(
+pub(super) fn set_attribute(
     path: &str,
     name: &str,
     value: &Value,
@@ -71,10 +70,7 @@ impl Session<'_> {
         answer: &Answer,
         form: &str,
     ) -> Result<Option<usize>, Stop> {
-        let known = match (kind, self.world.group) {
-            (Type::Group, Some(group)) => group,
-            _ => self.world.user,
-        };
+        let known = self.world.resource_type(kind);
         let Some((path, id)) = World::path_of(known, answer) else {
             let why = format!("the answer to {form} has no id");
             self.violates(Violation::new(Rule::AnswerIsRead, form, why).about("id"))?;
@@ -115,6 +111,10 @@ impl Session<'_> {
             members: BTreeSet::new(),
             seen: Value::Null,
             etag: None,
+            earlier: None,
+            manager: None,
+            ghosts: BTreeSet::new(),
+            writes: Vec::new(),
             read_at: Instant::now(),
             is_deleted: false,
         });
@@ -134,7 +134,7 @@ impl Session<'_> {
         self.created_user(&body, &answer, "POST", &choices).await
     }
 
-    async fn created_user(
+    pub(super) async fn created_user(
         &mut self,
         body: &Value,
         answer: &Answer,
@@ -172,6 +172,9 @@ impl Session<'_> {
         }
         let path = self.resources[at].path.clone();
         let answer = self.ask(&request("PUT", &path, Some(&body))).await?;
+        if !is_whole {
+            self.resources[at].manager = None;
+        }
         if !answer.is_success() {
             self.put_refused(&values, is_whole, &answer).await?;
             self.look_at(at, None, After::refused(form)).await?;
@@ -228,11 +231,16 @@ impl Session<'_> {
 
     /// Whether the answer says that the one write of a request was done.
     pub(super) fn is_done(with: Write, answer: &Answer) -> bool {
+        Self::status_of(with, answer) / 100 == 2
+    }
+
+    /// Returns the status of the one write of a request.
+    pub(super) fn status_of(with: Write, answer: &Answer) -> u16 {
         if with != Write::Bulk || !answer.is_success() {
-            return answer.is_success();
+            return answer.status;
         }
         let operations = answer.json.as_ref().and_then(|body| get(body, "Operations")?.as_array());
-        operations.is_some_and(|all| all.first().is_some_and(|one| super::bulk::status_of(one) / 100 == 2))
+        operations.and_then(|all| all.first()).map_or(0, super::bulk::status_of)
     }
 
     /// Returns the answer if it is about the one resource of the request.
@@ -271,52 +279,6 @@ impl Session<'_> {
         self.look_at_others(&[at], &words).await
     }
 
-    /// A filter by a name that nobody has finds nobody.
-    async fn finds_nobody(&mut self, name: &str, after: &str) -> Result<(), Stop> {
-        if !self.world.can.look_up {
-            return Ok(());
-        }
-        let filter = format!("userName eq {}", json!(name));
-        let endpoint = self.world.user.endpoint.clone();
-        let listed = self.ask(&query(&endpoint, &[("filter", &filter)])).await?;
-        let found = listed.json.as_ref().map_or(0, |body| resources(body).len());
-        if listed.is_success() && found > 0 {
-            let why = format!("after {after} a filter still finds the old userName");
-            let violation = Violation::new(Rule::FilterFinds, after, why)
-                .about("an old name")
-                .values(json!(0), json!(found))
-                .check(Check::Lists(Vec::new()));
-            self.violates(violation)?;
-        }
-        Ok(())
-    }
-
-    /// A write that changes nothing.
-    pub(super) async fn repeat(&mut self, of: usize, with: Write) -> Result<(), Stop> {
-        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
-        let name = json!(self.resources[at].name);
-        let (request, words) = self.setting(at, "userName", &name, with);
-        let words = format!("{words} of the same userName");
-        let answer = self.ask(&request).await?;
-        if !Self::is_done(with, &answer) {
-            let form = format!("the same userName cannot be sent again by {words}");
-            self.refused_alone(
-                &form,
-                |path, unique| {
-                    let name = self.world.blank.user_name(unique);
-                    set_attribute(path, "userName", &json!(name), with, || {
-                        self.world.new_user(&self.unique, &[])
-                    })
-                },
-                &words,
-                &answer,
-            )
-            .await?;
-        }
-        self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
-        self.look_at_others(&[at], &words).await
-    }
-
     pub(super) async fn delete(&mut self, of: usize, is_group: bool) -> Result<(), Stop> {
         let kind = if is_group { Type::Group } else { Type::User };
         let Some(at) = self.pick(kind, of) else { return Ok(()) };
@@ -336,8 +298,13 @@ impl Session<'_> {
     pub(super) async fn gone(&mut self, at: usize) -> Result<(), Stop> {
         let form = "DELETE";
         self.resources[at].is_deleted = true;
+        let id = self.resources[at].id.clone();
         for known in &mut self.resources {
-            known.members.remove(&at);
+            if known.members.remove(&at) {
+                known.ghosts.insert(at);
+            }
+            // Whether a deleted manager stays is the server's business.
+            known.manager = known.manager.take().filter(|manager| *manager != id);
         }
         let (path, name, kind) =
             (self.resources[at].path.clone(), self.resources[at].name.clone(), self.resources[at].kind);
@@ -372,87 +339,51 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) async fn create_named(&mut self, name: NameOf, of: usize) -> Result<(), Stop> {
-        let (name, holder) = match name {
-            NameOf::GivenUp => {
-                let Some(name) = self.given_up.pop() else { return Ok(()) };
-                if self.living(Type::User).iter().any(|at| self.resources[*at].name == name) {
-                    return Ok(());
-                }
-                (name, None)
-            }
-            NameOf::Living => {
-                let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
-                (self.resources[at].name.clone(), Some(at))
-            }
-            NameOf::LivingInCapitals if self.world.can.names_without_case => {
-                let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
-                (self.resources[at].name.to_ascii_uppercase(), Some(at))
-            }
-            NameOf::LivingInCapitals => return Ok(()),
-        };
-        let unique = self.next_unique();
-        let mut body = self.world.new_user(&unique, &[]);
-        body["userName"] = json!(name);
-        let answer = self.ask(&post(&self.world.user.endpoint, &body)).await?;
-        match (holder, answer.is_success()) {
-            (None, true) => {
-                self.created_user(&body, &answer, "POST under a name that was given up", &[]).await
-            }
-            (None, false) => {
-                let why = format!("a POST under a name that was given up is answered {}", answer.status);
-                let violation = Violation::new(Rule::NameIsFree, "POST", why)
-                    .values(json!(201), json!(answer.status))
-                    .check(Check::Status(vec!["201"]));
-                self.violates(violation)
-            }
-            (Some(_), true) => {
-                let is_other_case = holder.is_some_and(|at| self.resources[at].name != name);
-                let about = if is_other_case { "in another case" } else { "" };
-                let why = format!(
-                    "a second user with the userName of another one {about} is answered {}",
-                    answer.status
-                );
-                let violation = Violation::new(Rule::NameIsUnique, "POST", why)
-                    .about(about)
-                    .values(json!(409), json!(answer.status))
-                    .check(Check::Status(vec!["409"]));
-                self.violates(violation)?;
-                // The twin is no part of the model.
-                if let Some((path, _)) = World::path_of(self.world.user, &answer) {
-                    self.ask(&request("DELETE", &path, None)).await?;
-                }
-                Ok(())
-            }
-            (Some(at), false) => self.look_at(at, None, After::refused("POST of a taken name")).await,
+    /// Keeps one of several values, without any other change.
+    pub(super) async fn keep_one(&mut self, of: usize, with: Write) -> Result<(), Stop> {
+        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
+        let attributes = self.world.attributes.iter().enumerate();
+        let several = attributes.filter(|(_, known)| known.extension.is_none()).find_map(|(index, known)| {
+            let all = known.value_in(&self.resources[at].seen)?.as_array()?;
+            Some((index, all.get(1)?.clone()))
+        });
+        let Some((index, kept)) = several else { return Ok(()) };
+        let name = self.world.attributes[index].name.clone();
+        let (request, words) = self.setting(at, &name, &json!([kept]), with);
+        let words = format!("{words} that keeps one of several values");
+        let answer = self.ask(&request).await?;
+        if Self::is_done(with, &answer) {
+            self.resources[at].expected.set(index, Some(json!([kept])));
+            let rule = if with == Write::Put { Rule::ReplaceStores } else { Rule::PatchStores };
+            self.look_at(at, Self::own(with, &answer), After::new(rule, &words)).await?;
+        } else {
+            self.world.limit(&format!("{words}: {name}"));
+            self.look_at(at, None, After::refused(&words)).await?;
         }
+        self.look_at_others(&[at], &words).await
     }
 
-    pub(super) async fn rename_to_taken(&mut self, of: usize, to: usize, with: Write) -> Result<(), Stop> {
+    /// Gives a user a manager, whom later writes of other attributes keep.
+    pub(super) async fn set_manager(&mut self, of: usize, to: usize) -> Result<(), Stop> {
+        let world = self.world;
         let (Some(at), Some(other)) = (self.pick(Type::User, of), self.pick(Type::User, to)) else {
             return Ok(());
         };
-        if at == other {
-            return Ok(());
+        let Some(urn) = world.enterprise().filter(|_| world.can.manager) else { return Ok(()) };
+        let id = self.resources[other].id.clone();
+        let mut body = self.to_send(at);
+        body[urn.as_str()]["manager"] = json!({ "value": id });
+        crate::server::blank::list_extensions(&mut body);
+        let form = "PUT of a manager";
+        let answer = self.ask(&request("PUT", &self.resources[at].path.clone(), Some(&body))).await?;
+        if answer.is_success() {
+            self.resources[at].manager = Some(id);
+            self.look_at(at, Some(&answer), After::new(Rule::ReplaceStores, form)).await?;
+        } else {
+            world.limit(&format!("{form} is answered {}", answer.status));
+            self.look_at(at, None, After::refused(form)).await?;
         }
-        let is_raised = self.world.can.names_without_case && !self.created.is_multiple_of(2);
-        let taken = &self.resources[other].name;
-        let name = json!(if is_raised { taken.to_ascii_uppercase() } else { taken.clone() });
-        let (request, words) = self.setting(at, "userName", &name, with);
-        let case = if is_raised { " in another case" } else { "" };
-        let words = format!("a rename to a taken name{case} by {words}");
-        let answer = self.ask(&request).await?;
-        if Self::is_done(with, &answer) {
-            let violation =
-                Violation::new(Rule::NameIsUnique, &words, format!("{words} is answered {}", answer.status))
-                    .values(json!(409), json!(answer.status))
-                    .check(Check::Status(vec!["409"]));
-            self.violates(violation)?;
-            // Names are mixed up now.
-            return Err(Stop::Ended);
-        }
-        self.look_at(at, None, After::refused(&words)).await?;
-        self.look_at(other, None, After::refused(&words)).await
+        self.look_at_others(&[at], form).await
     }
 
     pub(super) async fn set_password(&mut self, of: usize, number: usize) -> Result<(), Stop> {

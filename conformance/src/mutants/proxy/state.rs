@@ -9,7 +9,7 @@ use crate::casing::lower_case;
 use crate::json::get;
 use crate::mutants::condition::Came;
 use crate::mutants::edit;
-use crate::mutants::file::{CacheKey, NamesStay};
+use crate::mutants::file::{CacheKey, Ghosts, NamesStay};
 use crate::mutants::proxy::answers::resource_path;
 use crate::mutants::proxy::{ForwardError, Front, Memory};
 use crate::server::PREFIX;
@@ -71,8 +71,9 @@ impl Front {
         http: &reqwest::Client,
         came: &Came,
     ) -> Result<Option<Before>, ForwardError> {
-        let needed =
-            |change: &crate::mutants::file::Change| change.stale.is_some() || change.names_stay.is_some();
+        let needed = |change: &crate::mutants::file::Change| {
+            change.stale.is_some() || change.names_stay.is_some() || change.ghosts.is_some()
+        };
         if came.method == "GET" || !self.mutant.change.iter().any(needed) {
             return Ok(None);
         }
@@ -94,10 +95,15 @@ impl Front {
     }
 
     /// Remembers what a write changed.
-    pub(super) fn after_write(&self, before: Option<Before>, came: &Came, answer: &Answer) {
-        let Some(Before(before)) = before.filter(|_| answer.is_success()) else { return };
+    pub(super) fn after_write(&self, before: Option<Before>, meant: &[usize], came: &Came, answer: &Answer) {
         let stays: Vec<NamesStay> =
             self.mutant.change.iter().filter_map(|change| change.names_stay).collect();
+        let is_invalid = came.method == "POST" && answer.status == 400;
+        if is_invalid && stays.contains(&NamesStay::Refused) {
+            let name = came.json.as_ref().and_then(|body| get(body, "userName")?.as_str());
+            self.memory().names.extend(name.map(lower_case));
+        }
+        let Some(Before(before)) = before.filter(|_| answer.is_success()) else { return };
         let is_bulk_delete = came.operations().is_some_and(|operations| {
             operations.iter().any(|operation| {
                 get(operation, "method").and_then(Value::as_str).is_some_and(|method| method == "DELETE")
@@ -105,8 +111,13 @@ impl Front {
         });
         let deletes = came.method == "DELETE" || is_bulk_delete;
         let wanted = if deletes { NamesStay::Deleted } else { NamesStay::Renamed };
+        let ghosts = meant.iter().find_map(|index| self.mutant.change[*index].ghosts).filter(|_| deletes);
         let mut memory = self.memory();
         for (path, resource) in before {
+            if let (Some(ghosts), Some(user)) = (ghosts, &resource) {
+                let id = path.rsplit('/').next().unwrap_or_default();
+                memory.ghosts.insert(id.to_owned(), (ghosts, user.clone()));
+            }
             let name = resource.as_ref().and_then(|resource| get(resource, "userName")?.as_str());
             let new = answer.json.as_ref().and_then(|body| get(body, "userName")?.as_str());
             if let Some(name) = name.filter(|name| stays.contains(&wanted) && (deletes || new != Some(name)))
@@ -118,6 +129,40 @@ impl Front {
         if let ("POST", Some(path)) = (came.method.as_str(), resource_path(came, answer)) {
             memory.before.insert(path, (Instant::now(), None));
         }
+    }
+
+    /// Shows users who are gone, in lists without a filter or in groups that they were in.
+    pub(super) fn show_ghosts(&self, came: &Came, answer: &mut Answer) {
+        let memory = self.memory();
+        if memory.ghosts.is_empty() || came.method != "GET" || !answer.is_success() {
+            return;
+        }
+        let Some(body) = &mut answer.json else { return };
+        let is_first_page = came.parameter("startIndex").is_none_or(|start| start == "1");
+        for (id, (ghosts, user)) in &memory.ghosts {
+            let in_group = |group: &Value| {
+                let groups = get(user, "groups").and_then(Value::as_array).into_iter().flatten();
+                groups.into_iter().any(|known| get(known, "value") == get(group, "id"))
+            };
+            let (place, shown) = match ghosts {
+                Ghosts::Lists if came.path == "/Users" && came.parameter("filter").is_none() => {
+                    edit::each(body, "/totalResults", false, &mut |total| {
+                        *total = json!(total.as_u64().unwrap_or_default() + 1);
+                    });
+                    ("/Resources", Some(user.clone()).filter(|_| is_first_page))
+                }
+                Ghosts::Members if came.path.starts_with("/Groups/") && in_group(body) => {
+                    ("/members", Some(json!({ "value": id })))
+                }
+                Ghosts::Lists | Ghosts::Members => continue,
+            };
+            edit::each(body, place, false, &mut |all| {
+                if let Some(all) = all.as_array_mut() {
+                    all.extend(shown.clone());
+                }
+            });
+        }
+        answer.text = body.to_string();
     }
 
     /// Shows resources as they were before their last write.

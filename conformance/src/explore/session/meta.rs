@@ -1,0 +1,102 @@
+//! `meta`: versions and times move where something changed, and only there.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::explore::calibrate::values;
+use crate::explore::operation::Type;
+use crate::explore::rule::{Rule, Violation};
+use crate::explore::session::checks::{After, without};
+use crate::explore::session::{Resource, Session, Stop};
+use crate::json::{get, same};
+use crate::subject::server::client::Answer;
+
+impl Session<'_> {
+    pub(super) fn compare_meta(
+        &self,
+        at: usize,
+        body: &Value,
+        read: &Answer,
+        after: After<'_>,
+    ) -> Result<(), Stop> {
+        let known = &self.resources[at];
+        if known.seen.is_null() {
+            return Ok(());
+        }
+        let meta = |body: &Value, name: &str| {
+            get(body, "meta").and_then(|meta| get(meta, name)?.as_str()).map(ToOwned::to_owned)
+        };
+        // What a group shows of a member follows the member.
+        let bare = |resource: &Value| {
+            let members: std::collections::BTreeSet<&str> = values(resource, "members").collect();
+            (without(resource, &["meta", "members"]), json!(members))
+        };
+        let ((before, members), (now, members_now)) = (bare(&known.seen), bare(body));
+        let is_changed = !same(&before, &now) || members != members_now;
+        for name in ["created", "resourceType", "location"] {
+            let (before, now) = (meta(&known.seen, name), meta(body, name));
+            if before.is_some() && before != now {
+                let why = format!("after {} meta.{name} is another", after.form);
+                let violation = Violation::new(Rule::MetaMoves, after.form, why)
+                    .about(format!("meta.{name}"))
+                    .values(json!(before), json!(now));
+                self.violates(violation)?;
+            }
+        }
+        // Whether a group changes with the deletion of a member is the server's business.
+        let is_open = known.kind == Type::Group && self.resources.iter().any(|other| other.is_deleted);
+        let (before, now) = (known.etag.clone(), etag(read, body));
+        if let (Some(before), Some(now), false) = (&before, &now, is_open) {
+            if is_changed && before == now {
+                let why = format!("{} changed the resource, and its version is the same", after.form);
+                let violation = Violation::new(Rule::MetaMoves, after.form, why)
+                    .about("version")
+                    .values(json!("another version"), json!(now));
+                self.violates(violation)?;
+            }
+            if after.is_refused && !is_changed && before != now {
+                let why = format!("{} was refused, and the version moved", after.form);
+                let violation = Violation::new(Rule::MetaMoves, after.form, why)
+                    .about("version after an error")
+                    .values(json!(before), json!(now));
+                self.violates(violation)?;
+            }
+        }
+        let (before, now) = (meta(&known.seen, "lastModified"), meta(body, "lastModified"));
+        let (Some(before), Some(now)) = (before, now) else { return Ok(()) };
+        let parsed = (before.parse::<jiff::Timestamp>(), now.parse::<jiff::Timestamp>());
+        let (Ok(earlier), Ok(later)) = parsed else { return Ok(()) };
+        // Times in whole seconds cannot tell more.
+        let resolution =
+            if before.contains('.') { Duration::from_millis(30) } else { Duration::from_millis(1_100) };
+        let stands = is_changed && !is_open && earlier == later && known.read_at.elapsed() > resolution;
+        if later < earlier || stands {
+            let what = if stands { "did not move with the change" } else { "went back" };
+            let why = format!("after {} meta.lastModified {what}", after.form);
+            let violation = Violation::new(Rule::MetaMoves, after.form, why)
+                .about("meta.lastModified")
+                .values(json!(format!("later than {before}")), json!(now));
+            self.violates(violation)?;
+        }
+        Ok(())
+    }
+}
+
+impl Resource {
+    /// Takes over what a read shows.
+    pub(super) fn saw(&mut self, read: &Answer, body: &Value) {
+        let now = etag(read, body);
+        if now != self.etag {
+            self.earlier = self.etag.take().or_else(|| self.earlier.take());
+        }
+        self.etag = now;
+        self.seen = body.clone();
+    }
+}
+
+/// Returns the version of a resource.
+pub(super) fn etag(read: &Answer, body: &Value) -> Option<String> {
+    let told = read.header("etag").map(ToOwned::to_owned);
+    told.or_else(|| Some(get(get(body, "meta")?, "version")?.as_str()?.to_owned()))
+}
