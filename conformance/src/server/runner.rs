@@ -293,6 +293,12 @@ impl Player<'_> {
     async fn one(&mut self, step: &Step, name: &str) -> Result<(), End> {
         let (request, sent, endpoint) = self.request(step)?;
         let mut answer = self.ask(step, &request).await?;
+        if step.chunked && answer.is_http_1_0 && !answer.is_success() {
+            // RFC 9112 §6.1: such a server gets no chunks.
+            return Err(End::NotAdvertised(
+                "the server speaks HTTP/1.0, which has no chunked bodies".to_owned(),
+            ));
+        }
         self.read_unshown(step, &request, endpoint.as_deref(), &mut answer).await?;
         let stand_in = self.stand_in(step, &request, answer.status).await;
         if step.reads_agree || step.list_agrees {
@@ -351,6 +357,14 @@ impl Player<'_> {
         }
         let ask = Ask { level: self.level, about: self.about, stand_in };
         let mut misses = judge(&step.expect, ask, answer, &self.bindings)?;
+        if !misses.is_empty()
+            && filter_of(&self.exchanges).is_some()
+            && self.context.facts.feature(Feature::Filter) == Some(false)
+        {
+            return Err(End::NotAdvertised(format!(
+                "{label}: the case finds what it made by a filter, and ServiceProviderConfig says /filter/supported is false"
+            )));
+        }
         if step.expect.is_empty() && !answer.is_success() {
             let wanted = [crate::case::expect::StatusSet::Class(2)];
             let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
