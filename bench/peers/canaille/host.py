@@ -2,17 +2,15 @@
 
 Installed and started by ../canaille.sh.
 """
-import asyncio
 import datetime
 import os
 import sys
 import tempfile
 
+import waitress
 from canaille import create_app
 from canaille.app import models
 from canaille.backends import Backend
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 
 port = sys.argv[1]
 folder = tempfile.TemporaryDirectory()
@@ -37,6 +35,4 @@ with app.app_context(), Backend.instance.session():
     )
     Backend.instance.save(token)
 
-config = Config()
-config.bind = [f"127.0.0.1:{port}"]
-asyncio.run(serve(app, config, mode="wsgi"))
+waitress.serve(app, listen=f"127.0.0.1:{port}", threads=4)
