@@ -141,7 +141,8 @@ impl Player<'_> {
                 !part.is_some_and(is_never_shown)
             })
             .collect();
-        let key = format!("{} {} {wanted:?} {in_lists}", sent.endpoint, sent.name);
+        let is_plain = texts(&sent.value).iter().all(|text| is_plain(text));
+        let key = format!("{} {} {wanted:?} {in_lists} {is_plain}", sent.endpoint, sent.name);
         if let Some(Told(known)) = self.context.findings.attribute(&key) {
             return known;
         }
@@ -195,7 +196,9 @@ impl Player<'_> {
             read = self.read_one(&path).await?;
             lose(&mut missing, &read, &over, &sent.name);
         }
-        if missing.contains(OTHER_VALUE) {
+        if missing.contains("") {
+            missing.remove(OTHER_VALUE);
+        } else if missing.contains(OTHER_VALUE) {
             missing.insert(String::new());
         }
         if missing.is_empty() && in_lists {
@@ -267,13 +270,27 @@ fn lose(missing: &mut BTreeSet<String>, resource: &Value, sent: &Value, name: &s
     });
 }
 
-/// Whether a plain text comes back as quite another one. How a server spoils a text is the subject of other cases.
+/// Whether plain texts, or the `value` of each element, come back as quite other ones. How a server spoils a text is the
+/// subject of other cases.
 fn is_other_text(sent: &Value, found: &Value) -> bool {
-    let (Some(sent), Some(found)) = (sent.as_str(), found.as_str()) else { return false };
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'@' | b'.');
-    sent.bytes().all(is_plain)
-        && !lower_case(found).contains(&lower_case(sent.trim()))
-        && !lower_case(sent).contains(&lower_case(found.trim()))
+    let (sent, found) = (texts(sent), texts(found));
+    let is_other = |sent: &String, found: &String| !sent.contains(found) && !found.contains(sent);
+    !sent.is_empty()
+        && sent.iter().all(|text| is_plain(text))
+        && sent.iter().all(|sent| found.iter().all(|found| is_other(sent, found)))
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'@' | b'.'))
+}
+
+/// Returns a text, or the `value` of each element, in lower case.
+fn texts(value: &Value) -> Vec<String> {
+    let text = |value: &Value| Some(lower_case(value.as_str()?.trim()));
+    match value {
+        Value::Array(elements) => elements.iter().filter_map(|one| text(get(one, "value")?)).collect(),
+        one => text(one).into_iter().collect(),
+    }
 }
 
 /// Returns the sub-attributes of a value. `false` may be left out, and the server decides about the target of a
@@ -474,9 +491,11 @@ mod tests {
             (" Ada Quay ", "Ada Quay", false),
             ("Ada \u{1f680}", "x-1@example.com", false),
         ] {
-            let mut missing = all.clone();
-            lose(&mut missing, &json!({ "title": shown }), &json!({ "title": sent }), "title");
-            assert_eq!(missing.contains(OTHER_VALUE), is_other, "{sent} comes back as {shown}");
+            for of in [|text: &str| json!(text), |text: &str| json!([{ "value": text }])] {
+                let mut missing = all.clone();
+                lose(&mut missing, &json!({ "x": of(shown) }), &json!({ "x": of(sent) }), "x");
+                assert_eq!(missing.contains(OTHER_VALUE), is_other, "{sent} comes back as {shown}");
+            }
         }
     }
 
