@@ -35,4 +35,5 @@ with app.app_context(), Backend.instance.session():
     )
     Backend.instance.save(token)
 
-waitress.serve(app, listen=f"127.0.0.1:{port}", threads=4)
+# The backend holds one database session for all threads.
+waitress.serve(app, listen=f"127.0.0.1:{port}", threads=1)

@@ -12,6 +12,7 @@ mod stored;
 mod tally;
 mod template;
 mod together;
+mod unmade;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -123,7 +124,17 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
     } else {
         player.steps(&case.steps).await
     };
+    let unmade = player.worst().and_then(|miss| unmade::unmade(player.exchanges.get(..miss.at)?, miss));
     let (verdict, because) = match end {
+        Ok(()) | Err(End::Missed) if unmade.is_some() => {
+            let name = unmade.unwrap_or_default();
+            (
+                Verdict::Skipped,
+                Some(format!(
+                    "it could not be tried: the answer to POST does not show `{name}` as it was sent"
+                )),
+            )
+        }
         Ok(()) | Err(End::Missed) => match player.misses.iter().map(|(_, miss)| miss.level).min() {
             None => (Verdict::Pass, None),
             Some(Level::Must) => (Verdict::Fail, None),
@@ -248,6 +259,11 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
+    /// Returns the first of the most binding misses.
+    fn worst(&self) -> Option<&Miss> {
+        self.misses.iter().map(|(_, miss)| miss).min_by_key(|miss| miss.level)
+    }
+
     async fn steps(&mut self, steps: &[Step]) -> Result<(), End> {
         for step in steps {
             if *self.context.stop.borrow() {
