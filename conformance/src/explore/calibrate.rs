@@ -78,7 +78,7 @@ impl World<'_> {
         }
         self.can.manager = self.keeps_manager(&plain, made).await;
         self.learn_filters(&plain, filter_said, made).await;
-        self.learn_groups(&plain, made).await;
+        self.learn_groups(&plain, filter_said, made).await;
         Ok(())
     }
 
@@ -196,7 +196,7 @@ impl World<'_> {
             json!({ "schemas": [super::world::SEARCH], "filter": format!("userName eq {}", json!(name)) });
         let (_, answer) = self.send(made, &post(&format!("{}/.search", self.user.endpoint), &body)).await;
         let search = answer.filter(Answer::is_success).and_then(|answer| answer.json);
-        self.can.look_up = exact;
+        self.can.look_up = said != Some(false) && exact;
         self.can.scoped = scoped;
         let schema = self.facts.schemas.get(&self.user.schema.to_ascii_lowercase());
         let named =
@@ -207,7 +207,7 @@ impl World<'_> {
         self.scope.filter = said != Some(false) && exact && scoped;
         self.scope.sort &= scoped;
         for (can, words) in [
-            (exact, "userName eq"),
+            (self.can.look_up, "userName eq"),
             (scoped, "userName sw with and"),
             (self.can.search, "POST .search"),
             (other_case || is_said, "userName eq in another case"),
@@ -218,7 +218,7 @@ impl World<'_> {
         }
     }
 
-    async fn learn_groups(&mut self, plain: &Known, made: &mut Made) {
+    async fn learn_groups(&mut self, plain: &Known, filter_said: Option<bool>, made: &mut Made) {
         let Some(group) = self.facts.resource_type("Group") else { return };
         let unique = self.next_name();
         let mut body = self.blank.make(self.facts, group, &unique);
@@ -251,7 +251,7 @@ impl World<'_> {
         let filter = format!("displayName eq {name}");
         let (_, found) = self.send(made, &query(&group.endpoint, &[("filter", &filter)])).await;
         let found = found.filter(Answer::is_success).and_then(|answer| answer.json);
-        self.can.group_look_up = found.is_some();
+        self.can.group_look_up = filter_said != Some(false) && found.is_some();
         for (can, words) in [
             (self.can.members, "members of groups do not come back"),
             (self.can.user_groups, "groups of users are not shown"),

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::causes::with_causes;
+use crate::server::PREFIX;
 use crate::server::cleanup::Made;
 use crate::server::discovery::Facts;
 use crate::server::sweep::{self, Stays};
@@ -147,13 +148,20 @@ async fn undo(client: &Client, facts: &Facts, made: &Made, request: &Request) ->
 /// Whether the server answers an ordinary request.
 async fn is_alive(client: &Client, facts: &Facts) -> bool {
     let endpoint = facts.resource_type("User").map_or("/Users", |known| known.endpoint.as_str());
-    let request = Request {
-        step: "is it alive".to_owned(),
-        method: "GET".to_owned(),
-        path: endpoint.to_owned(),
-        query: vec![("count".to_owned(), "1".to_owned())],
-        ..Request::default()
-    };
-    let (_, answer) = client.send(&request).await;
-    answer.is_some_and(|answer| answer.status < 500 && answer.status != 429)
+    let count = vec![("count".to_owned(), "1".to_owned())];
+    // Lists alone may be broken: then a read of nobody shows that the server still answers.
+    for (path, query) in [(endpoint.to_owned(), count), (format!("{endpoint}/{PREFIX}nobody"), Vec::new())] {
+        let request = Request {
+            step: "is it alive".to_owned(),
+            method: "GET".to_owned(),
+            path,
+            query,
+            ..Request::default()
+        };
+        let (_, answer) = client.send(&request).await;
+        if answer.is_some_and(|answer| answer.status < 500 && answer.status != 429) {
+            return true;
+        }
+    }
+    false
 }

@@ -12,6 +12,7 @@ mod stored;
 mod tally;
 mod template;
 mod together;
+mod unmade;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -123,7 +124,17 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
     } else {
         player.steps(&case.steps).await
     };
+    let unmade = player.worst().and_then(|miss| unmade::unmade(player.exchanges.get(..miss.at)?, miss));
     let (verdict, because) = match end {
+        Ok(()) | Err(End::Missed) if unmade.is_some() => {
+            let name = unmade.unwrap_or_default();
+            (
+                Verdict::Skipped,
+                Some(format!(
+                    "it could not be tried: the answer to POST does not show `{name}` as it was sent"
+                )),
+            )
+        }
         Ok(()) | Err(End::Missed) => match player.misses.iter().map(|(_, miss)| miss.level).min() {
             None => (Verdict::Pass, None),
             Some(Level::Must) => (Verdict::Fail, None),
@@ -248,6 +259,11 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
+    /// Returns the first of the most binding misses.
+    fn worst(&self) -> Option<&Miss> {
+        self.misses.iter().map(|(_, miss)| miss).min_by_key(|miss| miss.level)
+    }
+
     async fn steps(&mut self, steps: &[Step]) -> Result<(), End> {
         for step in steps {
             if *self.context.stop.borrow() {
@@ -293,6 +309,12 @@ impl Player<'_> {
     async fn one(&mut self, step: &Step, name: &str) -> Result<(), End> {
         let (request, sent, endpoint) = self.request(step)?;
         let mut answer = self.ask(step, &request).await?;
+        if step.chunked && answer.is_http_1_0 && !answer.is_success() {
+            // RFC 9112 §6.1: such a server gets no chunks.
+            return Err(End::NotAdvertised(
+                "the server speaks HTTP/1.0, which has no chunked bodies".to_owned(),
+            ));
+        }
         self.read_unshown(step, &request, endpoint.as_deref(), &mut answer).await?;
         let stand_in = self.stand_in(step, &request, answer.status).await;
         if step.reads_agree || step.list_agrees {
@@ -351,6 +373,14 @@ impl Player<'_> {
         }
         let ask = Ask { level: self.level, about: self.about, stand_in };
         let mut misses = judge(&step.expect, ask, answer, &self.bindings)?;
+        if !misses.is_empty()
+            && filter_of(&self.exchanges).is_some()
+            && self.context.facts.feature(Feature::Filter) == Some(false)
+        {
+            return Err(End::NotAdvertised(format!(
+                "{label}: the case finds what it made by a filter, and ServiceProviderConfig says /filter/supported is false"
+            )));
+        }
         if step.expect.is_empty() && !answer.is_success() {
             let wanted = [crate::case::expect::StatusSet::Class(2)];
             let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());

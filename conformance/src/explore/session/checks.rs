@@ -99,7 +99,7 @@ impl Session<'_> {
         }
         let body = read.json.clone().unwrap_or_default();
         self.remember(at, after);
-        self.look_at_id(at, &body, after)?;
+        self.look_at_id(at, &body, after).await?;
         self.compare_answer(answer, &body, after)?;
         // The model takes over what is read, so it comes last.
         self.compare_meta(at, &body, &read, after)?;
@@ -133,7 +133,7 @@ impl Session<'_> {
         }
     }
 
-    fn look_at_id(&self, at: usize, body: &Value, after: After<'_>) -> Result<(), Stop> {
+    async fn look_at_id(&mut self, at: usize, body: &Value, after: After<'_>) -> Result<(), Stop> {
         let known = &self.resources[at];
         let id = get(body, "id").and_then(Value::as_str);
         if id != Some(known.id.as_str()) {
@@ -154,18 +154,31 @@ impl Session<'_> {
             self.violates(violation)?;
         }
         let location = get(body, "meta").and_then(|meta| get(meta, "location")?.as_str());
-        let is_elsewhere = location.is_some_and(|location| {
-            !location.trim_end_matches('/').ends_with(&format!("/{}", known.id))
-                && !location.trim_end_matches('/').ends_with(&format!("/{}", Client::segment(&known.id)))
+        let elsewhere = location.map(|location| location.trim_end_matches('/')).filter(|location| {
+            !location.ends_with(&format!("/{}", known.id))
+                && !location.ends_with(&format!("/{}", Client::segment(&known.id)))
         });
-        if is_elsewhere {
-            let why = format!("after {} meta.location does not end with the id", after.form);
+        let id = known.id.clone();
+        // A location need not end with the id (RFC 7643 §3.1).
+        if let Some(location) = elsewhere
+            && !self.leads_to(location, &id).await?
+        {
+            let known = &self.resources[at];
+            let why = format!("after {} meta.location does not lead to the resource", after.form);
             let violation = Violation::new(Rule::IdStays, after.form, why)
                 .about("meta.location")
                 .values(json!(known.path), json!(location));
             return self.violates(violation);
         }
         Ok(())
+    }
+
+    /// Whether a GET of a location shows the resource with an id.
+    async fn leads_to(&mut self, location: &str, id: &str) -> Result<bool, Stop> {
+        let Some(path) = self.world.client.below(location) else { return Ok(false) };
+        let read = self.ask(&request("GET", &path, None)).await?;
+        let shown = read.json.as_ref().filter(|_| read.is_success());
+        Ok(shown.and_then(|body| get(body, "id")?.as_str()) == Some(id))
     }
 
     fn compare_answer(&self, answer: Option<&Answer>, read: &Value, after: After<'_>) -> Result<(), Stop> {

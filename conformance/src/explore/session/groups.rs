@@ -234,7 +234,9 @@ impl Session<'_> {
         let answer = self.ask(&request).await?;
         if answer.is_success() {
             self.resources[at].members = expected;
-            self.look_at(at, Some(&answer), After::new(Rule::PatchStores, words)).await?;
+            let is_put = matches!(change, MemberChange::Put);
+            let rule = if is_put { Rule::ReplaceStores } else { Rule::PatchStores };
+            self.look_at(at, Some(&answer), After::new(rule, words)).await?;
         } else {
             if matches!(answer.status, 400..=499 | 501) {
                 self.member_change_refused(words, &answer)?;
@@ -272,7 +274,7 @@ impl Session<'_> {
         let answer = self.ask(&request).await?;
         if Self::is_done(with, &answer) {
             self.resources[at].name = name;
-            self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
+            self.look_at(at, Self::own(with, &answer), After::new(Self::stores(with), &words)).await?;
         } else {
             self.world.limit(&format!("{words} is answered {}", answer.status));
             self.look_at(at, None, After::refused(&words)).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::case::capability::Feature;
 use crate::explore::calibrate::values;
 use crate::explore::operation::Type;
 use crate::explore::rule::{Rule, Violation};
@@ -44,8 +45,9 @@ impl Session<'_> {
                 self.violates(violation)?;
             }
         }
-        // Whether a group changes with the deletion of a member is the server's business.
-        let is_open = known.kind == Type::Group && self.resources.iter().any(|other| other.is_deleted);
+        // Whether a group changes with the deletion of a member is the server's business, and versions are where none are advertised.
+        let is_open = known.kind == Type::Group && self.resources.iter().any(|other| other.is_deleted)
+            || self.world.facts.feature(Feature::Etag) == Some(false);
         let (before, now) = (known.etag.clone(), etag(read, body));
         if let (Some(before), Some(now), false) = (&before, &now, is_open) {
             if is_changed && before == now {

@@ -65,7 +65,7 @@ impl Session<'_> {
             )
             .await?;
         }
-        self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
+        self.look_at(at, Self::own(with, &answer), After::new(Self::stores(with), &words)).await?;
         self.look_at_others(&[at], &words).await
     }
 
@@ -87,7 +87,7 @@ impl Session<'_> {
             if now == raised {
                 self.resources[at].name = raised;
             }
-            self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
+            self.look_at(at, Self::own(with, &answer), After::new(Self::stores(with), &words)).await?;
         } else {
             let status = Self::status_of(with, &answer);
             if status == 409 {

@@ -62,6 +62,11 @@ impl Comparison<'_> {
     }
 }
 
+/// Returns the ids of the resources in a list.
+fn ids_of(list: &Value) -> BTreeSet<&str> {
+    resources(list).iter().filter_map(|one| get(one, "id")?.as_str()).collect()
+}
+
 impl Session<'_> {
     /// Returns a filter that selects the users of the sequence.
     fn scope(&self) -> String {
@@ -124,6 +129,15 @@ impl Session<'_> {
         }
         self.world.note_taken(&format!("a filter with: {words}"), true);
         let body = answer.json.clone().unwrap_or_default();
+        let wanted_ids: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+        if is_search && ids_of(&body) != wanted_ids {
+            let listed = self.ask(&query(&endpoint, &[("filter", &filter), ("count", "50")])).await?;
+            let listed = listed.json.as_ref().filter(|_| listed.is_success());
+            if let Some(listed) = listed.filter(|listed| ids_of(listed) == ids_of(&body)) {
+                // GET finds the same: the filter is at fault, and not the search.
+                return self.compare_list(Rule::FilterFinds, &words, &wanted, listed);
+            }
+        }
         let rule = if is_search { Rule::SearchAgrees } else { Rule::FilterFinds };
         self.compare_list(rule, &words, &wanted, &body)
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::explore::model::{PatchKind, Target};
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::patch::Made;
 use crate::explore::session::{Session, Stop};
@@ -115,7 +116,7 @@ impl Session<'_> {
                 plain_form.clone()
             };
             let before = self.resources[at].expected.get(made.attribute).cloned();
-            let start: Vec<_> = before.into_iter().map(|value| (made.attribute, value)).collect();
+            let start: Vec<_> = before.iter().map(|value| (made.attribute, value.clone())).collect();
             let operation = made.json.clone();
             let is_taken = self.tried_alone(&form, &start, |path, _| patch(path, &json!([operation]))).await;
             if is_taken == Some(true) {
@@ -124,8 +125,15 @@ impl Session<'_> {
             is_all_taken = false;
             // A text is refused here that a POST takes, where this operation takes others.
             if with_text && is_taken == Some(false) {
-                let value_taken =
-                    self.takes_value(made.attribute, &made.choice.value(attribute), made.choice).await;
+                let value_taken = match before.as_ref().and_then(Value::as_array) {
+                    // The server may refuse the values together, such as two of one type.
+                    Some(known) if made.kind == PatchKind::Add && made.target == Target::Whole => {
+                        let added = made.value.as_array().into_iter().flatten();
+                        let whole: Value = known.iter().chain(added).cloned().collect();
+                        self.world.try_creation(&[(made.attribute, whole)]).await
+                    }
+                    _ => self.takes_value(made.attribute, &made.choice.value(attribute), made.choice).await,
+                };
                 let start = [(made.attribute, made.choice.plain().value(attribute))];
                 let plain = match self.world.taken(&plain_form) {
                     Some(known) => Some(known),

@@ -229,6 +229,14 @@ impl Session<'_> {
         (set_attribute(&self.resources[at].path, name, value, with, || self.to_send(at)), words)
     }
 
+    /// Returns the rule about what a write leaves.
+    pub(super) fn stores(with: Write) -> Rule {
+        match with {
+            Write::Put => Rule::ReplaceStores,
+            Write::PatchWithPath | Write::PatchWithoutPath | Write::Bulk => Rule::PatchStores,
+        }
+    }
+
     /// Whether the answer says that the one write of a request was done.
     pub(super) fn is_done(with: Write, answer: &Answer) -> bool {
         Self::status_of(with, answer) / 100 == 2
@@ -274,7 +282,7 @@ impl Session<'_> {
         }
         let old = std::mem::replace(&mut self.resources[at].name, name);
         self.given_up.push(old.clone());
-        self.look_at(at, Self::own(with, &answer), After::new(Rule::PatchStores, &words)).await?;
+        self.look_at(at, Self::own(with, &answer), After::new(Self::stores(with), &words)).await?;
         self.finds_nobody(&old, &words).await?;
         self.look_at_others(&[at], &words).await
     }
@@ -354,7 +362,7 @@ impl Session<'_> {
         let answer = self.ask(&request).await?;
         if Self::is_done(with, &answer) {
             self.resources[at].expected.set(index, Some(json!([kept])));
-            let rule = if with == Write::Put { Rule::ReplaceStores } else { Rule::PatchStores };
+            let rule = Self::stores(with);
             self.look_at(at, Self::own(with, &answer), After::new(rule, &words)).await?;
         } else {
             self.world.limit(&format!("{words}: {name}"));
@@ -396,7 +404,7 @@ impl Session<'_> {
         let words = format!("{words} of the password");
         let answer = self.ask(&request).await?;
         let after =
-            if answer.is_success() { After::new(Rule::PatchStores, &words) } else { After::refused(&words) };
+            if answer.is_success() { After::new(Self::stores(with), &words) } else { After::refused(&words) };
         self.look_at(at, answer.is_success().then_some(&answer), after).await
     }
 }

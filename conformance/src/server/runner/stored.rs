@@ -1,10 +1,11 @@
-//! Detects whether an attribute that a case misses ever comes back. If it does not, all cases with it report that,
+//! Detects whether an attribute that a case misses ever comes back as it is sent. If it does not, all cases with it report that,
 //! and none reports that PATCH, PUT or filters fail.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::casing::lower_case;
 use crate::json::{get, is_absent};
 use crate::query_string::parameters;
 use crate::requirement::Shared;
@@ -64,6 +65,11 @@ impl Player<'_> {
             };
             let (shared, what) = if missing.contains(IN_LISTS) {
                 (Shared::Listed, "is shown of a single resource, and not in lists")
+            } else if missing.contains(OTHER_VALUE) {
+                (
+                    Shared::Stored,
+                    "comes back as another value than was sent, whether it is written by POST, PATCH or PUT",
+                )
             } else {
                 (
                     Shared::Stored,
@@ -135,7 +141,8 @@ impl Player<'_> {
                 !part.is_some_and(is_never_shown)
             })
             .collect();
-        let key = format!("{} {} {wanted:?} {in_lists}", sent.endpoint, sent.name);
+        let is_plain = texts(&sent.value).iter().all(|text| is_plain(text));
+        let key = format!("{} {} {wanted:?} {in_lists} {is_plain}", sent.endpoint, sent.name);
         if let Some(Told(known)) = self.context.findings.attribute(&key) {
             return known;
         }
@@ -173,21 +180,26 @@ impl Player<'_> {
         let path = format!("{}/{}", known.endpoint, Client::segment(&id));
         let mut read = self.read_one(&path).await?;
         let mut missing = wanted;
-        missing.insert(String::new());
-        lose(&mut missing, &read, &sent.name);
+        missing.extend([String::new(), OTHER_VALUE.to_owned()]);
+        lose(&mut missing, &read, &over, &sent.name);
         if !missing.is_empty() {
             let operation = json!({ "op": "add", "value": over.clone() });
             let patch = json!({ "schemas": [PATCH_OP], "Operations": [operation] });
             self.try_out(&write("PATCH", &path, &patch)).await;
             read = self.read_one(&path).await?;
-            lose(&mut missing, &read, &sent.name);
+            lose(&mut missing, &read, &over, &sent.name);
         }
         if !missing.is_empty() {
             let mut whole = read.clone();
             merge(&mut whole, &over);
             self.try_out(&write("PUT", &path, &whole)).await;
             read = self.read_one(&path).await?;
-            lose(&mut missing, &read, &sent.name);
+            lose(&mut missing, &read, &over, &sent.name);
+        }
+        if missing.contains("") {
+            missing.remove(OTHER_VALUE);
+        } else if missing.contains(OTHER_VALUE) {
+            missing.insert(String::new());
         }
         if missing.is_empty() && in_lists {
             let name = ["userName", "displayName"]
@@ -242,12 +254,43 @@ impl Player<'_> {
 /// Stands for: it is shown of a single resource, and not in lists.
 const IN_LISTS: &str = "in lists";
 
-/// Removes the parts that a resource shows.
-fn lose(missing: &mut BTreeSet<String>, resource: &Value, name: &str) {
+/// Stands for: the server shows a value of its own.
+const OTHER_VALUE: &str = "as another value";
+
+/// Removes the parts that a resource shows, of an attribute with the values of `sent`.
+fn lose(missing: &mut BTreeSet<String>, resource: &Value, sent: &Value, name: &str) {
     let found = get(resource, name).filter(|found| !is_absent(Some(found)));
     let Some(found) = found else { return };
     let shown = parts(found);
-    missing.retain(|part| !part.is_empty() && !shown.iter().any(|known| known.eq_ignore_ascii_case(part)));
+    let is_other = get(sent, name).is_some_and(|sent| is_other_text(sent, found));
+    missing.retain(|part| match part.as_str() {
+        "" => false,
+        OTHER_VALUE => is_other,
+        part => !shown.iter().any(|known| known.eq_ignore_ascii_case(part)),
+    });
+}
+
+/// Whether plain texts, or the `value` of each element, come back as quite other ones. How a server spoils a text is the
+/// subject of other cases.
+fn is_other_text(sent: &Value, found: &Value) -> bool {
+    let (sent, found) = (texts(sent), texts(found));
+    let is_other = |sent: &String, found: &String| !sent.contains(found) && !found.contains(sent);
+    !sent.is_empty()
+        && sent.iter().all(|text| is_plain(text))
+        && sent.iter().all(|sent| found.iter().all(|found| is_other(sent, found)))
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'@' | b'.'))
+}
+
+/// Returns a text, or the `value` of each element, in lower case.
+fn texts(value: &Value) -> Vec<String> {
+    let text = |value: &Value| Some(lower_case(value.as_str()?.trim()));
+    match value {
+        Value::Array(elements) => elements.iter().filter_map(|one| text(get(one, "value")?)).collect(),
+        one => text(one).into_iter().collect(),
+    }
 }
 
 /// Returns the sub-attributes of a value. `false` may be left out, and the server decides about the target of a
@@ -288,7 +331,7 @@ fn attributes(method: &str, body: &Value, core: &str) -> Vec<(String, Value)> {
                 };
                 match get(operation, "path").and_then(Value::as_str) {
                     None => all.extend(members(value)),
-                    Some(path) if path.contains('[') => all.extend(of_value_path(path, value)),
+                    Some(path) if path.contains('[') => all.extend(of_value_path(path, value, core)),
                     Some(path) => all.push(of_path(path, value, core)),
                 }
             }
@@ -317,8 +360,12 @@ fn of_path(path: &str, value: &Value, core: &str) -> (String, Value) {
 }
 
 /// Returns the attribute of a value path such as `emails[type eq "work"].value`, with the element that it may make.
-fn of_value_path(path: &str, value: &Value) -> Option<(String, Value)> {
+fn of_value_path(path: &str, value: &Value, core: &str) -> Option<(String, Value)> {
     let (name, rest) = path.split_once('[')?;
+    let name = match name.rsplit_once(':') {
+        Some((urn, name)) if urn.eq_ignore_ascii_case(core) => name,
+        _ => name,
+    };
     let (filter, part) = rest.rsplit_once(']')?;
     let mut words = filter.splitn(3, ' ');
     let (selected, operator, wanted) = (words.next()?, words.next()?, words.next()?);
@@ -407,6 +454,7 @@ mod tests {
             { "op": "replace", "value": { "nickName": "y" } },
             { "op": "remove", "path": "locale" },
             { "op": "add", "path": "emails[type eq \"work\"].value", "value": "a@b.example" },
+            { "op": "add", "path": "urn:core:User:emails[type eq \"home\"].value", "value": "b@b.example" },
         ] });
         let expected = [
             ("title", json!("x")),
@@ -414,6 +462,7 @@ mod tests {
             ("urn:x:User", json!({ "department": "R&D" })),
             ("nickName", json!("y")),
             ("emails", json!([{ "type": "work", "value": "a@b.example" }])),
+            ("emails", json!([{ "type": "home", "value": "b@b.example" }])),
         ];
         let attributes = |method: &str, body: &Value| attributes(method, body, "urn:core:User");
         assert_eq!(attributes("PATCH", &patch), expected.map(|(name, value)| (name.to_owned(), value)));
@@ -424,10 +473,30 @@ mod tests {
     #[test]
     fn shown_attribute_is_not_missing() {
         let mut missing = BTreeSet::from([String::new(), "type".to_owned(), "value".to_owned()]);
-        lose(&mut missing, &json!({ "emails": [] }), "emails");
+        let sent = json!({ "emails": [{ "value": "a", "type": "work" }] });
+        lose(&mut missing, &json!({ "emails": [] }), &sent, "emails");
         assert_eq!(missing.len(), 3);
-        lose(&mut missing, &json!({ "emails": [{ "value": "a", "primary": false }] }), "emails");
+        lose(&mut missing, &json!({ "emails": [{ "value": "a", "primary": false }] }), &sent, "emails");
         assert_eq!(missing, BTreeSet::from(["type".to_owned()]));
+    }
+
+    #[test]
+    fn text_that_comes_back_as_another_one_is_missing() {
+        let all = BTreeSet::from([String::new(), OTHER_VALUE.to_owned()]);
+        for (sent, shown, is_other) in [
+            ("Ada Quay", "x-1@example.com", true),
+            ("Ada Quay", "Ada Quay", false),
+            ("Ada Quay", "ADA QUAY", false),
+            ("Ada Quay", "Ada", false),
+            (" Ada Quay ", "Ada Quay", false),
+            ("Ada \u{1f680}", "x-1@example.com", false),
+        ] {
+            for of in [|text: &str| json!(text), |text: &str| json!([{ "value": text }])] {
+                let mut missing = all.clone();
+                lose(&mut missing, &json!({ "x": of(shown) }), &json!({ "x": of(sent) }), "x");
+                assert_eq!(missing.contains(OTHER_VALUE), is_other, "{sent} comes back as {shown}");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -20,14 +21,13 @@ use crate::subject::server::notices::Notices;
 use crate::subject::server::pace::{MIN_RATE, Pace};
 use crate::subject::server::retry::{Unsure, wait_asked};
 use crate::subject::server::room::{Room, Rooms};
-use crate::subject::server::tls;
-use crate::subject::server::tls::TlsError;
+use crate::subject::server::tls::{self, TlsError};
 use crate::transcript::{Exchange, REDACTED, Received, Sent};
 
 /// The characters that a query value or a path segment contains unescaped.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The characters that a path segment contains unescaped (RFC 3986 §3.3); a URN stays readable.
+/// The same of a path segment (RFC 3986 §3.3), where a URN stays readable.
 const SEGMENT: &AsciiSet =
     &PLAIN.remove(b':').remove(b'@').remove(b'!').remove(b'$').remove(b'*').remove(b',').remove(b'=');
 
@@ -118,6 +118,8 @@ pub struct Answer {
     pub room: Room,
     /// The request was sent before, and that may have had an effect, which the answer may be about.
     pub repeated: bool,
+    /// The server speaks HTTP/1.0.
+    pub is_http_1_0: bool,
 }
 
 impl Answer {
@@ -476,13 +478,9 @@ impl Client {
         let sent = tokio::time::timeout_at(until, self.0.http.execute(request)).await.map_err(late)?;
         let mut response = sent.map_err(|error| NetworkFailure::from(&error))?;
         let status = response.status().as_u16();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| {
-                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            })
-            .collect();
+        let text_of = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let fields = response.headers().iter();
+        let headers = fields.map(|(name, value)| (name.as_str().to_owned(), text_of(value))).collect();
         let (mut body, mut room) = (Vec::new(), Room::default());
         while let Some(chunk) = tokio::time::timeout_at(until, response.chunk())
             .await
@@ -510,7 +508,8 @@ impl Client {
                 (String::from_utf8_lossy(error.as_bytes()).into_owned(), byte)
             }
         };
-        Ok(Answer { status, headers, text, not_utf8, json, room, ..Answer::default() })
+        let is_http_1_0 = response.version() == reqwest::Version::HTTP_10;
+        Ok(Answer { status, headers, text, not_utf8, json, room, is_http_1_0, ..Answer::default() })
     }
 }
 

@@ -1,6 +1,5 @@
 //! Each format of one report, as it is read.
 
-
 use conformance::report::output_format::Format;
 use conformance::report::text::{self, Paint};
 use conformance::report::{Report, Summary, Verdict, badge, github, html, junit, markdown, root_causes};

@@ -1,0 +1,1 @@
+"""The users and groups of the project in ../host.py."""
