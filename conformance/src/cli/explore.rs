@@ -93,7 +93,7 @@ impl Explore {
         let usual = if self.time.is_some() { NO_LIMIT } else { SEQUENCES };
         let sequences = self.sequences.map_or(usual, NonZeroUsize::get);
         eprintln!(
-            "{}: {}, about 45 requests each; at most {} users and groups at a time (once 210 more), named {PREFIX}{}-…; seed {seed}",
+            "{}: {}, about 50 requests each; at most {} users and groups at a time (once 210 more), named {PREFIX}{}-…; seed {seed}",
             client.base(),
             self.extent(sequences),
             self.jobs.get() * (self.steps.get() + 1),
