@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::json::{get, same};
 use crate::server::judge::Miss;
+use crate::server::runner::stored::is_other_text;
 use crate::transcript::Exchange;
 
 /// Whether a value of an attribute, or one of its elements, has all that is wanted.
@@ -31,7 +32,12 @@ pub(super) fn unmade(played: &[Exchange], miss: &Miss) -> Option<String> {
         played.get(at + 1..)?.iter().any(|later| matches!(later.request.method.as_str(), "PATCH" | "PUT"));
     let answer =
         creation.response.as_ref().filter(|answer| answer.status == 201 && answer.body.is_object())?;
-    (is_written && !has(get(&answer.body, name), &miss.expected)).then(|| name.to_owned())
+    // How a server spoils a text is the subject of the case.
+    let is_lost = match get(&answer.body, name) {
+        Some(shown) if shown.is_string() => is_other_text(&miss.expected, shown),
+        shown => !has(shown, &miss.expected),
+    };
+    (is_written && is_lost).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -61,6 +67,9 @@ mod tests {
         assert_eq!(unmade(&played, &miss("/members", json!({ "value": "1" }))).as_deref(), Some("members"));
         // It was kept, or is another value, or nothing was written since.
         assert_eq!(unmade(&played, &miss("/displayName", json!("Crew"))), None);
+        let spoiled =
+            [exchange("POST", json!({ "title": "a  b" }), json!({ "title": "a b" })), patch.clone()];
+        assert_eq!(unmade(&spoiled, &miss("/title", json!("a  b"))), None);
         assert_eq!(unmade(&played, &miss("/members", json!({ "value": "2" }))), None);
         assert_eq!(unmade(&played[..1], &miss("/members", json!({ "value": "1" }))), None);
         assert_eq!(
