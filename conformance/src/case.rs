@@ -102,7 +102,7 @@ pub const DOCUMENTS: [(&str, &str); 8] = [
     ("rfc9967", "RFC 9967"),
     ("rfc9110", "RFC 9110"),
     ("pingone", "PingOne, Creating an Aquera connection"),
-    ("ipsie", "IPSIE AL1 SCIM"),
+    ("ipsie", "IPSIE AL SCIM 2.0 Profile"),
     ("interop", "draft-zollner-scim-interop-profile"),
 ];
 

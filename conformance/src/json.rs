@@ -61,7 +61,7 @@ pub(crate) fn includes(value: &Value, wanted: &Value) -> bool {
 }
 
 /// Returns each place that a pointer with `*` reaches, and the value there if there is one. Returns no place if a `*`
-/// has no elements.
+/// has no elements. In an array, `name=emails` is the first element whose `name` is the text `emails`.
 pub(crate) fn reach<'a>(value: &'a Value, pointer: &str) -> Vec<(String, Option<&'a Value>)> {
     let mut reached = vec![(String::new(), Some(value))];
     let tokens = pointer.strip_prefix('/').map(|rest| rest.split('/')).into_iter().flatten();
@@ -87,7 +87,10 @@ pub(crate) fn reach<'a>(value: &'a Value, pointer: &str) -> Vec<(String, Option<
             }
             let name = token.replace("~1", "/").replace("~0", "~");
             let inner = value.and_then(|value| match value {
-                Value::Array(elements) => name.parse::<usize>().ok().and_then(|index| elements.get(index)),
+                Value::Array(elements) => match selector(&name) {
+                    Some((member, text)) => elements.iter().find(|element| has_text(element, member, text)),
+                    None => name.parse::<usize>().ok().and_then(|index| elements.get(index)),
+                },
                 other => get(other, &name),
             });
             next.push((format!("{path}/{token}"), inner));
@@ -95,6 +98,16 @@ pub(crate) fn reach<'a>(value: &'a Value, pointer: &str) -> Vec<(String, Option<
         reached = next;
     }
     reached
+}
+
+/// Returns the member and the text of a token that selects an element of an array, as `name=emails` does.
+pub(crate) fn selector(token: &str) -> Option<(&str, &str)> {
+    token.split_once('=').filter(|(member, _)| !member.is_empty())
+}
+
+/// Whether a member of an object is this text, without case.
+pub(crate) fn has_text(value: &Value, member: &str, text: &str) -> bool {
+    get(value, member).and_then(Value::as_str).is_some_and(|there| there.eq_ignore_ascii_case(text))
 }
 
 #[cfg(test)]

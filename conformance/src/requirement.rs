@@ -151,17 +151,32 @@ impl Shared {
 
 /// Returns an id, or a pattern of ids, with the current name of its document.
 ///
-/// The cases from PingOne's page were in `seed` before they were in `pingone`; baselines and selections may still say so.
+/// The cases from PingOne's page were in `seed` before they were in `pingone`, and those of IPSIE had the sections of an
+/// earlier draft; baselines and selections may still say so.
 pub(crate) fn current_id(id: &str) -> Cow<'_, str> {
     let (suite, rest) = match id.strip_prefix("client/") {
         Some(rest) => ("client/", rest),
         None => ("", id),
     };
-    match rest.strip_prefix("seed") {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{suite}pingone{rest}").into(),
-        _ => id.into(),
+    let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    if let Some(rest) = rest.strip_prefix("seed").filter(|rest| below(rest)) {
+        return format!("{suite}pingone{rest}").into();
     }
+    let moved = IPSIE_SECTIONS.iter().find_map(|(old, current)| {
+        let rest = rest.strip_prefix(old).filter(|rest| below(rest))?;
+        Some(format!("{suite}{current}{rest}"))
+    });
+    moved.map_or_else(|| id.into(), Cow::from)
 }
+
+/// The sections of IPSIE cases in the earlier draft, and now.
+const IPSIE_SECTIONS: [(&str, &str); 5] = [
+    ("ipsie/3.2.2.3", "ipsie/5.1"),
+    ("ipsie/3.2.2.4", "ipsie/5.2"),
+    ("ipsie/3.2.2.7", "ipsie/5.4"),
+    ("ipsie/3.2.3.3", "ipsie/6.2.3"),
+    ("ipsie/3.2.3.5", "ipsie/6.2.6"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -175,6 +190,9 @@ mod tests {
             ("seed", "pingone"),
             ("seeds/a", "seeds/a"),
             ("rfc7644/3.3/seed", "rfc7644/3.3/seed"),
+            ("ipsie/3.2.2.3/deactivates-by-patch", "ipsie/5.1/deactivates-by-patch"),
+            ("client/ipsie/3.2.3.5/*", "client/ipsie/6.2.6/*"),
+            ("ipsie/3.2.2.33/a", "ipsie/3.2.2.33/a"),
         ] {
             assert_eq!(current_id(old), current);
         }

@@ -16,7 +16,7 @@ pub const DOCUMENTS: [(&str, &str); 10] = [
     ("rfc6585", "RFC 6585"),
     ("rfc9110", "RFC 9110"),
     ("rfc9700", "RFC 9700"),
-    ("ipsie", "IPSIE AL1 SCIM"),
+    ("ipsie", "IPSIE AL SCIM 2.0 Profile"),
     ("interop", "draft-zollner-scim-interop-profile"),
     ("pingone", "PingOne, Creating an Aquera connection"),
     ("provisioning", "What provisioning must not break"),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet};
 use crate::case::step::{Action, Step};
 use crate::case::template::Template;
-use crate::json::{get, includes};
+use crate::json::{get, has_text, includes, selector};
 use crate::server::bindings::Bindings;
 use crate::server::judge::{Ask, judge};
 use crate::subject::server::client;
@@ -320,6 +320,20 @@ impl Example {
                 let elements = place.as_array_mut().into_iter().flatten().enumerate();
                 for (at, element) in elements {
                     if name == "*" || index == Ok(at) {
+                        walk(element, rest, change);
+                    }
+                }
+                return;
+            }
+            if let Some((member, text)) = selector(&name) {
+                if !place.is_array() {
+                    *place = json!([]);
+                }
+                if let Some(elements) = place.as_array_mut() {
+                    if !elements.iter().any(|element| has_text(element, member, text)) {
+                        elements.push(json!({ member: text }));
+                    }
+                    for element in elements.iter_mut().filter(|element| has_text(element, member, text)) {
                         walk(element, rest, change);
                     }
                 }
