@@ -78,7 +78,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// A resource to start with would be refused by the endpoint itself.
-    #[error("take resource {} of those to start with: {detail}", index + 1)]
+    #[error("add initial resource {}: {detail}", index + 1)]
     Resource {
         /// Its position among those given, from zero.
         index: usize,

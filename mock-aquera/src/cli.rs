@@ -58,7 +58,7 @@ enum Command {
     Serve(Box<serve::Options>),
     /// List the built-in profiles, or show what one does otherwise than the RFC, with its sources.
     Profiles(profiles::Options),
-    /// End with 0 when the server is ready.
+    /// Exit with 0 when the server is ready.
     Healthcheck(healthcheck::Options),
     /// Verify the number of requests that came in; a failure shows the nearest misses.
     Verify(verify::Options),

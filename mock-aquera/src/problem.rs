@@ -24,7 +24,7 @@ pub(crate) enum Problem {
     TooManyApplications(usize),
     #[error("{0}")]
     Unauthorized(String),
-    #[error("{method} is not possible here; what is: {allow}")]
+    #[error("{method} is not supported here; supported: {allow}")]
     MethodNotAllowed { method: String, allow: String },
     #[error("{0} is not supported by this endpoint")]
     NotImplemented(&'static str),
@@ -36,7 +36,7 @@ pub(crate) enum Problem {
     OperationUnsupported(&'static str),
     #[error("the body is sent as application/scim+json or application/json")]
     UnsupportedMediaType,
-    #[error("the answer is application/scim+json, which the Accept header leaves out")]
+    #[error("the response is application/scim+json, and the Accept header does not allow that")]
     NotAcceptable,
     #[error("{what} is larger than {most} bytes")]
     TooLarge { what: &'static str, most: usize },

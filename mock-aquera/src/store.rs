@@ -109,7 +109,7 @@ pub(crate) struct Stale {
     /// The place in the order of creation.
     pub(crate) order: u64,
     pub(crate) etag: String,
-    /// Nothing where the resource was not there.
+    /// `None` if the resource did not exist.
     pub(crate) shown: Option<Bytes>,
 }
 

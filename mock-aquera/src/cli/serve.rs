@@ -114,7 +114,7 @@ pub(super) struct Options {
     /// Serve administration here and not beside the SCIM endpoints; port 0 picks a free one
     #[arg(long, value_name = "HOST:PORT", help_heading = ADMINISTRATION)]
     admin_listen: Option<ListenAddress>,
-    /// Let only those into administration who show this bearer token
+    /// Require this bearer token for administration
     #[arg(
         long,
         value_name = "TOKEN",
@@ -273,7 +273,7 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
 }
 
 async fn stop(server: MockAquera, as_json: bool) -> Result<(), Failure> {
-    tracing::info!("stopping: no new connection is taken, answers on their way are finished");
+    tracing::info!("stopping: no new connection is taken, requests in flight are answered");
     let applications = server.application_count();
     if tokio::time::timeout(DRAIN, server.drain()).await.is_err() {
         tracing::warn!("some answers were not finished in {} s and are dropped", DRAIN.as_secs());

@@ -50,28 +50,28 @@ pub(crate) fn unknown_method(method: &str) -> Option<String> {
     Some(format!("there is no method `{method}`; {hint}"))
 }
 
+fn never(why: impl Into<String>) -> Result<(), ParseFaultError> {
+    Err(ParseFaultError::NeverStrikes(why.into()))
+}
+
 impl Fault {
     /// Makes sure that the rule can strike some request, as far as the rule alone tells.
     pub(super) fn can_strike(&self) -> Result<(), ParseFaultError> {
-        self.fits_itself().map_err(ParseFaultError::NeverStrikes)
-    }
-
-    fn fits_itself(&self) -> Result<(), String> {
         let (matching, trigger) = (&self.matching, &self.trigger);
         if let Some(unknown) = matching.methods.iter().flatten().find_map(|method| unknown_method(method)) {
-            return Err(unknown);
+            return never(unknown);
         }
         for (key, value) in
             [("id", &matching.id), ("user-name", &matching.user_name), ("patch-path", &matching.patch_path)]
         {
             if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
-                return Err(format!("`{key}` is empty, and nothing has an empty one; leave it out"));
+                return never(format!("`{key}` is empty, and nothing has an empty one; leave it out"));
             }
         }
         if let Some(path) = &matching.patch_path
             && let Err(error) = path.parse::<PatchPath>()
         {
-            return Err(format!(
+            return never(format!(
                 "`{path}` is not a path of a PATCH operation ({error}); one looks like `active` or \"emails[type eq \\\"work\\\"].value\""
             ));
         }
@@ -79,38 +79,38 @@ impl Fault {
             && !methods.iter().any(|method| method == "PATCH")
         {
             let methods = methods.join(",");
-            return Err(format!(
+            return never(format!(
                 "`patch-path` fits PATCH requests alone, and `method={methods}` leaves them out"
             ));
         }
         if let Some(path) = matching.path.as_ref().map(ToString::to_string) {
             if path.contains('?') {
-                return Err("`path` is compared without the query; leave out `?` and what follows".to_owned());
+                return never("`path` is compared without the query; leave out `?` and what follows");
             }
             if path == "/oauth/token" || path.starts_with("/_mock") {
-                return Err(format!("rules are about SCIM requests, and `{path}` is no path of SCIM"));
+                return never(format!("rules are about SCIM requests, and `{path}` is no path of SCIM"));
             }
             if let Some(misplaced) = glob::misplaced_wildcard(&path) {
-                return Err(misplaced);
+                return never(misplaced);
             }
             if let Some(below) = below_base(&path) {
-                return Err(format!("`path` begins below the base URL: write `path={below}`"));
+                return never(format!("`path` begins below the base URL: write `path={below}`"));
             }
         }
         if let Some(written) = self.without_effect() {
-            return Err(format!("`{written}` changes nothing; write a longer time, or leave the rule out"));
+            return never(format!("`{written}` changes nothing; write a longer time, or leave the rule out"));
         }
         if trigger.times == Some(Times::UpTo(0)) {
-            return Err("`times=0` never strikes; leave the rule out".to_owned());
+            return never("`times=0` never strikes; leave the rule out");
         }
         if trigger.probability.is_some_and(|probability| probability <= 0.0) {
-            return Err("`probability=0` never strikes; leave the rule out".to_owned());
+            return never("`probability=0` never strikes; leave the rule out");
         }
         let (after, every) = (trigger.after.unwrap_or(0), trigger.every.unwrap_or(1).max(1));
         if let Some(nth) = trigger.nth
             && (nth <= after || !(nth - after).is_multiple_of(every))
         {
-            return Err(format!(
+            return never(format!(
                 "`nth={nth}` is none of those that `after` and `every` leave; write `nth` alone"
             ));
         }
@@ -121,12 +121,12 @@ impl Fault {
             _ => false,
         };
         if empty {
-            return Err("`until` is not later than `from`".to_owned());
+            return never("`until` is not later than `from`");
         }
         if let Some(ttl) = trigger.ttl
             && (ttl.is_zero() || matches!(trigger.from, Some(Moment::In(from)) if ttl <= from))
         {
-            return Err("`ttl` is over before the rule could strike".to_owned());
+            return never("`ttl` is over before the rule could strike");
         }
         Ok(())
     }
@@ -145,21 +145,21 @@ impl Fault {
 
     /// Makes sure that the rule can strike some request to an application with these resource types.
     pub(crate) fn can_strike_in(&self, places: &Places<'_>) -> Result<(), ParseFaultError> {
-        self.fits_itself().and_then(|()| self.fits_in(places)).map_err(ParseFaultError::NeverStrikes)
+        self.can_strike().and_then(|()| self.fits_in(places))
     }
 
-    fn fits_in(&self, places: &Places<'_>) -> Result<(), String> {
+    fn fits_in(&self, places: &Places<'_>) -> Result<(), ParseFaultError> {
         let wanted = self.matching.resource_type.as_deref();
         let all = || places.types.all().iter();
         let found = wanted.map(|wanted| all().find(|kind| kind.name().eq_ignore_ascii_case(wanted)));
         if let (Some(wanted), Some(None)) = (wanted, found) {
-            return Err(places.types.unknown(wanted).to_string());
+            return never(places.types.unknown(wanted).to_string());
         }
         if let Some(Moment::At(until)) = self.trigger.until
             && until <= places.now
         {
             let now = places.now;
-            return Err(format!("`until={until}` is past: the clock of the application shows {now}"));
+            return never(format!("`until={until}` is past: the clock of the application shows {now}"));
         }
         let glob = self.matching.path.as_ref();
         let path = glob.map(ToString::to_string).unwrap_or_default();
@@ -175,7 +175,7 @@ impl Fault {
             (None, None) => all().collect(),
         };
         if let (true, None, Some(_)) = (is_named && !same("Me"), of_path, &self.matching.patch_path) {
-            return Err(format!(
+            return never(format!(
                 "`patch-path` fits PATCH requests alone, and none goes to `/{first}`; write `path=/Users/*`, or leave \
                  `path` out (the operations inside a bulk request are not looked at)"
             ));
@@ -191,20 +191,20 @@ impl Fault {
     }
 
     /// Makes sure that there is an endpoint called `first`, and that it is one of the wanted type.
-    fn has_endpoint(places: &Places<'_>, first: &str, wanted: Option<&Kind>) -> Result<(), String> {
+    fn has_endpoint(places: &Places<'_>, first: &str, wanted: Option<&Kind>) -> Result<(), ParseFaultError> {
         if let Some(unknown) = places.unknown_endpoint(first) {
-            return Err(unknown);
+            return never(unknown);
         }
         if let Some(kind) = wanted
             && !kind.endpoint.eq_ignore_ascii_case(first)
         {
-            return Err(format!("requests to `/{first}` are not about the resource type {}", kind.name()));
+            return never(format!("requests to `/{first}` are not about the resource type {}", kind.name()));
         }
         Ok(())
     }
 
     /// Makes sure that resources of one of these types have what the rule asks for.
-    fn fits_attributes(&self, places: &Places<'_>, kinds: &[&Kind]) -> Result<(), String> {
+    fn fits_attributes(&self, places: &Places<'_>, kinds: &[&Kind]) -> Result<(), ParseFaultError> {
         let knows = |kind: &Kind, path: &PatchPath| {
             let path = path.attr_path();
             kind.schemas.locate(&path).is_some() || kind.schemas.schema_at(&path).is_some()
@@ -216,7 +216,7 @@ impl Fault {
         let names = || kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" or ");
         let users = has("userName");
         if self.matching.user_name.is_some() && !kinds.iter().any(|kind| users(kind)) {
-            return Err(format!("{} has no userName, which `user-name` is compared with", names()));
+            return never(format!("{} has no userName, which `user-name` is compared with", names()));
         }
         let Some(path) = &self.matching.patch_path else { return Ok(()) };
         let patched = has(path);
@@ -230,7 +230,7 @@ impl Fault {
                 None => "GET /Schemas lists those that there are".to_owned(),
             },
         };
-        Err(format!("`{path}` is not an attribute of {}; {hint}", names()))
+        never(format!("`{path}` is not an attribute of {}; {hint}", names()))
     }
 
     /// Makes sure that a request about the resource with the wanted id has a path that fits. `of_path` is the type that the
@@ -241,7 +241,7 @@ impl Fault {
         path: &str,
         kinds: &[&Kind],
         of_path: Option<(&Kind, &str)>,
-    ) -> Result<(), String> {
+    ) -> Result<(), ParseFaultError> {
         let Some(id) = &self.matching.id else { return Ok(()) };
         // What has to be encoded in a path may be so in several ways.
         if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
@@ -258,11 +258,11 @@ impl Fault {
             Some((_, first)) => format!("write `path=/{first}/*`, or leave `path` out"),
             None => "leave `path` out".to_owned(),
         };
-        Err(format!("`path={path}` fits no request with `id={id}`; {hint}"))
+        never(format!("`path={path}` fits no request with `id={id}`; {hint}"))
     }
 
     /// Makes sure that the path below an endpoint of resources is one that requests with these methods have.
-    fn fits_path(&self, path: &str, first: &str) -> Result<(), String> {
+    fn fits_path(&self, path: &str, first: &str) -> Result<(), ParseFaultError> {
         if path.contains("**") {
             return Ok(());
         }
@@ -275,19 +275,19 @@ impl Fault {
         match *segments {
             [_] if matching.patch_path.is_some() || all_in(&["PUT", "PATCH", "DELETE"]) => {
                 let methods = matching.methods.as_ref().map_or("PATCH".to_owned(), |all| all.join(","));
-                Err(format!("{methods} goes to one resource, below `/{first}`: write `path=/{first}/*`"))
+                never(format!("{methods} goes to one resource, below `/{first}`: write `path=/{first}/*`"))
             }
-            [_, ".search"] if matching.patch_path.is_some() => Err(format!(
+            [_, ".search"] if matching.patch_path.is_some() => never(format!(
                 "`patch-path` fits PATCH requests alone, and none goes to `/{first}/.search`: write `path=/{first}/*`"
             )),
             [_, second]
                 if all_in(&["POST"]) && second != ".search" && (second == "*" || !second.contains('*')) =>
             {
-                Err(format!(
+                never(format!(
                     "POST goes to `/{first}`, or to `/{first}/.search`: write `path=/{first}`, or `path=/{first}/.search`"
                 ))
             }
-            [_, _, _, ..] => Err(format!("below `/{first}` there are ids alone: write `path=/{first}/*`")),
+            [_, _, _, ..] => never(format!("below `/{first}` there are ids alone: write `path=/{first}/*`")),
             _ => Ok(()),
         }
     }

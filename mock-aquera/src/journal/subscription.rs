@@ -54,7 +54,7 @@ pub struct Subscription {
 
 /// The time was over before enough exchanges had come.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("see {wanted} matching exchanges{}: {matched} came", time(*.within))]
+#[error("wait for {wanted} matching exchanges{}: {matched} came", time(*.within))]
 pub struct WaitError {
     /// How many were waited for.
     pub wanted: usize,

@@ -93,9 +93,11 @@ impl FaultResponse {
             SocketFault::EmptyReply => Self::just(Ending::Close),
             SocketFault::Hang(time) => Self::just(Ending::Silence(time)),
             SocketFault::Garbage(bytes) => Self::closing(bytes),
-            SocketFault::CloseAfter | SocketFault::Dribble { .. } => with_head(Length::Of(length), body),
-            SocketFault::MalformedChunk => {
+            SocketFault::MalformedChunk if has_body(asked, head.status()) => {
                 with_head(Length::Chunked, &[NO_CHUNK_SIZE, body, b"\r\n"].concat())
+            }
+            SocketFault::CloseAfter | SocketFault::Dribble { .. } | SocketFault::MalformedChunk => {
+                with_head(Length::Of(length), body)
             }
             SocketFault::WrongLength(by) => with_head(Length::Off(length, by), body),
             SocketFault::Truncate(fraction) if body.is_empty() => {

@@ -59,7 +59,7 @@ impl Types {
             }
             let set = document.schema_set(&known).map_err(|error| fail(error.to_string()))?;
             let kind = Kind::new(document, set);
-            check(&kind).map_err(fail)?;
+            problem(&kind).map_or(Ok(()), |why| Err(fail(why)))?;
             match kinds.iter_mut().find(|other| other.name().eq_ignore_ascii_case(kind.name())) {
                 Some(other) => *other = kind,
                 None => kinds.push(kind),
@@ -115,19 +115,19 @@ fn of_standard(known: &[Schema], given: &[Schema]) -> Result<Vec<Kind>, Document
     Ok(kinds)
 }
 
-/// Says why a server cannot have a resource type.
-fn check(kind: &Kind) -> Result<(), String> {
+/// Says why a server cannot have a resource type; `None` if it can.
+fn problem(kind: &Kind) -> Option<String> {
     let (endpoint, watched) = (&kind.endpoint, kind.watched.len());
     if endpoint.contains('/') {
-        return Err(format!("`endpoint` is one step below the base URL, not /{endpoint}"));
+        return Some(format!("`endpoint` is one step below the base URL, not /{endpoint}"));
     }
     if RESERVED.iter().any(|name| name.eq_ignore_ascii_case(endpoint)) || endpoint.starts_with('.') {
-        return Err(format!("`endpoint` /{endpoint} is taken by the protocol itself"));
+        return Some(format!("`endpoint` /{endpoint} is taken by the protocol itself"));
     }
     if watched > MOST_WATCHED {
-        return Err(format!("{watched} attributes are unique, and {MOST_WATCHED} are the most"));
+        return Some(format!("{watched} attributes are unique, and {MOST_WATCHED} are the most"));
     }
-    Ok(())
+    None
 }
 
 fn shared_endpoint(kinds: &[Kind]) -> Option<(&str, &str)> {
