@@ -130,6 +130,19 @@ mod tests {
     }
 
     #[test]
+    fn pointers_with_names_reach_the_element_of_that_name() {
+        let schema = json!({ "attributes": [{ "name": "active" }, { "name": "emails", "type": "complex" }] });
+        let at = |pointer: &str| {
+            let reached = reach(&schema, pointer);
+            assert_eq!(reached.len(), 1, "{pointer}");
+            reached[0].1.cloned()
+        };
+        assert_eq!(at("/attributes/name=Emails/type"), Some(json!("complex")));
+        assert_eq!(at("/attributes/name=ims/type"), None);
+        assert_eq!(at("/attributes/name=active/type"), None);
+    }
+
+    #[test]
     fn pointers_with_stars_reach_all_elements() {
         let value = json!({ "Emails": [{ "value": "a" }, {}], "n": { "x": 1 } });
         let texts = |pointer| {
