@@ -107,6 +107,8 @@ struct Session<'a> {
     made: Made,
     exchanges: Vec<Exchange>,
     together: Vec<Range<usize>>,
+    /// When requests that may write were sent.
+    wrote_at: Vec<Instant>,
     resources: Vec<Resource>,
     /// Names that were given up.
     given_up: Vec<String>,
@@ -123,6 +125,7 @@ pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: E
         made: Made::default(),
         exchanges: Vec::new(),
         together: Vec::new(),
+        wrote_at: Vec::new(),
         resources: Vec::new(),
         given_up: Vec::new(),
         created: 0,
@@ -135,6 +138,10 @@ pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: E
     world.note_known(resources.iter().map(|known| (known.kind, known.id.as_str(), false)));
     drop(turn);
     Played { end, transcript: Transcript { exchanges, together, unique } }
+}
+
+fn may_write(request: &Request) -> bool {
+    request.method != "GET" && !request.path.ends_with("/.search")
 }
 
 impl Session<'_> {
@@ -208,6 +215,9 @@ impl Session<'_> {
 
     /// Sends a request and returns its answer.
     async fn ask(&mut self, request: &Request) -> Result<Answer, Stop> {
+        if may_write(request) {
+            self.wrote_at.push(Instant::now());
+        }
         let (exchange, answer) = self.world.send(&mut self.made, request).await;
         let failure = exchange.error.clone();
         self.exchanges.push(exchange);
@@ -221,6 +231,9 @@ impl Session<'_> {
     /// Sends requests at the same time. Answers come in the order of the requests.
     async fn ask_together(&mut self, requests: &[Request]) -> Result<Vec<Answer>, Stop> {
         let world = self.world;
+        if requests.iter().any(may_write) {
+            self.wrote_at.push(Instant::now());
+        }
         let all = join_all(requests.iter().map(|request| async move {
             let mut made = Made::default();
             let (exchange, answer) = world.send(&mut made, request).await;
