@@ -124,7 +124,10 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
     } else {
         player.steps(&case.steps).await
     };
-    let unmade = player.worst().and_then(|miss| unmade::unmade(player.exchanges.get(..miss.at)?, miss));
+    let fault = player.fault().await;
+    // A cause that many cases share says more.
+    let miss = player.worst().filter(|_| fault.is_none());
+    let unmade = miss.and_then(|miss| unmade::unmade(player.exchanges.get(..miss.at)?, miss));
     let (verdict, because) = match end {
         Ok(()) | Err(End::Missed) if unmade.is_some() => {
             let name = unmade.unwrap_or_default();
@@ -148,7 +151,6 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
         }
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
-    let fault = player.fault().await;
     let Player { bindings, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
     if !context.keep {
         let mut after = Player {
