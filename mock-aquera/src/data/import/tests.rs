@@ -28,7 +28,7 @@ async fn what_cannot_be_taken_is_named() {
     let one = || MockAquera::builder().user(ida.clone());
     let of = |value: serde_json::Value| async move { refused(one().resource("Group", value)).await };
     let error = of(json!({"displayName": "g", "members": [{"value": "nobody"}]})).await;
-    assert!(error.starts_with("take resource 2 of those to start with: members[0]"), "{error}");
+    assert!(error.starts_with("add initial resource 2: members[0]"), "{error}");
     let error = of(json!({"id": "u-1", "displayName": "g"})).await;
     assert!(error.contains("u-1"), "{error}");
     let error = refused(one().resource("Printer", json!({}))).await;

@@ -33,7 +33,7 @@ async fn a_wait_ends_with_what_came() {
     journal.record_whole(record(Method::POST, "/scim/Users", ""));
     let error = journal.wait_for(JournalQuery::new(), 2, Duration::from_millis(5)).await.unwrap_err();
     assert_eq!(seqs(&error.came), [1]);
-    assert_eq!(error.to_string(), "see 2 matching exchanges within 5ms: 1 came");
+    assert_eq!(error.to_string(), "wait for 2 matching exchanges within 5ms: 1 came");
     assert!(journal.wait_for(JournalQuery::new(), 1, Duration::ZERO).await.is_ok());
 }
 
