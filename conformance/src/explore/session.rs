@@ -140,6 +140,11 @@ pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: E
     Played { end, transcript: Transcript { exchanges, together, unique } }
 }
 
+/// 501 and 503 say that something is not there.
+fn is_server_error(answer: &Answer) -> bool {
+    answer.status >= 500 && !matches!(answer.status, 501 | 503)
+}
+
 fn may_write(request: &Request) -> bool {
     request.method != "GET" && !request.path.ends_with("/.search")
 }
@@ -255,13 +260,16 @@ impl Session<'_> {
         for (request, answer) in &answers {
             self.look_at_answer(request, answer)?;
         }
+        // Requests that broke the server tell nothing of the order of the others.
+        if answers.iter().any(|(_, answer)| is_server_error(answer)) {
+            return Err(Stop::Ended);
+        }
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
     /// Looks at what holds of every answer.
     fn look_at_answer(&self, request: &Request, answer: &Answer) -> Result<(), Stop> {
-        // 501 and 503 say that something is not there.
-        if answer.status >= 500 && !matches!(answer.status, 501 | 503) {
+        if is_server_error(answer) {
             let form = format!("{} {}", request.method, kind_of_path(&request.path));
             let why = format!("{form} is answered {}", answer.status);
             let violation =
