@@ -415,8 +415,8 @@ pub(crate) struct Scope {
     pub(crate) emails: Option<usize>,
 }
 
-/// Returns the sequence of a number that does not come by chance: first those that are written by hand, then the tours over all
-/// attributes. `None`: chance makes it, or the subject lacks what it needs.
+/// Returns the fixed sequence with this number: the hand-written sequences come first, then the tours over all attributes.
+/// `None` if the sequence is random, or the subject lacks what it needs.
 pub(crate) fn first(scope: Scope, number: usize) -> Option<BoxedStrategy<Vec<Operation>>> {
     match number.checked_sub(pieces::pieces()) {
         None => pieces::piece(scope, number),

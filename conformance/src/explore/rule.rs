@@ -126,7 +126,7 @@ rules! {
         "Make type and $ref from the resource that the member is.";
     NestedGroups: "nested-groups", "RFC 7643" "4.2", "a group in a group is kept like any member",
         "A member may be a group. A server that takes it shows it; a circle is refused or kept, and breaks no read.",
-        "Walk nested groups with a set of those that were visited.";
+        "Remember which groups were visited when nested groups are followed.";
     BulkVersions: "bulk-versions", "RFC 7644" "3.7", "versions in bulk requests are those of single ones",
         "version of an operation is compared as If-Match is, and version in the answer is that of the resource as it is stored.",
         "Carry version over to the single request as If-Match, and take the answer's version from the stored resource.";

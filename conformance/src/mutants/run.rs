@@ -201,7 +201,7 @@ async fn explored(
     let ends = !named.is_empty();
     let options = explore::Options {
         jobs: 4,
-        // Other names than those that the suite has left.
+        // The suite has used the names of its own seed.
         seed: 2,
         steps: 12,
         sequences,

@@ -102,7 +102,7 @@ impl Verdict {
     }
 }
 
-/// How long new connections are refused, while the request is carried out all the same.
+/// How long the server refuses new connections. The request itself is carried out.
 fn refusal(kind: &FaultKind) -> Option<Duration> {
     if let FaultKind::Refuse(time) = kind { Some(*time) } else { None }
 }

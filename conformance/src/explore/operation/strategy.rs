@@ -245,7 +245,7 @@ fn operation(scope: Scope) -> BoxedStrategy<Operation> {
     proptest::strategy::Union::new_weighted(weighted).boxed()
 }
 
-/// Requests without valid credentials; those that may delete come last.
+/// Requests without valid credentials; requests that may delete come last.
 pub(super) const CREDENTIALS: [CredentialsKind; 8] = [
     CredentialsKind::Read,
     CredentialsKind::List,

@@ -39,7 +39,7 @@ impl Session<'_> {
         Ok(answers)
     }
 
-    /// Creates resources. Those that the subject refuses are missing.
+    /// Creates resources. Resources that the subject refuses are left out.
     pub(super) async fn guests(&mut self, kind: Type, count: usize) -> Result<Vec<Guest>, Stop> {
         let known = self.world.resource_type(kind);
         let requests: Vec<Request> =

@@ -6,7 +6,6 @@ use crate::explore::attributes::{Attribute, Kind, Shape};
 use crate::explore::operation::{NameOf, Type, Write};
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::checks::After;
-use crate::explore::session::write::set_attribute;
 use crate::explore::session::{Session, Stop};
 use crate::explore::value::Choice;
 use crate::explore::world::{World, post, query, request};
@@ -52,18 +51,7 @@ impl Session<'_> {
         let answer = self.ask(&request).await?;
         if !Self::is_done(with, &answer) {
             let form = format!("the same userName cannot be sent again by {words}");
-            self.refused_alone(
-                &form,
-                |path, unique| {
-                    let name = self.world.blank.user_name(unique);
-                    set_attribute(path, "userName", &json!(name), with, || {
-                        self.world.new_user(&self.unique, &[])
-                    })
-                },
-                &words,
-                &answer,
-            )
-            .await?;
+            self.refused_name(&form, (with, ""), &words, &answer).await?;
         }
         self.look_at(at, Self::own(with, &answer), After::new(Self::stores(with), &words)).await?;
         self.look_at_others(&[at], &words).await

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::explore::model::{PatchKind, Target};
+use crate::explore::operation::Write;
 use crate::explore::rule::{Check, Rule, Violation};
 use crate::explore::session::patch::Made;
+use crate::explore::session::write::set_attribute;
 use crate::explore::session::{Session, Stop};
 use crate::explore::value::{Choice, has_text};
 use crate::explore::world::{patch, request};
@@ -189,14 +191,18 @@ impl Session<'_> {
         Some(is_taken)
     }
 
-    /// Judges the refusal of a request: one that a fresh user takes is a violation.
-    pub(super) async fn refused_alone(
+    /// Judges the refusal of a user name: one that a fresh user takes is a violation. The name that is tried has this ending.
+    pub(super) async fn refused_name(
         &self,
         form: &str,
-        make: impl FnOnce(&str, &str) -> Request,
+        (with, ending): (Write, &str),
         words: &str,
         answer: &Answer,
     ) -> Result<(), Stop> {
+        let make = |path: &str, unique: &str| {
+            let name = self.world.blank.user_name(&format!("{unique}{ending}"));
+            set_attribute(path, "userName", &json!(name), with, || self.world.new_user(&self.unique, &[]))
+        };
         if is_for_now(answer) || self.tried_alone(form, &[], make).await != Some(true) {
             return Ok(());
         }

@@ -265,18 +265,7 @@ impl Session<'_> {
         let answer = self.ask(&request).await?;
         if !Self::is_done(with, &answer) {
             let form = format!("userName cannot be changed by {words}");
-            self.refused_alone(
-                &form,
-                |path, unique| {
-                    let name = self.world.blank.user_name(&format!("{unique}-n"));
-                    set_attribute(path, "userName", &json!(name), with, || {
-                        self.world.new_user(&self.unique, &[])
-                    })
-                },
-                &words,
-                &answer,
-            )
-            .await?;
+            self.refused_name(&form, (with, "-n"), &words, &answer).await?;
             self.look_at(at, None, After::refused(&words)).await?;
             return Ok(());
         }
