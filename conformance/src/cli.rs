@@ -15,6 +15,7 @@ mod progress;
 mod reporting;
 mod server;
 mod signal;
+mod time;
 
 use std::error::Error;
 use std::ffi::OsString;

@@ -1,7 +1,7 @@
 //! One application: its resources, settings, journal, faults and holds, and the handle on it.
 //!
 //! All resources with all their indexes are behind one lock, which is never held across an await: a write is atomic.
-//! [`serve`] is the way of a request through it, [`aside`] what takes long, [`resources`] what tests do behind the
+//! [`serve`] is the way of a request through it, [`blocking_work`] what takes long, [`resources`] what tests do behind the
 //! endpoint's back, [`import_export`] resources in bulk, [`journal`](mod@journal) what the journal shows.
 
 mod blocking_work;

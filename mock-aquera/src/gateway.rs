@@ -49,7 +49,7 @@ use crate::reply::Reply;
 use crate::route::{Route, decoded};
 use crate::store::Store;
 use crate::store::render::MembersShown;
-use crate::types::{Kind, Role, TypeId};
+use crate::types::{Role, TypeId, TypeInfo};
 use list::List;
 pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;
@@ -92,29 +92,29 @@ pub(crate) enum Outcome {
 }
 
 /// Answers a request that has been let in.
-pub(crate) fn handle(scene: &RequestContext<'_>) -> Outcome {
-    match route(scene) {
+pub(crate) fn handle(context: &RequestContext<'_>) -> Outcome {
+    match route(context) {
         Ok(step) => step,
         Err(refusal) => Outcome::Ready(Reply::from(refusal)),
     }
 }
 
-fn route(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
-    let settings = scene.settings;
-    check_head(scene)?;
-    let reply = match scene.route {
-        Route::Collection(kind) => return collection(scene, kind),
-        Route::Resource(kind, id) => one(scene, kind, &decoded(id)),
-        Route::Search(kind) => return search(scene, vec![kind]),
-        Route::RootSearch => return search(scene, all(scene)),
-        Route::Root => return root(scene),
-        Route::Me => return me(scene),
-        Route::Bulk => bulk(scene),
-        Route::Configuration => discovery::configuration(scene),
-        Route::ResourceTypes(name) => discovery::resource_types(scene, name.map(decoded).as_deref()),
-        Route::Schemas(name) => discovery::schemas(scene, name.map(decoded).as_deref()),
+fn route(context: &RequestContext<'_>) -> Result<Outcome, Refusal> {
+    let settings = context.settings;
+    check_head(context)?;
+    let reply = match context.route {
+        Route::Collection(kind) => return collection(context, kind),
+        Route::Resource(kind, id) => one(context, kind, &decoded(id)),
+        Route::Search(kind) => return search(context, vec![kind]),
+        Route::RootSearch => return search(context, all(context)),
+        Route::Root => return root(context),
+        Route::Me => return me(context),
+        Route::Bulk => bulk(context),
+        Route::Configuration => discovery::configuration(context),
+        Route::ResourceTypes(name) => discovery::resource_types(context, name.map(decoded).as_deref()),
+        Route::Schemas(name) => discovery::schemas(context, name.map(decoded).as_deref()),
         Route::Unknown => {
-            let told = not_found::below(&settings.types, &settings.scim_url, scene.path);
+            let told = not_found::below(&settings.types, &settings.scim_url, context.path);
             Err(Problem::NoRoute(told).into())
         }
     };
@@ -122,10 +122,10 @@ fn route(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
 }
 
 /// What is asked of every request before its meaning is looked at.
-fn check_head(scene: &RequestContext<'_>) -> Result<(), Problem> {
-    match scene.settings.profile.requests.user_agent {
+fn check_head(context: &RequestContext<'_>) -> Result<(), Problem> {
+    match context.settings.profile.requests.user_agent {
         UserAgent::Optional => {}
-        _ if scene.inner || scene.headers.contains_key(header::USER_AGENT) => {}
+        _ if context.inner || context.headers.contains_key(header::USER_AGENT) => {}
         UserAgent::Required403 => {
             return Err(Problem::by_profile(403, None, "a User-Agent is required here"));
         }
@@ -133,7 +133,7 @@ fn check_head(scene: &RequestContext<'_>) -> Result<(), Problem> {
             return Err(Problem::by_profile(400, None, "a User-Agent is required here"));
         }
     }
-    if scene.acceptable { Ok(()) } else { Err(Problem::NotAcceptable) }
+    if context.acceptable { Ok(()) } else { Err(Problem::NotAcceptable) }
 }
 
 /// Whether one `Accept` header lets us answer.
@@ -153,76 +153,78 @@ fn accepts_json(range: &str) -> bool {
     !refused && (kind.contains("json") || kind.ends_with("/*") || kind == "*" || !kind.contains('/'))
 }
 
-fn all(scene: &RequestContext<'_>) -> Vec<TypeId> {
-    scene.settings.types.positions().map(|(at, _)| at).collect()
+fn all(context: &RequestContext<'_>) -> Vec<TypeId> {
+    context.settings.types.positions().map(|(at, _)| at).collect()
 }
 
-fn collection(scene: &RequestContext<'_>, kind: TypeId) -> Result<Outcome, Refusal> {
-    match *scene.method {
+fn collection(context: &RequestContext<'_>, kind: TypeId) -> Result<Outcome, Refusal> {
+    match *context.method {
         Method::GET | Method::HEAD => {
-            if let Some(text) = query::lone_filter(scene.query)
-                && let Some(reply) = list::quick(scene, kind, &text)
+            if let Some(text) = query::lone_filter(context.query)
+                && let Some(reply) = list::quick(context, kind, &text)
             {
                 return Ok(Outcome::Ready(reply));
             }
-            list::list(scene, vec![kind], &Query::of_url(scene.query)?)
+            list::list(context, vec![kind], &Query::of_url(context.query)?)
         }
-        Method::POST => write::create(scene, kind).map(Outcome::Ready),
-        _ => Err(scene.not_allowed("GET, POST".to_owned())),
+        Method::POST => write::create(context, kind).map(Outcome::Ready),
+        _ => Err(context.not_allowed("GET, POST".to_owned())),
     }
 }
 
-fn root(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
-    match *scene.method {
-        Method::GET | Method::HEAD => list::list(scene, all(scene), &Query::of_url(scene.query)?),
-        _ => Err(scene.not_allowed("GET".to_owned())),
+fn root(context: &RequestContext<'_>) -> Result<Outcome, Refusal> {
+    match *context.method {
+        Method::GET | Method::HEAD => list::list(context, all(context), &Query::of_url(context.query)?),
+        _ => Err(context.not_allowed("GET".to_owned())),
     }
 }
 
-fn search(scene: &RequestContext<'_>, kinds: Vec<TypeId>) -> Result<Outcome, Refusal> {
-    feature(scene.settings.profile.features.search, "searching by POST")?;
-    match *scene.method {
-        Method::POST => list::list(scene, kinds, &Query::of_body(&scene.json()?, scene.settings.dialects)?),
-        _ => Err(scene.not_allowed("POST".to_owned())),
+fn search(context: &RequestContext<'_>, kinds: Vec<TypeId>) -> Result<Outcome, Refusal> {
+    feature(context.settings.profile.features.search, "searching by POST")?;
+    match *context.method {
+        Method::POST => {
+            list::list(context, kinds, &Query::of_body(&context.json()?, context.settings.dialects)?)
+        }
+        _ => Err(context.not_allowed("POST".to_owned())),
     }
 }
 
-fn one(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
-    let gateway = &scene.settings.profile.gateway;
-    let kind = scene.settings.types.get(kind_at);
-    let allow = || allowed_on_one(&scene.settings.profile, kind);
-    match *scene.method {
-        Method::GET | Method::HEAD => write::read(scene, kind_at, id),
-        Method::PUT if put_rule(gateway, kind) == PutRule::Answers405 => Err(scene.not_allowed(allow())),
-        Method::PUT => write::replace(scene, kind_at, id),
+fn one(context: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+    let gateway = &context.settings.profile.gateway;
+    let kind = context.settings.types.get(kind_at);
+    let allow = || allowed_on_one(&context.settings.profile, kind);
+    match *context.method {
+        Method::GET | Method::HEAD => write::read(context, kind_at, id),
+        Method::PUT if put_rule(gateway, kind) == PutRule::Answers405 => Err(context.not_allowed(allow())),
+        Method::PUT => write::replace(context, kind_at, id),
         Method::PATCH if patch_rule(gateway, kind) == PatchRule::Answers405 => {
-            Err(scene.not_allowed(allow()))
+            Err(context.not_allowed(allow()))
         }
-        Method::PATCH => patch::patch(scene, kind_at, id),
+        Method::PATCH => patch::patch(context, kind_at, id),
         Method::DELETE if delete_rule(gateway, kind) == DeleteRule::Answers405 => {
-            Err(scene.not_allowed(allow()))
+            Err(context.not_allowed(allow()))
         }
-        Method::DELETE => write::delete(scene, kind_at, id),
-        _ => Err(scene.not_allowed(allow())),
+        Method::DELETE => write::delete(context, kind_at, id),
+        _ => Err(context.not_allowed(allow())),
     }
 }
 
 /// `/Me` is the account of whoever asks, treated like the account itself (RFC 7644 §3.11).
-fn me(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
-    feature(scene.settings.profile.features.me, "/Me")?;
+fn me(context: &RequestContext<'_>) -> Result<Outcome, Refusal> {
+    feature(context.settings.profile.features.me, "/Me")?;
     let nobody = |why: String| Refusal::from(Problem::NobodyIsMe(why));
     let kind =
-        scene.settings.types.of_role(Role::User).ok_or_else(|| nobody("there are no users".to_owned()))?;
-    if *scene.method == Method::POST {
-        return write::create(scene, kind).map(Outcome::Ready);
+        context.settings.types.of_role(Role::User).ok_or_else(|| nobody("there are no users".to_owned()))?;
+    if *context.method == Method::POST {
+        return write::create(context, kind).map(Outcome::Ready);
     }
-    let Some(name) = &scene.me else {
+    let Some(name) = &context.me else {
         let why = "these credentials belong to no user; `--me USERNAME` says whose they are";
         return Err(nobody(why.to_owned()));
     };
-    let index = scene.settings.types.get(kind).watched.iter().position(|watched| watched.text == "userName");
+    let index = context.settings.types.get(kind).indexed.iter().position(|path| path.text == "userName");
     let found = {
-        let store = scene.store();
+        let store = context.store();
         let slots = index.map(|index| store.equal(kind, index, name)).unwrap_or_default();
         let at = slots.first().map(|slot| crate::store::Ref { kind, slot: *slot });
         at.and_then(|at| store.get(at)).map(|record| (Arc::clone(&record.id), record.document.location()))
@@ -230,7 +232,7 @@ fn me(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
     let Some((id, location)) = found else {
         return Err(nobody(format!("there is no user `{name}`, whose credentials these are; create it")));
     };
-    let mut reply = one(scene, kind, &id).map_err(|mut refusal| {
+    let mut reply = one(context, kind, &id).map_err(|mut refusal| {
         if let Problem::MethodNotAllowed { allow, .. } = &mut refusal.problem {
             // Whoever asks may also make its account here.
             *allow = allow.replacen("GET", "GET, POST", 1);
@@ -243,11 +245,11 @@ fn me(scene: &RequestContext<'_>) -> Result<Outcome, Refusal> {
     Ok(Outcome::Ready(reply))
 }
 
-fn bulk(scene: &RequestContext<'_>) -> Result<Reply, Refusal> {
-    feature(scene.settings.profile.features.bulk, "bulk")?;
-    match *scene.method {
-        Method::POST => bulk::bulk(scene),
-        _ => Err(scene.not_allowed("POST".to_owned())),
+fn bulk(context: &RequestContext<'_>) -> Result<Reply, Refusal> {
+    feature(context.settings.profile.features.bulk, "bulk")?;
+    match *context.method {
+        Method::POST => bulk::bulk(context),
+        _ => Err(context.not_allowed("POST".to_owned())),
     }
 }
 
@@ -259,20 +261,20 @@ fn feature(rule: Feature, what: &'static str) -> Result<(), Problem> {
     }
 }
 
-pub(crate) fn patch_rule(gateway: &GatewayRules, kind: &Kind) -> PatchRule {
+pub(crate) fn patch_rule(gateway: &GatewayRules, kind: &TypeInfo) -> PatchRule {
     if kind.role == Role::Group { gateway.patch_of_groups() } else { gateway.patch }
 }
 
-fn put_rule(gateway: &GatewayRules, kind: &Kind) -> PutRule {
+fn put_rule(gateway: &GatewayRules, kind: &TypeInfo) -> PutRule {
     if kind.role == Role::Group { gateway.put_of_groups() } else { gateway.put }
 }
 
-fn delete_rule(gateway: &GatewayRules, kind: &Kind) -> DeleteRule {
+fn delete_rule(gateway: &GatewayRules, kind: &TypeInfo) -> DeleteRule {
     if kind.role == Role::Group { gateway.delete_of_groups() } else { gateway.delete }
 }
 
 /// The value of `Allow` on one resource, truthful for the profile.
-fn allowed_on_one(profile: &Profile, kind: &Kind) -> String {
+fn allowed_on_one(profile: &Profile, kind: &TypeInfo) -> String {
     let mut methods = vec!["GET"];
     if !matches!(
         put_rule(&profile.gateway, kind),
@@ -309,7 +311,7 @@ fn members_shown(projection: Option<&Projection>, members: MembersShown) -> Memb
 }
 
 /// What a query's `attributes` and `excludedAttributes` show of a type.
-fn projection(asked: &Query, kind: &Kind) -> Result<Projection, Problem> {
+fn projection(asked: &Query, kind: &TypeInfo) -> Result<Projection, Problem> {
     fn names(list: &[String]) -> Vec<&str> {
         list.iter().map(String::as_str).collect()
     }

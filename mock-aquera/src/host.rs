@@ -14,7 +14,7 @@ pub(crate) fn is_host(text: &[u8]) -> bool {
     if text.starts_with(b"[") {
         return str::from_utf8(text).is_ok_and(is_bracketed);
     }
-    let at = text.iter().position(|byte| *byte == b':').unwrap_or(text.len());
+    let at = memchr(b':', text).unwrap_or(text.len());
     let (name, port) = text.split_at(at);
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     (1..=MAX_NAME).contains(&name.len())

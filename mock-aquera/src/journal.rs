@@ -33,6 +33,7 @@ pub use counters::{Counters, Scrape, render_prometheus};
 pub use exchange::{AttributeChange, Change, Exchange, Note, NoteKind};
 pub(crate) use har::archive;
 pub use har::{HarCreator, har};
+pub(crate) use operations::kind_of_route;
 pub use operations::{OperationKind, PatchedPath, ScimOperation};
 pub use query::{JournalQuery, Order, QueryError, StatusMatch};
 pub use record::ChangeKind;
@@ -111,7 +112,7 @@ impl Journal {
 
     /// Keeps an exchange and returns its number.
     pub(crate) fn record(&self, seen: &RequestRecord<'_>, known: RequestMetadata) -> u64 {
-        let counted = Counted::of(seen);
+        let counted = Counted::of(seen, known.kind);
         let kept = Kept::of(seen, known, self.0.max_bytes.load(Relaxed));
         let mut ring = lock(&self.0.ring);
         ring.last += 1;

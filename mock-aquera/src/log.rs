@@ -225,6 +225,13 @@ struct Escaped<'a> {
 
 impl std::fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        // Almost every path is like this.
+        if text.len() < self.left && !text.bytes().fold(false, |odd, byte| odd | !matches!(byte, b' '..=b'~'))
+        {
+            self.left -= text.len();
+            self.line.push_str(text);
+            return Ok(());
+        }
         for letter in text.chars() {
             if self.left == 0 {
                 return Ok(());

@@ -33,7 +33,7 @@ use document::{Document, Meta};
 pub use inconsistency::Inconsistency;
 use index::Index;
 use members::Members;
-use table::Ties;
+use table::Membership;
 pub(crate) use table::{Record, Table};
 
 /// A place in the table of a type. It is used again once its resource is gone.
@@ -118,7 +118,7 @@ impl Store {
     pub(crate) fn new(types: Arc<Types>, base_url: &str, seed: u64) -> Self {
         Self {
             endpoints: types.all().iter().map(|kind| format!("{base_url}/{}", kind.endpoint)).collect(),
-            tables: types.all().iter().map(|kind| Table::new(kind.watched.len())).collect(),
+            tables: types.all().iter().map(|kind| Table::new(kind.indexed.len())).collect(),
             types,
             ids: Index::default(),
             random: StdRng::seed_from_u64(seed),
@@ -164,9 +164,9 @@ impl Store {
         self.get(at).map(|record| (at, record))
     }
 
-    /// Whether one place, several or none have this watched text.
+    /// Whether one place, several or none have this indexed text.
     pub(crate) fn equals(&self, kind: TypeId, index: usize, text: &str) -> Equals {
-        let folded = self.types.get(kind).watched[index].fold(text);
+        let folded = self.types.get(kind).indexed[index].fold(text);
         let mut found = self.table(kind).having(index, &folded).filter(|(_, record)| !record.hidden);
         match (found.next(), found.next()) {
             (None, _) => Equals::None,
@@ -175,9 +175,9 @@ impl Store {
         }
     }
 
-    /// The places whose watched text is this one, in order of creation.
+    /// The places whose indexed text is this one, in order of creation.
     pub(crate) fn equal(&self, kind: TypeId, index: usize, text: &str) -> Vec<Slot> {
-        let folded = self.types.get(kind).watched[index].fold(text);
+        let folded = self.types.get(kind).indexed[index].fold(text);
         let table = self.table(kind);
         let mut found: Vec<(u64, Slot)> = table
             .having(index, &folded)
@@ -193,10 +193,10 @@ impl Store {
 
     /// The path of the first unique text that another resource of the type has, also one that is hidden.
     pub(crate) fn taken<'s>(&'s self, kind: TypeId, keys: &[Key], except: Option<Slot>) -> Option<&'s str> {
-        let watched = &self.types.get(kind).watched;
+        let indexed = &self.types.get(kind).indexed;
         let table = self.table(kind);
         keys.iter().find_map(|key| {
-            let index = watched.get(usize::from(key.index))?;
+            let index = indexed.get(usize::from(key.index))?;
             // Nothing says that two accounts may not share an `externalId`; one that was deleted softly keeps it.
             if !index.unique && (self.hidden == 0 || index.text != "externalId") {
                 return None;
@@ -259,7 +259,8 @@ impl Store {
             active: active.unwrap_or(true),
             on_request,
             hidden: false,
-            ties: group.then(|| Box::new(Ties { members: Some(Members::default()), member_of: Vec::new() })),
+            membership: group
+                .then(|| Box::new(Membership { members: Some(Members::default()), member_of: Vec::new() })),
             secret: secret.map(Box::new),
         };
         let slot = self.table_mut(kind).insert(record);

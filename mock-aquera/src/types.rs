@@ -60,7 +60,7 @@ pub(crate) enum Role {
 
 /// One resource type.
 #[derive(Debug)]
-pub(crate) struct Kind {
+pub(crate) struct TypeInfo {
     pub(crate) document: ResourceType,
     /// The name, for those who keep it.
     pub(crate) shared_name: Arc<str>,
@@ -71,7 +71,7 @@ pub(crate) struct Kind {
     /// Whether the groups of a resource are shown with it.
     pub(crate) shows_groups: bool,
     pub(crate) reader: ResourceDecoder,
-    pub(crate) watched: Vec<IndexedPath>,
+    pub(crate) indexed: Vec<IndexedPath>,
 }
 
 /// A path that has an index.
@@ -108,11 +108,11 @@ impl IndexedPath {
     }
 }
 
-impl Kind {
+impl TypeInfo {
     pub(crate) fn new(document: ResourceType, schemas: SchemaSet) -> Self {
         let role = role(&document.name, &schemas);
-        let watched = watched(&schemas, role);
-        let paths: Vec<&str> = watched.iter().map(|watched| watched.text.as_str()).collect();
+        let indexed = indexed(&schemas, role);
+        let paths: Vec<&str> = indexed.iter().map(|indexed| indexed.text.as_str()).collect();
         let captured = (role == Role::Group).then_some("members");
         Self {
             endpoint: document.endpoint.trim_matches('/').to_owned(),
@@ -120,7 +120,7 @@ impl Kind {
             shared_name: Arc::from(document.name.as_str()),
             shows_groups: role == Role::User && schemas.core().attribute("groups").is_some(),
             document,
-            watched,
+            indexed,
             schemas,
             role,
         }
@@ -132,11 +132,11 @@ impl Kind {
 
     /// The position of the index that answers questions about a path.
     pub(crate) fn index_of(&self, path: &AttrPath) -> Option<usize> {
-        self.watched.iter().position(|watched| {
-            watched.answers()
-                && watched.path.name == path.name
-                && watched.path.sub == path.sub
-                && match (&watched.path.urn, &path.urn) {
+        self.indexed.iter().position(|indexed| {
+            indexed.answers()
+                && indexed.path.name == path.name
+                && indexed.path.sub == path.sub
+                && match (&indexed.path.urn, &path.urn) {
                     (Some(one), Some(other)) => one == other,
                     (None, Some(urn)) => urn == self.schemas.core().id(),
                     (None, None) => true,
@@ -161,7 +161,7 @@ fn role(name: &str, schemas: &SchemaSet) -> Role {
 }
 
 /// `externalId`, whatever must be unique, and what clients look up by habit.
-fn watched(schemas: &SchemaSet, role: Role) -> Vec<IndexedPath> {
+fn indexed(schemas: &SchemaSet, role: Role) -> Vec<IndexedPath> {
     let mut texts = vec!["externalId".to_owned()];
     unique_paths(&mut texts, "", schemas.core().attributes());
     for extension in schemas.extensions() {
@@ -172,7 +172,7 @@ fn watched(schemas: &SchemaSet, role: Role) -> Vec<IndexedPath> {
         Role::Group => texts.push("displayName".to_owned()),
         Role::Other => {}
     }
-    let mut watched: Vec<IndexedPath> = Vec::new();
+    let mut indexed: Vec<IndexedPath> = Vec::new();
     for text in texts {
         let Ok(path) = text.parse::<AttrPath>() else { continue };
         let Some(found) = schemas.locate(&path) else { continue };
@@ -180,12 +180,12 @@ fn watched(schemas: &SchemaSet, role: Role) -> Vec<IndexedPath> {
         let hidden = [found.attribute, leaf].iter().any(|a| a.returned == Returned::Never);
         let keyed =
             !matches!(leaf.kind, AttributeType::Complex | AttributeType::Boolean | AttributeType::Decimal);
-        if hidden || !keyed || watched.iter().any(|known| known.text == text) {
+        if hidden || !keyed || indexed.iter().any(|known| known.text == text) {
             continue;
         }
         let unique = leaf.uniqueness != Uniqueness::None;
         let user_name = found.extension.is_none() && leaf.is_user_name();
-        watched.push(IndexedPath {
+        indexed.push(IndexedPath {
             kind: leaf.kind,
             case_exact: leaf.case_exact,
             unique,
@@ -194,7 +194,7 @@ fn watched(schemas: &SchemaSet, role: Role) -> Vec<IndexedPath> {
             path,
         });
     }
-    watched
+    indexed
 }
 
 /// The paths of what must be unique, parts of complex attributes too. In a group, members are told apart by the store.
@@ -212,13 +212,13 @@ fn unique_paths(texts: &mut Vec<String>, prefix: &str, attributes: &[Attribute])
 /// The resource types of a server, in the order in which they are listed.
 #[derive(Debug)]
 pub(crate) struct Types {
-    kinds: Vec<Kind>,
+    kinds: Vec<TypeInfo>,
 }
 
-fn standard() -> Vec<Kind> {
+fn standard() -> Vec<TypeInfo> {
     vec![
-        Kind::new(ResourceType::user(), SchemaSet::user().clone()),
-        Kind::new(ResourceType::group(), SchemaSet::group().clone()),
+        TypeInfo::new(ResourceType::user(), SchemaSet::user().clone()),
+        TypeInfo::new(ResourceType::group(), SchemaSet::group().clone()),
     ]
 }
 
@@ -230,22 +230,23 @@ impl Types {
         Arc::clone(&STANDARD)
     }
 
-    pub(crate) fn all(&self) -> &[Kind] {
+    pub(crate) fn all(&self) -> &[TypeInfo] {
         &self.kinds
     }
 
-    pub(crate) fn get(&self, at: TypeId) -> &Kind {
+    pub(crate) fn get(&self, at: TypeId) -> &TypeInfo {
         &self.kinds[at.index()]
     }
 
-    pub(crate) fn positions(&self) -> impl Iterator<Item = (TypeId, &Kind)> {
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (TypeId, &TypeInfo)> {
         (0..).map(TypeId).zip(&self.kinds)
     }
 
     /// The type at an endpoint. RFC 7644 §3.2 spells them; `exact` says whether case counts.
     pub(crate) fn at_endpoint(&self, segment: &str, exact: bool) -> Option<TypeId> {
-        let same =
-            |kind: &Kind| kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment));
+        let same = |kind: &TypeInfo| {
+            kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment))
+        };
         self.positions().find(|(_, kind)| same(kind)).map(|(at, _)| at)
     }
 
@@ -264,7 +265,7 @@ impl Types {
 
     /// What is wrong with the name of a type that there is not.
     pub(crate) fn unknown(&self, name: &str) -> UnknownType {
-        let names = || self.kinds.iter().map(Kind::name);
+        let names = || self.kinds.iter().map(TypeInfo::name);
         let hint =
             nearest_or(name, names(), || format!("there are {}", names().collect::<Vec<_>>().join(", ")));
         UnknownType { name: name.to_owned(), hint }
@@ -280,7 +281,7 @@ mod tests {
         let types = Types::standard();
         let texts = |name: &str| {
             let kind = types.get(types.named(name).unwrap());
-            kind.watched.iter().map(|w| (w.text.as_str(), w.case_exact, w.unique)).collect::<Vec<_>>()
+            kind.indexed.iter().map(|w| (w.text.as_str(), w.case_exact, w.unique)).collect::<Vec<_>>()
         };
         assert_eq!(
             texts("user"),

@@ -43,9 +43,9 @@ pub struct DecodedResource {
     /// The members of the JSON object without the braces: `"userName":"ida","active":true`. Without `schemas`, `id`
     /// and `meta`, which the server writes.
     pub members: Vec<u8>,
-    /// The texts at the watched paths, each with the position of its path in the list given to
+    /// The texts at the indexed paths, each with the position of its path in the list given to
     /// [`ResourceDecoder::new`].
-    pub watched: Vec<(usize, String)>,
+    pub indexed: Vec<(usize, String)>,
     /// The value of the top-level boolean `active`.
     pub active: Option<bool>,
     /// The positions in the schema set of the extensions that have a value.
@@ -111,16 +111,16 @@ fn join(problems: &[Problem]) -> String {
 }
 
 impl ResourceDecoder {
-    /// Builds a decoder. `watched` are paths such as `userName` or `emails.value`; `captured` is the top-level
+    /// Builds a decoder. `indexed` are paths such as `userName` or `emails.value`; `captured` is the top-level
     /// attribute whose values are handed over in [`DecodedResource::captured`] and not written.
-    pub fn new(schemas: &SchemaSet, watched: &[&str], captured: Option<&str>) -> Self {
+    pub fn new(schemas: &SchemaSet, indexed: &[&str], captured: Option<&str>) -> Self {
         let common = schemas.common().iter().chain(schemas.core().attributes());
         let extension = |schema: &Schema| {
             let required = schemas.required_extensions().any(|other| std::ptr::eq(other, schema));
-            ExtensionPlan::new(schema, required, watched)
+            ExtensionPlan::new(schema, required, indexed)
         };
         Self {
-            top: ObjectPlan::new(common, "", watched, captured),
+            top: ObjectPlan::new(common, "", indexed, captured),
             extensions: schemas.extensions().iter().map(extension).collect(),
             urns: SchemaUrns::new(schemas),
         }

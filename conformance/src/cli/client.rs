@@ -14,6 +14,7 @@ use crate::causes::with_causes;
 use crate::cli::reporting::{Choice, Reporting, Strictness};
 use crate::cli::server::any_seed;
 use crate::cli::signal::{self, interrupt};
+use crate::cli::time::time;
 use crate::cli::{Complaint, runtime, say};
 use crate::client::case::Case;
 use crate::client::driver::in_process::{InProcess, METHODS, run_once};
@@ -56,12 +57,13 @@ pub(super) struct Client {
     /// Judge this recording in place of a run: a journal of mock-aquera, or an HTTP archive (HAR 1.2)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["drive", "own", "scenario"])]
     journal: Option<PathBuf>,
-    /// Seconds to wait for the first request of a step, or for the command to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
-    timeout: f64,
-    /// A step is over when nothing has arrived for this number of seconds [default: 5; with --drive: 0]
-    #[arg(long, value_name = "SECONDS")]
-    quiet: Option<f64>,
+    /// Time to wait for the first request of a step, or for the command to end: seconds, or with a unit as in 5m
+    #[arg(long, value_name = "TIME", default_value = "600", value_parser = time)]
+    timeout: Duration,
+    /// A step is over when nothing has arrived for this time: seconds, or with a unit as in 500ms [default: 5; with
+    /// --drive: 0]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    quiet: Option<Duration>,
     /// Accept this token, and not one that is made up
     #[arg(long, value_name = "TOKEN", env = "CONFORMANCE_BEARER", hide_env_values = true)]
     bearer: Option<String>,
@@ -221,7 +223,7 @@ impl Client {
         seed: u64,
     ) -> Result<(Trace, bool, BTreeMap<String, String>), Complaint> {
         let runtime = runtime()?;
-        let (timeout, quiet) = (seconds("timeout", self.timeout)?, self.quiet);
+        let (timeout, quiet) = (self.timeout, self.quiet);
         runtime.block_on(async {
             let mut clock = None;
             let mut driver = if let Some(method) = &self.own {
@@ -229,10 +231,10 @@ impl Client {
                 clock = Some(own.clock());
                 Driver::InProcess(Box::new(own))
             } else if let Some(command) = &self.drive {
-                let quiet = seconds("quiet", quiet.unwrap_or(0.0))?;
+                let quiet = quiet.unwrap_or_default();
                 Driver::Command(Run { command: command.clone(), timeout, quiet })
             } else {
-                Driver::Interactive(Prompt::new(seconds("quiet", quiet.unwrap_or(5.0))?, timeout))
+                Driver::Interactive(Prompt::new(quiet.unwrap_or(Duration::from_secs(5)), timeout))
             };
             let environment = Environment::open(self.listen, credentials, clock, seed).await;
             let mut environment =
@@ -279,11 +281,6 @@ impl Client {
 /// Returns the cases, scenarios and mutants of a folder, or those built in.
 pub(super) fn load(folder: Option<&Path>) -> Result<Written, Complaint> {
     folder.map_or_else(load::built_in, load::folder).map_err(Complaint::usage_by)
-}
-
-fn seconds(option: &str, seconds: f64) -> Result<Duration, Complaint> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| Complaint::usage(format!("--{option}: {seconds} is no number of seconds")))
 }
 
 fn recording(file: &Path) -> Result<(Trace, bool, BTreeMap<String, String>), Complaint> {

@@ -2,11 +2,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::causes::with_causes;
@@ -14,6 +12,7 @@ use crate::cli::progress::Progress;
 use crate::cli::reporting::Reporting;
 use crate::cli::server::{Access, any_seed, template, test_connection};
 use crate::cli::signal::{interrupt, what_stays};
+use crate::cli::time::positive_time;
 use crate::cli::{Complaint, runtime};
 use crate::exit::Exit;
 use crate::explore::{self, Explored, Options, PLAYED, explore};
@@ -33,7 +32,7 @@ pub(super) struct Explore {
     #[arg(long, value_name = "N")]
     sequences: Option<NonZeroUsize>,
     /// Begin no sequence after this time, as in 60s or 5m
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = positive_time)]
     time: Option<Duration>,
     /// Largest number of operations in a sequence
     #[arg(long, value_name = "N", default_value = "12")]
@@ -71,11 +70,6 @@ const SEQUENCES: usize = 500;
 
 /// The number of sequences if only the time is limited.
 const NO_LIMIT: usize = usize::MAX;
-
-fn time(text: &str) -> Result<Duration, String> {
-    let parsed = SignedDuration::from_str(text).ok().and_then(|time| Duration::try_from(time).ok());
-    parsed.filter(|time| !time.is_zero()).ok_or_else(|| "expected a time, as in 60s or 5m".to_owned())
-}
 
 impl Explore {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {

@@ -15,6 +15,7 @@ use crate::causes::with_causes;
 use crate::cli::progress::Progress;
 use crate::cli::reporting::{Choice, Ending, Reporting, Strictness};
 use crate::cli::signal::{interrupt, tell, what_stays};
+use crate::cli::time::positive_time;
 use crate::cli::{Complaint, cases, diff, runtime};
 use crate::exit::Exit;
 use crate::format;
@@ -81,9 +82,9 @@ pub(super) struct Access {
     /// Send this header field with every request; repeatable
     #[arg(long, value_name = "NAME:VALUE")]
     header: Vec<String>,
-    /// Seconds to wait for a response
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
-    timeout: f64,
+    /// Time to wait for a response: seconds, or with a unit as in 500ms or 2m
+    #[arg(long, value_name = "TIME", default_value = "30", value_parser = positive_time)]
+    timeout: Duration,
     /// Maximum number of requests a second
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
@@ -133,7 +134,7 @@ impl Access {
             }
         };
         let manners = Manners {
-            timeout: Duration::from_secs_f64(positive(self.timeout, "--timeout")?.min(86_400.0)),
+            timeout: self.timeout.min(Duration::from_hours(24)),
             rate: self.rate.map(|rate| positive(rate, "--rate")).transpose()?,
             min_rate: positive(self.min_rate, "--min-rate")?,
             retries: self.retries,

@@ -23,8 +23,8 @@ impl Application {
         }
     }
 
-    /// Carries out a request aside. Once begun, it is done and journaled even if its client gives up.
-    pub(super) async fn aside(
+    /// Carries out a request on a thread for blocking work. Once begun, it is done and journaled even if its client gives up.
+    pub(super) async fn carry_out_long(
         &self,
         received: &ReceivedRequest<'_>,
         incoming: &Incoming,
@@ -37,7 +37,8 @@ impl Application {
         let work = move || {
             let head = Head::from(&parts);
             let received = ReceivedRequest::new(&settings, (head, path_at, &body), now, seen.as_deref());
-            let step = gateway::handle(&application.scene(&received, &RequestHeaders::of(head.headers), me));
+            let step =
+                gateway::handle(&application.context(&received, &RequestHeaders::of(head.headers), me));
             let reply = match step {
                 Outcome::Ready(reply) => reply,
                 Outcome::Deferred(list) => list.answer(application.store()).unwrap_or_else(Reply::from),

@@ -19,6 +19,7 @@ use crate::clock::Clock as _;
 use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
 use crate::gateway;
 use crate::gateway::{Outcome, RequestContext, response_format};
+use crate::journal::kind_of_route;
 use crate::lock;
 use crate::net::{Head, SocketFault};
 use crate::problem::Problem;
@@ -90,15 +91,7 @@ impl Verdict {
     }
 
     fn rules(&self) -> Vec<Arc<str>> {
-        let Some(strikes) = &self.strikes else { return Vec::new() };
-        let mut rules: Vec<Arc<str>> = strikes.rules().map(Arc::clone).collect();
-        // The one that decided comes first.
-        if let Some(main) = &strikes.main
-            && let Some(at) = rules.iter().position(|rule| *rule == main.rule)
-        {
-            rules.swap(0, at);
-        }
-        rules
+        self.strikes.iter().flat_map(|strikes| strikes.rules()).cloned().collect()
     }
 }
 
@@ -148,7 +141,7 @@ impl Application {
         passing
     }
 
-    pub(super) fn scene<'a>(
+    pub(super) fn context<'a>(
         &'a self,
         received: &ReceivedRequest<'a>,
         headers: &RequestHeaders,
@@ -213,6 +206,7 @@ impl Application {
         self.tell_answered(head, answer.0, &reply, verdict.strikes.as_deref());
         let mut known = std::mem::take(&mut reply.known);
         known.faults = verdict.rules();
+        known.kind = (route != Route::Unknown).then(|| kind_of_route(head.method, &route));
         self.record((head, now, body), answer, known);
         let Reply { status, headers, body, .. } = reply;
         let refuse = verdict.main().and_then(|struck| refusal(&struck.kind));
@@ -281,11 +275,11 @@ impl Application {
         if let Some(problem) = problem.as_ref().or(incoming.body.as_ref().err()) {
             return (Reply::from(problem.clone()), None);
         }
-        let scene = self.scene(received, &headers, me);
-        if gateway::is_long(&scene) {
-            return (Reply::default(), Some(Box::pin(self.aside(received, incoming, scene.me))));
+        let context = self.context(received, &headers, me);
+        if gateway::is_long(&context) {
+            return (Reply::default(), Some(Box::pin(self.carry_out_long(received, incoming, context.me))));
         }
-        match gateway::handle(&scene) {
+        match gateway::handle(&context) {
             Outcome::Ready(reply) => (reply, None),
             Outcome::Deferred(list) => (Reply::default(), Some(Box::pin(self.walk(list)))),
         }
@@ -316,7 +310,7 @@ impl Application {
         let asked = Asked {
             token: token.unwrap_or_default(),
             route: &named,
-            resource_type: kind.map(crate::types::Kind::name),
+            resource_type: kind.map(crate::types::TypeInfo::name),
             method: head.method,
             search: matches!(route, Route::RootSearch | Route::Search(_)),
         };
@@ -387,7 +381,7 @@ impl Application {
     }
 }
 
-/// A request that was received up.
+/// A request that was received.
 #[derive(Clone, Copy)]
 pub(super) struct ReceivedRequest<'a> {
     pub(super) settings: &'a Arc<Settings>,
@@ -500,16 +494,11 @@ fn is_lost(fault: &SocketFault) -> bool {
 
 /// A 401 that names what would be accepted (RFC 7644 §2).
 pub(crate) fn unauthorized(gatekeeper: &Gatekeeper, access: &Access) -> Reply {
-    let why = match access {
-        Access::Granted(_) | Access::Missing => "there is no Authorization header".to_owned(),
-        Access::Refused(refusal) => refusal.to_string(),
+    let (why, of_form) = match access {
+        Access::Granted(_) | Access::Missing => ("there is no Authorization header".to_owned(), true),
+        Access::Refused(refusal) => (refusal.to_string(), refusal.is_of_form()),
     };
-    let of_form = match access {
-        Access::Refused(refusal) => refusal.is_of_form(),
-        Access::Granted(_) | Access::Missing => true,
-    };
-    let expected = of_form.then(|| gatekeeper.expected());
-    let why = expected.map_or(why.clone(), |expected| format!("{why}; {expected}"));
+    let why = if of_form { format!("{why}; {}", gatekeeper.expected()) } else { why };
     let challenges = gatekeeper.challenges(access);
     challenges.into_iter().fold(Reply::from(Problem::Unauthorized(why)), |reply, challenge| {
         reply.with_header(header::WWW_AUTHENTICATE, challenge)

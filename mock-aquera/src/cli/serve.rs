@@ -37,7 +37,7 @@ const DEMO_USERS: usize = 3;
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// What the name of a file ends in that is written before it takes the place of another.
-const ASIDE: &str = ".new";
+const FRESH: &str = ".new";
 
 const LISTENING: &str = "Listening";
 const CREDENTIALS: &str = "Credentials";
@@ -324,10 +324,10 @@ fn faults(files: &[PathBuf]) -> Result<Vec<Fault>, Failure> {
 }
 
 /// A program that waits for the file never sees half of it.
-fn write_aside(file: &Path, text: &str) -> io::Result<()> {
-    let aside = beside(file, ASIDE);
-    fs::write(&aside, text)?;
-    fs::rename(&aside, file)
+fn write_replacing(file: &Path, text: &str) -> io::Result<()> {
+    let fresh = beside(file, FRESH);
+    fs::write(&fresh, text)?;
+    fs::rename(&fresh, file)
 }
 
 /// Listens for Ctrl-C, and where there is one for SIGTERM, from now on; the future returns at the first.

@@ -66,8 +66,8 @@ pub(crate) fn create(
     if let Some(path) = store.taken(of_type, &content.keys, None) {
         let path = path.to_owned();
         let value = content.keys.iter().find_map(|key| {
-            let watched = kind.watched.get(usize::from(key.index))?;
-            (watched.text == path).then(|| key.text.to_string())
+            let indexed = kind.indexed.get(usize::from(key.index))?;
+            (indexed.text == path).then(|| key.text.to_string())
         });
         return Err(Problem::Taken { path, value: value.unwrap_or_default() });
     }

@@ -23,7 +23,7 @@ use crate::parse_message::Mistake;
 use crate::problem::Problem;
 use crate::store::Past;
 use crate::store::content::Content;
-use crate::types::{Kind, Role, TypeId, UnknownType};
+use crate::types::{Role, TypeId, TypeInfo, UnknownType};
 pub(crate) use pieces::{Piece, pieces};
 pub(crate) use take_in::{Destination, take_in};
 use tree::tree;
@@ -380,7 +380,7 @@ fn past(tree: &Map<String, Value>, now: Timestamp) -> Result<Past, Vec<DateError
     Ok(Past { created, modified: modified.unwrap_or(created), version })
 }
 
-fn groups(kind: &Kind, tree: &Map<String, Value>) -> Vec<String> {
+fn groups(kind: &TypeInfo, tree: &Map<String, Value>) -> Vec<String> {
     if kind.role != Role::User {
         return Vec::new();
     }

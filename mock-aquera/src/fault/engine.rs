@@ -96,9 +96,9 @@ impl Strikes {
         delays.fold(Duration::ZERO, |sum, delay| sum.saturating_add(delay.lasts))
     }
 
-    /// The rules that struck, for the journal.
+    /// The rules that struck, the one that decided first.
     pub(crate) fn rules(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.delays.iter().map(|delay| &delay.rule).chain(self.main.iter().map(|struck| &struck.rule))
+        self.main.iter().map(|struck| &struck.rule).chain(self.delays.iter().map(|delay| &delay.rule))
     }
 }
 

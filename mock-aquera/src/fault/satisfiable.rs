@@ -6,7 +6,7 @@ use scim::filter::PatchPath;
 use super::trigger::{Moment, Times};
 use super::{Fault, FaultKind, Latency, ParseFaultError};
 use crate::route::Endpoint;
-use crate::types::{Kind, Types};
+use crate::types::{TypeInfo, Types};
 use crate::units::glob::{self, Glob};
 use crate::units::suggest::{attribute_name, nearest, nearest_or};
 
@@ -170,7 +170,7 @@ impl Fault {
             Self::has_endpoint(places, first, found.flatten())?;
         }
         let of_path = all().find(|kind| is_named && same(&kind.endpoint));
-        let kinds: Vec<&Kind> = match (found.flatten(), of_path) {
+        let kinds: Vec<&TypeInfo> = match (found.flatten(), of_path) {
             (Some(kind), _) | (None, Some(kind)) => vec![kind],
             (None, None) => all().collect(),
         };
@@ -191,7 +191,11 @@ impl Fault {
     }
 
     /// Makes sure that there is an endpoint called `first`, and that it is one of the wanted type.
-    fn has_endpoint(places: &Places<'_>, first: &str, wanted: Option<&Kind>) -> Result<(), ParseFaultError> {
+    fn has_endpoint(
+        places: &Places<'_>,
+        first: &str,
+        wanted: Option<&TypeInfo>,
+    ) -> Result<(), ParseFaultError> {
         if let Some(unknown) = places.unknown_endpoint(first) {
             return never(unknown);
         }
@@ -204,14 +208,14 @@ impl Fault {
     }
 
     /// Makes sure that resources of one of these types have what the rule asks for.
-    fn fits_attributes(&self, places: &Places<'_>, kinds: &[&Kind]) -> Result<(), ParseFaultError> {
-        let knows = |kind: &Kind, path: &PatchPath| {
+    fn fits_attributes(&self, places: &Places<'_>, kinds: &[&TypeInfo]) -> Result<(), ParseFaultError> {
+        let knows = |kind: &TypeInfo, path: &PatchPath| {
             let path = path.attr_path();
             kind.schemas.locate(&path).is_some() || kind.schemas.schema_at(&path).is_some()
         };
         let has = |path: &str| {
             let path = path.parse::<PatchPath>().ok();
-            move |kind: &Kind| path.as_ref().is_none_or(|path| knows(kind, path))
+            move |kind: &TypeInfo| path.as_ref().is_none_or(|path| knows(kind, path))
         };
         let names = || kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" or ");
         let users = has("userName");
@@ -239,8 +243,8 @@ impl Fault {
         &self,
         glob: &Glob,
         path: &str,
-        kinds: &[&Kind],
-        of_path: Option<(&Kind, &str)>,
+        kinds: &[&TypeInfo],
+        of_path: Option<(&TypeInfo, &str)>,
     ) -> Result<(), ParseFaultError> {
         let Some(id) = &self.matching.id else { return Ok(()) };
         // What has to be encoded in a path may be so in several ways.

@@ -45,14 +45,14 @@ enum State {
     Done { failed: bool },
 }
 
-pub(super) fn bulk(scene: &RequestContext<'_>) -> Result<Reply, Refusal> {
-    let features = &scene.settings.profile.features;
+pub(super) fn bulk(context: &RequestContext<'_>) -> Result<Reply, Refusal> {
+    let features = &context.settings.profile.features;
     let most = features.bulk_max_payload as usize;
-    let body = scene.body()?;
+    let body = context.body()?;
     if body.len() > most {
         return Err(Problem::TooLarge { what: "the bulk request (maxPayloadSize)", most }.into());
     }
-    let (fail_on_errors, operations, dialects) = read(&scene.json()?, scene.settings.dialects)?;
+    let (fail_on_errors, operations, dialects) = read(&context.json()?, context.settings.dialects)?;
     let most = features.bulk_max_operations as usize;
     if operations.len() > most {
         let why = format!(
@@ -61,7 +61,7 @@ pub(super) fn bulk(scene: &RequestContext<'_>) -> Result<Reply, Refusal> {
         );
         return Err(Problem::by_profile(413, None, why).into());
     }
-    let mut run = Run::new(scene, operations)?;
+    let mut run = Run::new(context, operations)?;
     super::write::note(&mut run.reply, &dialects);
     run.all(fail_on_errors);
     run.close_circles();
@@ -133,7 +133,7 @@ struct OperationResult {
 }
 
 struct Run<'a> {
-    scene: &'a RequestContext<'a>,
+    context: &'a RequestContext<'a>,
     operations: Vec<Operation>,
     states: Vec<State>,
     outcomes: Vec<Option<OperationResult>>,
@@ -146,9 +146,9 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(scene: &'a RequestContext<'a>, mut operations: Vec<Operation>) -> Result<Self, Problem> {
+    fn new(context: &'a RequestContext<'a>, mut operations: Vec<Operation>) -> Result<Self, Problem> {
         let mut promised: HashMap<String, (usize, Arc<str>)> = HashMap::new();
-        let mut store = scene.store();
+        let mut store = context.store();
         for (at, operation) in operations.iter().enumerate() {
             let Some(bulk_id) = operation.bulk_id.as_ref().filter(|_| operation.method == Method::POST)
             else {
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
             };
             let name = operation.data.as_object().and_then(|data| get_ci(data, "userName")?.as_str());
             let name = name.filter(|name| promised.values().all(|(_, id)| **id != **name));
-            let id = super::write::new_id(scene, &mut store, name.map(Arc::from));
+            let id = super::write::new_id(context, &mut store, name.map(Arc::from));
             if promised.insert(bulk_id.clone(), (at, id)).is_some() {
                 return Err(syntax(format!("Operations[{at}].bulkId `{bulk_id}` is used twice")));
             }
@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
             needs.retain(|other| *other != at);
         }
         Ok(Self {
-            scene,
+            context,
             states: vec![State::Waiting; operations.len()],
             outcomes: operations.iter().map(|_| None).collect(),
             operations,
@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
 
     fn carry_out(&mut self, at: usize, data: &Value, reserved: Option<Arc<str>>) -> OperationResult {
         let operation = &self.operations[at];
-        let route = self.scene.settings.route(&operation.path);
+        let route = self.context.settings.route(&operation.path);
         let fits = match route {
             Route::Collection(_) => operation.method == Method::POST,
             Route::Resource(..) => operation.method != Method::POST,
@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
             reserved,
             inner: true,
             me: None,
-            ..*self.scene
+            ..*self.context
         };
         let reply = match handle(&inner) {
             Outcome::Ready(reply) => reply,
@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
     /// The body of an error, in the form that the profile gives to errors.
     fn response(&self, reply: &Reply) -> Option<Value> {
         let body = match &reply.problem {
-            Some(problem) => response_format::error_body(&self.scene.settings.profile.errors, problem).0,
+            Some(problem) => response_format::error_body(&self.context.settings.profile.errors, problem).0,
             None => String::from_utf8_lossy(&reply.body).into_owned(),
         };
         (!body.is_empty()).then(|| serde_json::from_str(&body).unwrap_or(Value::String(body)))
@@ -319,7 +319,7 @@ impl<'a> Run<'a> {
     fn location(&self, route: Route<'_, TypeId>) -> Option<String> {
         let (Some(kind), Some(id)) = route.resource() else { return None };
         let endpoint =
-            format!("{}/{}", self.scene.settings.scim_url, self.scene.settings.types.get(kind).endpoint);
+            format!("{}/{}", self.context.settings.scim_url, self.context.settings.types.get(kind).endpoint);
         let mut out = Vec::new();
         crate::store::document::write_location(&mut out, &endpoint, &id);
         String::from_utf8(out).ok()
@@ -327,10 +327,10 @@ impl<'a> Run<'a> {
 
     /// Adds the members that had to wait until everybody was there.
     fn close_circles(&mut self) {
-        let mut store = self.scene.store();
+        let mut store = self.context.store();
         for (group, member) in std::mem::take(&mut self.late) {
             let (Some(group), Some(member)) = (store.find(&group), store.find(&member)) else { continue };
-            let _: bool = store.change_members(group, &[MembersChange::Add(vec![member])], self.scene.now);
+            let _: bool = store.change_members(group, &[MembersChange::Add(vec![member])], self.context.now);
             if let Some(record) = store.get(group) {
                 self.retag(&record.id, &store.etag(record));
             }

@@ -16,7 +16,7 @@ use crate::auth::{Auth, schemes};
 use crate::problem::Problem;
 use crate::profile::{CursorRule, Endpoint, EtagRule, Feature, Profile, SortRule};
 use crate::reply::Reply;
-use crate::types::{Kind, Types};
+use crate::types::{TypeInfo, Types};
 use crate::units::suggest::{did_you_mean, nearest};
 
 /// The describing documents of one application.
@@ -78,7 +78,7 @@ impl Documents {
 }
 
 fn resource_type_documents(scim_url: &str, types: &Types) -> Collection {
-    let document = |kind: &Kind| {
+    let document = |kind: &TypeInfo| {
         let mut document = kind.document.to_json();
         document["id"] = Value::from(kind.name());
         let location = format!("{scim_url}/ResourceTypes/{}", kind.name());
@@ -107,20 +107,20 @@ fn schema_documents(scim_url: &str, types: &Types) -> Collection {
     Collection::new(documents)
 }
 
-pub(super) fn configuration(scene: &RequestContext<'_>) -> Result<Reply, Refusal> {
-    reading(scene)?;
-    served(scene.settings.profile.discovery.service_provider_config, "the ServiceProviderConfig")?;
-    Ok(Reply::scim(StatusCode::OK, scene.settings.documents().configuration.clone()))
+pub(super) fn configuration(context: &RequestContext<'_>) -> Result<Reply, Refusal> {
+    reading(context)?;
+    served(context.settings.profile.discovery.service_provider_config, "the ServiceProviderConfig")?;
+    Ok(Reply::scim(StatusCode::OK, context.settings.documents().configuration.clone()))
 }
 
-pub(super) fn resource_types(scene: &RequestContext<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
-    served(scene.settings.profile.discovery.resource_types, "the list of resource types")?;
-    collection(scene, &scene.settings.documents().resource_types, "resource type", name)
+pub(super) fn resource_types(context: &RequestContext<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
+    served(context.settings.profile.discovery.resource_types, "the list of resource types")?;
+    collection(context, &context.settings.documents().resource_types, "resource type", name)
 }
 
-pub(super) fn schemas(scene: &RequestContext<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
-    served(scene.settings.profile.discovery.schemas, "the list of schemas")?;
-    collection(scene, &scene.settings.documents().schemas, "schema", name)
+pub(super) fn schemas(context: &RequestContext<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
+    served(context.settings.profile.discovery.schemas, "the list of schemas")?;
+    collection(context, &context.settings.documents().schemas, "schema", name)
 }
 
 fn served(rule: Endpoint, what: &'static str) -> Result<(), Problem> {
@@ -132,12 +132,12 @@ fn served(rule: Endpoint, what: &'static str) -> Result<(), Problem> {
 }
 
 fn collection(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     collection: &Collection,
     kind: &'static str,
     name: Option<&str>,
 ) -> Result<Reply, Refusal> {
-    reading(scene)?;
+    reading(context)?;
     let document = match name {
         None => &collection.list,
         Some(name) => collection.members.get(&name.to_lowercase()).ok_or_else(|| {
@@ -148,11 +148,11 @@ fn collection(
 }
 
 /// Describing endpoints are read, and not filtered (RFC 7644 §4).
-fn reading(scene: &RequestContext<'_>) -> Result<(), Refusal> {
-    match *scene.method {
-        Method::GET | Method::HEAD if has_filter(scene.query) => Err(Problem::FilterOnDiscovery.into()),
+fn reading(context: &RequestContext<'_>) -> Result<(), Refusal> {
+    match *context.method {
+        Method::GET | Method::HEAD if has_filter(context.query) => Err(Problem::FilterOnDiscovery.into()),
         Method::GET | Method::HEAD => Ok(()),
-        _ => Err(scene.not_allowed("GET".to_owned())),
+        _ => Err(context.not_allowed("GET".to_owned())),
     }
 }
 

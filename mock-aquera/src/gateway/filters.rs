@@ -10,7 +10,7 @@ use super::notes;
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{FilterCase, FilterRules, FilterSubset, UnsupportedFilter};
-use crate::types::{Kind, Role};
+use crate::types::{Role, TypeInfo};
 use crate::units::suggest::{attribute_name, did_you_mean};
 
 /// What becomes of a filter.
@@ -29,7 +29,7 @@ pub(super) fn take(
     text: &str,
     rules: &FilterRules,
     dialects: Dialects,
-    kinds: &[&Kind],
+    kinds: &[&TypeInfo],
 ) -> Result<(Taken, Vec<Dialect>), Problem> {
     let (filter, used) = match Filter::parse_with(text, dialects) {
         Ok(parsed) => parsed,
@@ -43,7 +43,7 @@ pub(super) fn take(
 }
 
 /// What to say of what became of a filter.
-pub(super) fn noted(taken: &Taken, kinds: &[&Kind]) -> Vec<Note> {
+pub(super) fn noted(taken: &Taken, kinds: &[&TypeInfo]) -> Vec<Note> {
     let by_profile = |what| notes::by_profile(&["filter".to_owned()], what);
     match taken {
         Taken::Applied(filter) => notes::never_matching(filter, kinds),
@@ -57,7 +57,7 @@ pub(super) fn noted(taken: &Taken, kinds: &[&Kind]) -> Vec<Note> {
 }
 
 /// Looks whether the application has what a filter takes.
-fn supported(filter: Filter, rules: &FilterRules, kinds: &[&Kind]) -> Result<Taken, Problem> {
+fn supported(filter: Filter, rules: &FilterRules, kinds: &[&TypeInfo]) -> Result<Taken, Problem> {
     let unsupported = |why: String| match rules.unsupported {
         UnsupportedFilter::Answers400 => Err(Problem::BadFilter(why)),
         UnsupportedFilter::Answers501 => Err(Problem::by_profile(501, None, why)),
@@ -102,13 +102,13 @@ fn marked(text: &str, error: &scim::parse_error::ParseError) -> String {
     format!("`{before}` ⟨here⟩ `{after}`")
 }
 
-pub(super) fn names(kinds: &[&Kind]) -> String {
+pub(super) fn names(kinds: &[&TypeInfo]) -> String {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
     names.join(" or ")
 }
 
 /// What to say of a path that none of the types knows, or that stands inside brackets and should not.
-fn of_unknown(path: &AttrPath, kinds: &[&Kind]) -> String {
+fn of_unknown(path: &AttrPath, kinds: &[&TypeInfo]) -> String {
     if kinds.iter().any(|kind| kind.schemas.facts(path).is_some()) {
         let alone = path.sub.as_ref().unwrap_or(&path.name);
         return format!("{path} stands inside brackets, where sub-attributes stand alone: {alone}");
@@ -118,7 +118,7 @@ fn of_unknown(path: &AttrPath, kinds: &[&Kind]) -> String {
 }
 
 /// A path that none of the types knows.
-fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
+fn unknown(filter: &Filter, kinds: &[&TypeInfo]) -> Option<AttrPath> {
     let (first, rest) = kinds.split_first()?;
     let unknown = filter.unknown_paths(&first.schemas);
     unknown.into_iter().find(|path| {
@@ -130,14 +130,14 @@ fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 }
 
 /// A path to a boolean or to bytes that a filter puts in order (RFC 7644 §3.4.2.2).
-fn without_order(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
+fn without_order(filter: &Filter, kinds: &[&TypeInfo]) -> Option<AttrPath> {
     use CompareOp::{Ge, Gt, Le, Lt};
     let ordered = |operator| matches!(operator, FilterOperator::Compare(Gt | Ge | Lt | Le));
     let has_none = |kind| matches!(kind, AttributeType::Boolean | AttributeType::Binary);
     path_to(filter, kinds, |operator, found| ordered(operator) && has_none(found.leaf().kind))
 }
 
-fn looks_at_secret(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
+fn looks_at_secret(filter: &Filter, kinds: &[&TypeInfo]) -> Option<AttrPath> {
     path_to(filter, kinds, |_, found| {
         found.attribute.returned == Returned::Never || found.leaf().returned == Returned::Never
     })
@@ -146,7 +146,7 @@ fn looks_at_secret(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 /// The first path of a filter that leads to such an attribute, in one of the types.
 fn path_to(
     filter: &Filter,
-    kinds: &[&Kind],
+    kinds: &[&TypeInfo],
     is: impl Fn(FilterOperator, AttributeLocation<'_>) -> bool,
 ) -> Option<AttrPath> {
     let mut found = filter.parts().into_iter().filter_map(|part| Some((part.operator, part.path?)));
@@ -221,7 +221,7 @@ pub(super) enum Indexed<'f> {
 }
 
 /// What answers `path eq "text"`.
-fn equality<'f>(path: &AttrPath, text: &'f str, kind: &Kind) -> Option<Indexed<'f>> {
+fn equality<'f>(path: &AttrPath, text: &'f str, kind: &TypeInfo) -> Option<Indexed<'f>> {
     let own = path.urn.as_ref().is_none_or(|urn| urn == kind.schemas.core().id());
     let is = |name: &str| own && path.name == *name;
     if is("id") && path.sub.is_none() {
@@ -234,7 +234,7 @@ fn equality<'f>(path: &AttrPath, text: &'f str, kind: &Kind) -> Option<Indexed<'
 }
 
 /// What answers a comparison of a sub-attribute.
-fn within<'f>(parent: &AttrPath, filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>> {
+fn within<'f>(parent: &AttrPath, filter: &'f Filter, kind: &TypeInfo) -> Option<Indexed<'f>> {
     match filter {
         Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } => {
             equality(&parent.child(path.name.clone()), text, kind)
@@ -244,7 +244,7 @@ fn within<'f>(parent: &AttrPath, filter: &'f Filter, kind: &Kind) -> Option<Inde
 }
 
 /// The part of a filter that an index answers, so that only what it finds has to be looked at.
-pub(super) fn indexed<'f>(filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>> {
+pub(super) fn indexed<'f>(filter: &'f Filter, kind: &TypeInfo) -> Option<Indexed<'f>> {
     match filter {
         Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } => {
             equality(path, text, kind)
@@ -307,11 +307,11 @@ mod tests {
     #[test]
     fn what_an_index_answers() {
         let types = Types::standard();
-        let of_kind = |kind: &Kind, text: &str| {
+        let of_kind = |kind: &TypeInfo, text: &str| {
             let filter = Filter::parse(text).unwrap();
             indexed(&filter, kind).map(|found| match found {
                 Indexed::Id(text) => format!("id {text}"),
-                Indexed::Text(at, text) => format!("{} {text}", kind.watched[at].text),
+                Indexed::Text(at, text) => format!("{} {text}", kind.indexed[at].text),
                 Indexed::MemberOf(id) => format!("members {id}"),
             })
         };

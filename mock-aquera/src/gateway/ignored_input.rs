@@ -17,7 +17,7 @@ use super::resource::Taken;
 use crate::gateway::Settings;
 use crate::journal::Note;
 use crate::route::Route;
-use crate::types::{Kind, TypeId};
+use crate::types::{TypeId, TypeInfo};
 use crate::units::suggest::{attribute_name, nearest};
 
 /// What a query can say (RFC 7644 §3.4.2, RFC 9865 §2).
@@ -80,7 +80,7 @@ fn lists(method: &Method, route: Route<'_, TypeId>) -> bool {
 }
 
 /// The resource types whose attributes a query can name.
-fn asked_about<'s>(settings: &'s Settings, route: Route<'_, TypeId>) -> Vec<&'s Kind> {
+fn asked_about<'s>(settings: &'s Settings, route: Route<'_, TypeId>) -> Vec<&'s TypeInfo> {
     match route {
         Route::Collection(kind) | Route::Search(kind) | Route::Resource(kind, _) => {
             vec![settings.types.get(kind)]
@@ -99,7 +99,7 @@ fn unknown(name: &str, what: &str, known: &[&str]) -> Note {
 }
 
 /// Looks at what a parameter says, as far as a wrong value is passed over.
-fn check(name: &str, value: &str, kinds: &[&Kind], notes: &mut Vec<Note>) {
+fn check(name: &str, value: &str, kinds: &[&TypeInfo], notes: &mut Vec<Note>) {
     if name.eq_ignore_ascii_case("sortOrder") {
         let known = ["ascending", "descending"];
         let value = value.trim();
@@ -116,12 +116,12 @@ fn check(name: &str, value: &str, kinds: &[&Kind], notes: &mut Vec<Note>) {
     }
 }
 
-fn check_attribute(parameter: &str, written: &str, kinds: &[&Kind], notes: &mut Vec<Note>) {
+fn check_attribute(parameter: &str, written: &str, kinds: &[&TypeInfo], notes: &mut Vec<Note>) {
     if kinds.is_empty() || written.eq_ignore_ascii_case("schemas") {
         return;
     }
     let path = written.parse::<AttrPath>().ok();
-    let knows = |kind: &&Kind| {
+    let knows = |kind: &&TypeInfo| {
         path.as_ref()
             .is_some_and(|path| kind.schemas.locate(path).is_some() || kind.schemas.schema_at(path).is_some())
     };
@@ -133,7 +133,7 @@ fn check_attribute(parameter: &str, written: &str, kinds: &[&Kind], notes: &mut 
 }
 
 /// The body of a search (RFC 7644 §3.4.3).
-fn search(body: &[u8], kinds: &[&Kind], notes: &mut Vec<Note>) {
+fn search(body: &[u8], kinds: &[&TypeInfo], notes: &mut Vec<Note>) {
     let Ok(members) = serde_json::from_slice::<Map<String, Value>>(body) else { return };
     for (name, value) in &members {
         if !name.eq_ignore_ascii_case("schemas")
@@ -183,7 +183,7 @@ pub(super) fn of_operations(message: &Value) -> Vec<Note> {
 }
 
 /// The parts of values in PATCH operations that the server alone writes: they are left out of what is written.
-pub(super) fn read_only_parts(kind: &Kind, request: &PatchRequest) -> Vec<Note> {
+pub(super) fn read_only_parts(kind: &TypeInfo, request: &PatchRequest) -> Vec<Note> {
     let mut found: Vec<String> = Vec::new();
     let mut look = |path: &AttrPath, value: &Value| {
         let Some(located) = kind.schemas.locate(path).filter(|located| located.sub.is_none()) else { return };
@@ -240,7 +240,7 @@ fn read_only_place(place: &str) -> Note {
 
 /// The body of a POST, or of a PUT to an id. A client that writes a resource back sends what the server wrote, so with a
 /// PUT only another id is told of what stands at the top.
-pub(super) fn of_resource(kind: &Kind, id: Option<&str>, body: &Taken) -> Vec<Note> {
+pub(super) fn of_resource(kind: &TypeInfo, id: Option<&str>, body: &Taken) -> Vec<Note> {
     let is_told = |(name, value): &&(String, Value)| match (id, value) {
         (Some(id), value) => name == "id" && value.as_str() != Some(id),
         (None, Value::Null) => false,

@@ -36,7 +36,7 @@ use crate::reply::Reply;
 use crate::store::document::write_number;
 use crate::store::render::MembersShown;
 use crate::store::{Equals, Ref, Store};
-use crate::types::{IndexedPath, Kind, Role, TypeId};
+use crate::types::{IndexedPath, Role, TypeId, TypeInfo};
 use item::{Item, Listed};
 use refused::refused;
 use walk::{Chosen, Walk};
@@ -46,7 +46,7 @@ const ENVELOPE: usize = 130;
 /// Stores up to this size are walked on the spot.
 const SMALL: usize = 512;
 
-/// One query, ready to be answered. It owns what it needs, so it can be answered aside.
+/// One query, ready to be answered. It owns what it needs, so a thread for blocking work can answer it.
 #[derive(Debug)]
 pub(crate) struct List {
     settings: Arc<Settings>,
@@ -96,22 +96,22 @@ struct Found {
 }
 
 /// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
-pub(super) fn quick(scene: &RequestContext<'_>, kind_at: TypeId, text: &str) -> Option<Reply> {
-    let settings = scene.settings;
+pub(super) fn quick(context: &RequestContext<'_>, kind_at: TypeId, text: &str) -> Option<Reply> {
+    let settings = context.settings;
     if !settings.plain_lists {
         return None;
     }
     let (attribute, value) = scim::filter::simple_eq(text)?;
     let kind = settings.types.get(kind_at);
-    let store = scene.store();
+    let store = context.store();
     let found = if attribute.eq_ignore_ascii_case("id") {
         store.find_in(kind_at, &value).map_or(Equals::None, |(at, _)| Equals::One(at.slot))
     } else {
-        let asked = |watched: &IndexedPath| watched.answers() && watched.text.eq_ignore_ascii_case(attribute);
-        let index = kind.watched.iter().position(asked)?;
+        let asked = |indexed: &IndexedPath| indexed.answers() && indexed.text.eq_ignore_ascii_case(attribute);
+        let index = kind.indexed.iter().position(asked)?;
         store.equals(kind_at, index, &value)
     };
-    if store.has_stale(scene.now) {
+    if store.has_stale(context.now) {
         return None;
     }
     let body = match found {
@@ -140,23 +140,23 @@ fn read() -> Downstreams {
     Downstreams::Few { operations: &[DownstreamOperation::Read], target: None, accepted: true }
 }
 
-/// Answers a query over some types, or says how it is to be answered aside.
+/// Answers a query over some types, or returns what a thread for blocking work answers.
 pub(super) fn list(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     kinds: Vec<TypeId>,
     asked: &Query,
 ) -> Result<Outcome, Refusal> {
-    let list = List::new(scene, kinds, asked)?;
-    if list.is_direct(&scene.store()) {
-        return list.answer(scene.store).map(Outcome::Ready);
+    let list = List::new(context, kinds, asked)?;
+    if list.is_direct(&context.store()) {
+        return list.answer(context.store).map(Outcome::Ready);
     }
     Ok(Outcome::Deferred(Box::new(list)))
 }
 
 impl List {
-    fn new(scene: &RequestContext<'_>, kinds: Vec<TypeId>, asked: &Query) -> Result<Self, Refusal> {
-        let settings = scene.settings;
-        let looked_at: Vec<&Kind> = kinds.iter().map(|at| settings.types.get(*at)).collect();
+    fn new(context: &RequestContext<'_>, kinds: Vec<TypeId>, asked: &Query) -> Result<Self, Refusal> {
+        let settings = context.settings;
+        let looked_at: Vec<&TypeInfo> = kinds.iter().map(|at| settings.types.get(*at)).collect();
         let mut dialects = asked.dialects.clone();
         let taken = match &asked.filter {
             Some(text) => {
@@ -168,7 +168,7 @@ impl List {
             None => None,
         };
         let notes = taken.as_ref().map(|taken| filters::noted(taken, &looked_at)).unwrap_or_default();
-        let list = Self::of_filter(scene, (kinds, &looked_at), asked, taken, dialects);
+        let list = Self::of_filter(context, (kinds, &looked_at), asked, taken, dialects);
         match list {
             Ok(list) => Ok(Self { notes, ..list }),
             Err(problem) => Err(Refusal { notes, ..Refusal::from(problem) }),
@@ -176,13 +176,13 @@ impl List {
     }
 
     fn of_filter(
-        scene: &RequestContext<'_>,
-        (kinds, looked_at): (Vec<TypeId>, &[&Kind]),
+        context: &RequestContext<'_>,
+        (kinds, looked_at): (Vec<TypeId>, &[&TypeInfo]),
         asked: &Query,
         taken: Option<Taken>,
         dialects: Vec<Dialect>,
     ) -> Result<Self, Problem> {
-        let rules = &scene.settings.profile.list;
+        let rules = &context.settings.profile.list;
         let (filter, nothing) = match taken {
             Some(Taken::Applied(filter)) => (Some(filter), false),
             Some(Taken::Nothing) => (None, true),
@@ -190,7 +190,7 @@ impl List {
         };
         refused(asked, rules, looked_at)?;
         let hash = query_hash(asked, &kinds);
-        let window = Window::of(asked, rules, (&kinds, hash), scene.now)?;
+        let window = Window::of(asked, rules, (&kinds, hash), context.now)?;
         let sort = sort(asked, rules, looked_at)?;
         if let Window::Cursor { after: Some(after), .. } = &window
             && after.key.is_some() != sort.is_some()
@@ -200,8 +200,8 @@ impl List {
         let projections = projections(asked, looked_at)?;
         Ok(Self {
             filtered: asked.filter.is_some(),
-            now: scene.now,
-            settings: Arc::clone(scene.settings),
+            now: context.now,
+            settings: Arc::clone(context.settings),
             kinds,
             filter,
             nothing,
@@ -211,7 +211,7 @@ impl List {
             projections,
             dialects,
             notes: Vec::new(),
-            seen_as: scene.seen_as.map(str::to_owned),
+            seen_as: context.seen_as.map(str::to_owned),
         })
     }
 
@@ -232,7 +232,7 @@ impl List {
         (filtered_by_index || size <= SMALL) && self.window.count() <= 2 * self.rules().max_count as usize
     }
 
-    fn index<'f>(&self, filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>> {
+    fn index<'f>(&self, filter: &'f Filter, kind: &TypeInfo) -> Option<Indexed<'f>> {
         // An index compares as the schema says.
         if self.settings.profile.filter.case == FilterCase::Ignored {
             return None;
@@ -279,7 +279,7 @@ impl List {
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
                     let some = store.table(kind).order.skip(skip).take(left);
-                    items.extend(some.map(|slot| Item::Stored(Ref { kind, slot })));
+                    some.for_each(|slot| items.push(Item::Stored(Ref { kind, slot })));
                     skip = skip.saturating_sub(*of_kind);
                 }
                 Found { items, total, start, next: None, previous: None }
@@ -483,7 +483,7 @@ impl List {
     }
 }
 
-fn sort(asked: &Query, rules: &ListRules, kinds: &[&Kind]) -> Result<Option<Sort>, Problem> {
+fn sort(asked: &Query, rules: &ListRules, kinds: &[&TypeInfo]) -> Result<Option<Sort>, Problem> {
     let Some(text) = &asked.sort_by else { return Ok(None) };
     match rules.sort {
         SortRule::Works => {}
@@ -504,7 +504,7 @@ fn sort(asked: &Query, rules: &ListRules, kinds: &[&Kind]) -> Result<Option<Sort
     Ok(Some(Sort { by: by.into_iter().map(Result::ok).collect(), order }))
 }
 
-fn projections(asked: &Query, kinds: &[&Kind]) -> Result<Option<Vec<Projection>>, Problem> {
+fn projections(asked: &Query, kinds: &[&TypeInfo]) -> Result<Option<Vec<Projection>>, Problem> {
     if !asked.projects() {
         return Ok(None);
     }

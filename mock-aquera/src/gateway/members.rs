@@ -60,12 +60,12 @@ pub(super) type PutMembers = (Option<Vec<Ref>>, Names);
 
 /// The members that a PUT leaves in a group, and their names; nothing where it is not about a group.
 pub(super) fn of_put(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &Store,
     at: Ref,
     members: Option<&Value>,
 ) -> Result<Option<PutMembers>, Problem> {
-    let settings = scene.settings;
+    let settings = context.settings;
     let gateway = &settings.profile.gateway;
     if settings.types.get(at.kind).role != Role::Group {
         return Ok(None);
@@ -78,7 +78,7 @@ pub(super) fn of_put(
         (None, PutMissingAttributes::Removes) => (Vec::new(), Vec::new()),
         (None, PutMissingAttributes::Keeps) => return Ok(Some((None, Vec::new()))),
     };
-    check_members(scene, refs.len())?;
+    check_members(context, refs.len())?;
     let members = store.members_of(at);
     let had = members.map_or(0, Members::len);
     let stay = refs.iter().filter(|member| members.is_some_and(|all| all.contains(**member))).count();
@@ -184,13 +184,13 @@ impl<'s> View<'s> {
 
 /// Takes the operations on members out of a request and works out what they change.
 pub(super) fn split(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &Store,
     group: Ref,
     request: &PatchRequest,
 ) -> Result<Split, Problem> {
     let mut taken = Taken {
-        scene,
+        context,
         store,
         group,
         view: View::new(store, group),
@@ -204,7 +204,7 @@ pub(super) fn split(
     for (at, operation) in request.operations.iter().enumerate() {
         let number = at + 1;
         match (operation.path(), operation.value()) {
-            (Some(path), _) if is_members(scene, group, path) => {
+            (Some(path), _) if is_members(context, group, path) => {
                 taken.operation(operation, path, number).map_err(|problem| numbered(problem, number))?;
             }
             (None, Some(Value::Object(members)))
@@ -221,7 +221,7 @@ pub(super) fn split(
         }
     }
     let one_by_one = taken.at_large()?;
-    check_members(scene, taken.view.count())?;
+    check_members(context, taken.view.count())?;
     let result = one_by_one.then(|| taken.view.named_members());
     let changes = if result.is_some() { Vec::new() } else { taken.changes };
     Ok(Split { rest: PatchRequest::new(rest), changes, dialects: taken.dialects, result })
@@ -238,13 +238,13 @@ fn numbered(problem: Problem, number: usize) -> Problem {
     }
 }
 
-fn is_members(scene: &RequestContext<'_>, group: Ref, path: &PatchPath) -> bool {
-    let core = scene.settings.types.get(group.kind).schemas.core().id();
+fn is_members(context: &RequestContext<'_>, group: Ref, path: &PatchPath) -> bool {
+    let core = context.settings.types.get(group.kind).schemas.core().id();
     path.name == *"members" && path.urn.as_ref().is_none_or(|urn| urn == core)
 }
 
 struct Taken<'a, 's> {
-    scene: &'a RequestContext<'a>,
+    context: &'a RequestContext<'a>,
     store: &'s Store,
     group: Ref,
     view: View<'s>,
@@ -325,7 +325,7 @@ impl Taken<'_, '_> {
 
     /// Leaves only the members that a read shows, where a profile writes back what it reads.
     fn cut(&mut self) {
-        let list = &self.scene.settings.profile.list;
+        let list = &self.context.settings.profile.list;
         let most = list.members_cut as usize;
         if list.members_past_cut == MembersPastCut::Dropped && most > 0 && self.view.count() > most {
             let shown = self.store.members_of(self.group).into_iter().flat_map(Members::iter).take(most);
@@ -345,24 +345,24 @@ impl Taken<'_, '_> {
     }
 
     fn resolved(&self, members: &Value) -> Result<Joining, Problem> {
-        resource::resolve(self.scene.settings, self.store, members)
+        resource::resolve(self.context.settings, self.store, members)
     }
 
     fn may_replace_all(&self) -> Result<(), Problem> {
         if self.view.count() == 0 {
             return Ok(());
         }
-        may_replace_all(&self.scene.settings.profile.gateway)
+        may_replace_all(&self.context.settings.profile.gateway)
     }
 
     fn check_changes(&mut self, count: usize) -> Result<(), Problem> {
         self.changed += count;
-        check_changes(&self.scene.settings.profile.gateway, self.changed)
+        check_changes(&self.context.settings.profile.gateway, self.changed)
     }
 
     /// `remove` with the members that are meant, which the RFC does not know and Entra sends.
     fn remove_by_value(&mut self, members: &Value, number: usize) -> Result<(), Problem> {
-        let accepted = self.scene.settings.profile.requests.dialects.remove_by_value;
+        let accepted = self.context.settings.profile.requests.dialects.remove_by_value;
         if accepted != crate::profile::Dialect::Accepted {
             let detail = format!(
                 "operation {number}: remove takes no value; name the member as members[value eq \"…\"]"
@@ -393,7 +393,7 @@ impl Taken<'_, '_> {
         if self.late.is_empty() {
             return Ok(false);
         }
-        let settings = self.scene.settings;
+        let settings = self.context.settings;
         let kind = settings.types.get(self.group.kind);
         let Some(record) = self.store.get(self.group) else { return Ok(false) };
         let mut tree = record.document.value();
@@ -425,7 +425,7 @@ impl Taken<'_, '_> {
 
     fn pointer(&self, member: Ref) -> Option<Value> {
         let record = self.store.get(member)?;
-        let kind = self.scene.settings.types.get(member.kind);
+        let kind = self.context.settings.types.get(member.kind);
         let location = String::from_utf8_lossy(&record.document.location()).into_owned();
         let mut pointer = json!({"value": &*record.id, "$ref": location, "type": kind.name()});
         let given = self.view.name(member).map(str::to_owned);

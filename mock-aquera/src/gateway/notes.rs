@@ -9,11 +9,11 @@ use scim::validate::{self, ProblemKind};
 
 use crate::journal::{Note, NoteKind};
 use crate::problem::Problem;
-use crate::types::Kind;
+use crate::types::TypeInfo;
 use crate::units::suggest::{attribute_name, did_you_mean, nearest};
 
 /// Notes on attributes that were left out because no schema knows them, and on so many more.
-pub(super) fn dropped(kind: &Kind, places: &[String], more: usize) -> Vec<Note> {
+pub(super) fn dropped(kind: &TypeInfo, places: &[String], more: usize) -> Vec<Note> {
     let each = places.iter().map(|place| dropped_one(kind, place));
     each.chain(and_more(more)).collect()
 }
@@ -64,7 +64,7 @@ pub(super) fn named(request: &PatchRequest) -> Vec<String> {
 }
 
 /// What to say of a body that does not fit the schemas.
-pub(super) fn unfit(kind: &Kind, problems: &[validate::Problem]) -> Problem {
+pub(super) fn unfit(kind: &TypeInfo, problems: &[validate::Problem]) -> Problem {
     let texts = problems.iter().map(|problem| match problem.kind {
         ProblemKind::Unknown => {
             if let Some(where_to) = misplaced(&kind.schemas, &problem.place) {
@@ -80,7 +80,7 @@ pub(super) fn unfit(kind: &Kind, problems: &[validate::Problem]) -> Problem {
 }
 
 /// What to say of a PATCH that cannot be applied.
-pub(super) fn bad_patch(kind: &Kind, error: &PatchError) -> Problem {
+pub(super) fn bad_patch(kind: &TypeInfo, error: &PatchError) -> Problem {
     let word = error.misspelt_word().and_then(|(word, known)| nearest(word, known.iter().copied()));
     let attribute = || error.unknown_attribute().and_then(|place| attribute_name(&kind.schemas, place));
     let meant = word.map(str::to_owned).or_else(attribute);
@@ -110,7 +110,7 @@ fn misplaced(schemas: &SchemaSet, place: &str) -> Option<String> {
     }
 }
 
-fn dropped_one(kind: &Kind, place: &str) -> Note {
+fn dropped_one(kind: &TypeInfo, place: &str) -> Note {
     if let Some(where_to) = misplaced(&kind.schemas, place) {
         let what = format!("is a path where the name of a member belongs, and was left out; {where_to}");
         return note(place, None, &what);
@@ -159,7 +159,7 @@ fn comparisons<'f>(
 
 /// Notes on comparisons whose outcome does not depend on any resource: an attribute of one type with a value of another,
 /// or with one that it never has.
-pub(super) fn never_matching(filter: &Filter, kinds: &[&Kind]) -> Vec<Note> {
+pub(super) fn never_matching(filter: &Filter, kinds: &[&TypeInfo]) -> Vec<Note> {
     let mut found = Vec::new();
     comparisons(filter, None, false, &mut found);
     let mut notes: Vec<Note> = Vec::new();
@@ -194,7 +194,7 @@ enum Outcome {
 }
 
 /// Returns what a comparison comes to for resources of a type; `None` if the type has no such attribute.
-fn outcome(kind: &Kind, path: &AttrPath, operator: CompareOp, value: &Literal) -> Option<Outcome> {
+fn outcome(kind: &TypeInfo, path: &AttrPath, operator: CompareOp, value: &Literal) -> Option<Outcome> {
     use CompareOp::{Co, Eq, Ew, Ge, Gt, Le, Lt, Ne, Sw};
     let leaf = kind.schemas.attribute(path)?;
     let compared = if leaf.is_complex() { leaf.sub("value").unwrap_or(leaf) } else { leaf };
@@ -313,7 +313,7 @@ mod tests {
     fn what_was_dropped_has_the_nearest_name() {
         let types = Types::standard();
         #[track_caller]
-        fn check(kind: &Kind, place: &str, nearest: Option<&str>) {
+        fn check(kind: &TypeInfo, place: &str, nearest: Option<&str>) {
             let [note] = dropped(kind, &[place.to_owned()], 0).try_into().unwrap();
             assert_eq!((note.path.as_str(), note.nearest.as_deref()), (place, nearest), "{}", note.text);
         }
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn comparisons_that_nothing_satisfies_are_noted() {
         let types = Types::standard();
-        let of = |text: &str, kinds: &[&Kind]| {
+        let of = |text: &str, kinds: &[&TypeInfo]| {
             let notes = never_matching(&Filter::parse(text).unwrap(), kinds);
             notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
         };

@@ -26,26 +26,26 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::{Kind, Role, TypeId};
+use crate::types::{Role, TypeId, TypeInfo};
 
 const OPERATIONS: &[DownstreamOperation] = &[DownstreamOperation::PartialUpdate];
 
-pub(super) fn patch(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
-    let settings = scene.settings;
+pub(super) fn patch(context: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+    let settings = context.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
     let rule = patch_rule(&profile.gateway, kind);
     if let Some(answer) = whatever_it_says(rule) {
         return answer;
     }
-    let body = scene.body()?;
+    let body = context.body()?;
     if settings.plain_patches
         && rule == PatchRule::Works
         && let Some(setting) = quick::read(kind, body)
     {
-        return set(scene, kind_at, id, &setting);
+        return set(context, kind_at, id, &setting);
     }
-    let message = own_urls(scene, scene.json()?);
+    let message = own_urls(context, context.json()?);
     let (mut request, dialects) =
         PatchRequest::read(&message, settings.dialects).map_err(|error| notes::bad_patch(kind, &error))?;
     let mut notes = ignored_input::of_operations(&message);
@@ -58,7 +58,7 @@ pub(super) fn patch(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Re
         notes.extend(notes::dropped(kind, &dropped, more));
     }
     let ignored = if is_swallowed(rule) { notes::named(&request) } else { Vec::new() };
-    let mut outcome = patch_by(scene, kind_at, id, rule, request, dialects);
+    let mut outcome = patch_by(context, kind_at, id, rule, request, dialects);
     if let Ok(reply) = &mut outcome {
         let what = "was not changed: the profile of this application answers PATCH and ignores it";
         reply.known.notes.extend(notes::by_profile(&ignored, what));
@@ -72,14 +72,14 @@ fn is_swallowed(rule: PatchRule) -> bool {
 }
 
 fn patch_by(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     kind_at: TypeId,
     id: &str,
     rule: PatchRule,
     mut request: PatchRequest,
     mut dialects: Vec<Dialect>,
 ) -> Result<Reply, Refusal> {
-    let settings = scene.settings;
+    let settings = context.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
     check(&profile.gateway, &request)?;
@@ -99,35 +99,35 @@ fn patch_by(
     };
     let mut tries = 0;
     let (mut store, at, was_active, patched) = loop {
-        let mut store = scene.store();
-        let found = write::visible(scene, &store, kind_at, id);
-        let (at, record) = found.ok_or_else(|| refuse(write::no_such(scene, kind_at, id)))?;
-        if let Some(problem) = write::other_version(scene, &store, record) {
+        let mut store = context.store();
+        let found = write::visible(context, &store, kind_at, id);
+        let (at, record) = found.ok_or_else(|| refuse(write::no_such(context, kind_at, id)))?;
+        if let Some(problem) = write::other_version(context, &store, record) {
             return Err(refuse(problem));
         }
         match rule {
-            PatchRule::Ignored200 => return write::represented(scene, &store, at),
+            PatchRule::Ignored200 => return write::represented(context, &store, at),
             PatchRule::Ignored204 => return Ok(Reply::empty(StatusCode::NO_CONTENT)),
             _ => {}
         }
         let basis = Basis::of(&store, at, record);
         let split = match kind.role {
-            Role::Group => members::split(scene, &store, at, &request).map_err(unfit)?,
+            Role::Group => members::split(context, &store, at, &request).map_err(unfit)?,
             Role::User | Role::Other => Split::without_members(&request),
         };
         // Members are worked out in the store itself.
-        let apart = kind.role != Role::Group && tries < TRIES && basis.is_long(scene.body);
+        let apart = kind.role != Role::Group && tries < TRIES && basis.is_long(context.body);
         if apart {
             drop(store);
-            let patched = patched(scene, kind, &basis, split, &literal);
-            store = scene.store();
+            let patched = patched(context, kind, &basis, split, &literal);
+            store = context.store();
             if !store.get(at).is_some_and(|record| basis.is_of(record)) {
                 tries += 1;
                 continue;
             }
             break (store, at, basis.active, patched.map_err(unfit)?);
         }
-        let mut patched = patched(scene, kind, &basis, split, &literal).map_err(unfit)?;
+        let mut patched = patched(context, kind, &basis, split, &literal).map_err(unfit)?;
         if kind.role == Role::Group {
             settle_members(&store, at, &mut patched);
         }
@@ -140,26 +140,26 @@ fn patch_by(
                 application";
     left_out.extend(notes::by_profile(&swallowed, what));
     if rule == PatchRule::Lies200 {
-        let body = write::would_be(scene, &store, at, &patched.next.content)?;
+        let body = write::would_be(context, &store, at, &patched.next.content)?;
         return Ok(Reply::scim(StatusCode::OK, body));
     }
-    let next = write::allowed(scene, kind, patched.next, &patched.tree, was_active).map_err(&refuse)?;
+    let next = write::allowed(context, kind, patched.next, &patched.tree, was_active).map_err(&refuse)?;
     left_out.extend(next.note.clone());
     let becomes = downstream::of_patch(profile, next.change);
     let mut reply = if patched.only_members {
-        change_members(scene, &mut store, at, &patched.members, becomes)?
+        change_members(context, &mut store, at, &patched.members, becomes)?
     } else {
-        carry_out(scene, &mut store, at, next, becomes)?
+        carry_out(context, &mut store, at, next, becomes)?
     };
-    write::echo(scene, &store, at, patched.asked.as_ref(), &mut reply)?;
+    write::echo(context, &store, at, patched.asked.as_ref(), &mut reply)?;
     drop(store);
     write::note(&mut reply, &dialects);
     reply.known.notes = left_out;
-    Ok(answered(scene, rule, kind_at, id, reply))
+    Ok(answered(context, rule, kind_at, id, reply))
 }
 
 /// Notes on the value filters of paths that select nothing, whatever there is.
-fn filters_that_never_match(kind: &Kind, request: &PatchRequest) -> Vec<Note> {
+fn filters_that_never_match(kind: &TypeInfo, request: &PatchRequest) -> Vec<Note> {
     let paths = request.operations.iter().filter_map(PatchOp::path);
     let filters = paths.filter_map(|path| {
         let filter = Box::new(path.filter.clone()?);
@@ -169,9 +169,9 @@ fn filters_that_never_match(kind: &Kind, request: &PatchRequest) -> Vec<Note> {
 }
 
 /// The request with the URLs in the filters of its paths as they are kept.
-fn own_urls(scene: &RequestContext<'_>, mut body: Value) -> Value {
-    let Some(seen) = scene.seen_as else { return body };
-    let (seen, own) = (format!("\"{seen}/"), format!("\"{}/", scene.settings.scim_url));
+fn own_urls(context: &RequestContext<'_>, mut body: Value) -> Value {
+    let Some(seen) = context.seen_as else { return body };
+    let (seen, own) = (format!("\"{seen}/"), format!("\"{}/", context.settings.scim_url));
     let operations = body.as_object_mut().into_iter().flatten().map(|(_, value)| value);
     for operation in operations.filter_map(Value::as_array_mut).flatten() {
         if let Some(Value::String(path)) = operation.get_mut("path")
@@ -198,14 +198,14 @@ fn whatever_it_says(rule: PatchRule) -> Option<Result<Reply, Refusal>> {
 
 /// The answer that a profile gives to a PATCH that was carried out.
 fn answered(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     rule: PatchRule,
     kind_at: TypeId,
     id: &str,
     mut reply: Reply,
 ) -> Reply {
     let problem = match rule {
-        PatchRule::AppliedThen404 => Some(write::no_such(scene, kind_at, id)),
+        PatchRule::AppliedThen404 => Some(write::no_such(context, kind_at, id)),
         PatchRule::AppliedThen500 => {
             Some(Problem::by_profile(500, None, "an internal error came after the change was made"))
         }
@@ -214,8 +214,8 @@ fn answered(
     let other = match problem {
         Some(problem) => Reply::from(problem),
         // RFC 7644 §3.5.2: a body is owed where attributes were asked for.
-        None if scene.settings.profile.gateway.patch_reply == PatchReply::NoContent
-            && !scene.asks_for_attributes() =>
+        None if context.settings.profile.gateway.patch_reply == PatchReply::NoContent
+            && !context.asks_for_attributes() =>
         {
             let mut empty = Reply::empty(StatusCode::NO_CONTENT);
             if let Some(tag) = reply.headers.remove(header::ETAG) {
@@ -265,13 +265,13 @@ struct Patched {
 }
 
 fn patched(
-    scene: &RequestContext<'_>,
-    kind: &Kind,
+    context: &RequestContext<'_>,
+    kind: &TypeInfo,
     basis: &Basis,
     split: Split,
     literal: &[dotted::Literal],
 ) -> Result<Patched, Problem> {
-    let settings = scene.settings;
+    let settings = context.settings;
     let profile = &settings.profile;
     let mut dialects = split.dialects;
     // A user's tree has its groups, so that a write to them is refused and not lost.
@@ -332,7 +332,7 @@ fn settle_members(store: &Store, at: Ref, patched: &mut Patched) {
     patched.only_members = only_members && !patched.members.is_empty();
 }
 
-fn suggested(kind: &Kind, after: &Value) -> Result<(), Problem> {
+fn suggested(kind: &TypeInfo, after: &Value) -> Result<(), Problem> {
     use scim::validate::{ProblemKind, ResourceForm, ValidateOptions, validate_with};
     let options = ValidateOptions { canonical_values: true, form: ResourceForm::Request };
     let problems = validate_with(after, &kind.schemas, options).err().unwrap_or_default();
@@ -346,28 +346,28 @@ fn suggested(kind: &Kind, after: &Value) -> Result<(), Problem> {
 
 /// Changes who is in a group, and nothing else.
 fn change_members(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &mut Store,
     at: Ref,
     changes: &[crate::store::members::MembersChange],
     operations: &'static [DownstreamOperation],
 ) -> Result<Reply, Refusal> {
-    let kind = scene.settings.types.get(at.kind);
+    let kind = context.settings.types.get(at.kind);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let (id, before) = (Arc::clone(&record.id), record.document.shared());
-    write::may(scene, operations, &id)?;
-    eventual_consistency::keep(scene, store, at, true);
-    let changed = store.change_members(at, changes, scene.now);
-    let unseen = scene.settings.profile.gateway.patch_reply == PatchReply::NoContent;
-    let mut reply = if scene.inner || (unseen && !scene.asks_for_attributes()) {
+    write::may(context, operations, &id)?;
+    eventual_consistency::keep(context, store, at, true);
+    let changed = store.change_members(at, changes, context.now);
+    let unseen = context.settings.profile.gateway.patch_reply == PatchReply::NoContent;
+    let mut reply = if context.inner || (unseen && !context.asks_for_attributes()) {
         // Nobody looks at the members: they need not be written out.
         let mut reply = Reply::scim(StatusCode::OK, Bytes::new());
         if let Some(record) = store.get(at) {
-            write::tag(scene, store, record, &mut reply);
+            write::tag(context, store, record, &mut reply);
         }
         reply
     } else {
-        write::represented(scene, store, at)?
+        write::represented(context, store, at)?
     };
     reply.known.downstream = Downstreams::done(operations, &id);
     if changed {
@@ -379,33 +379,33 @@ fn change_members(
 
 /// Sets one plain member in the text.
 fn set(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     kind_at: TypeId,
     id: &str,
     setting: &quick::Setting<'_>,
 ) -> Result<Reply, Refusal> {
-    let settings = scene.settings;
+    let settings = context.settings;
     let kind = settings.types.get(kind_at);
-    let mut store = scene.store();
-    let (at, record) = write::existing(scene, &store, kind_at, id, OPERATIONS)?;
-    write::same_version(scene, &store, record, OPERATIONS)?;
+    let mut store = context.store();
+    let (at, record) = write::existing(context, &store, kind_at, id, OPERATIONS)?;
+    write::same_version(context, &store, record, OPERATIONS)?;
     let place = record.document.place(setting.name);
     let same = place.clone().is_some_and(|place| record.document.text()[place] == *setting.json);
     let active = setting.active.filter(|active| kind.role == Role::User && *active != record.active);
     let change = Change { active, rest: !same && active.is_none() };
     let (id, before) = (Arc::clone(&record.id), record.document.shared());
     let operations = downstream::of_patch(&settings.profile, change);
-    write::may(scene, operations, &id)?;
+    write::may(context, operations, &id)?;
     let mut changed = None;
     if !same {
-        store.set_member(at, (setting.name, place), &setting.json, setting.active, scene.now);
+        store.set_member(at, (setting.name, place), &setting.json, setting.active, context.now);
         let after = store.get(at).map(|record| record.document.shared());
         changed = Some(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
-    let mut reply = write::represented(scene, &store, at)?.became(Downstreams::done(operations, &id));
+    let mut reply = write::represented(context, &store, at)?.became(Downstreams::done(operations, &id));
     drop(store);
     reply.known.changes.extend(changed);
-    Ok(answered(scene, PatchRule::Works, kind_at, &id, reply))
+    Ok(answered(context, PatchRule::Works, kind_at, &id, reply))
 }
 
 /// Whether a PATCH of one plain member may be done in the text: nothing in the profile looks closer.

@@ -1,7 +1,6 @@
 //! What a query asks for (RFC 7644 §3.4.2), from the URL or from the body of a search (RFC 7644 §3.4.3).
 
-use std::borrow::Cow;
-
+use percent_encoding::percent_decode_str;
 use scim::dialect::{Dialect, Dialects, check_message};
 use scim::json::get_ci;
 use scim::schema::SEARCH_URN;
@@ -79,10 +78,12 @@ impl Query {
 }
 
 /// The text of the filter where the query is a filter and nothing else, as clients send it that look one account up.
-pub(crate) fn lone_filter(query: &str) -> Option<Cow<'_, str>> {
-    let mut all = parameters(query);
-    let (name, value) = all.next()?;
-    (name == "filter" && all.next().is_none()).then_some(value)
+pub(crate) fn lone_filter(query: &str) -> Option<String> {
+    let value = query.strip_prefix("filter=").filter(|value| !value.contains('&'))?;
+    let spaced = value.replace('+', " ");
+    let mut decoded = Vec::with_capacity(spaced.len());
+    decoded.extend(percent_decode_str(&spaced));
+    String::from_utf8(decoded).ok()
 }
 
 /// Whether a filter is asked for at all.

@@ -6,7 +6,7 @@ use scim::schema::{AttributeType, Mutability, PATCH_URN, Returned, Uniqueness};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::types::Kind;
+use crate::types::TypeInfo;
 
 /// A PATCH request of one operation, with the members that the RFC names, no others and no escapes in their texts.
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ pub(super) struct Setting<'k> {
 }
 
 /// Reads a body as such a PATCH; nothing for every other one, be it good or bad.
-pub(super) fn read<'k>(kind: &'k Kind, body: &[u8]) -> Option<Setting<'k>> {
+pub(super) fn read<'k>(kind: &'k TypeInfo, body: &[u8]) -> Option<Setting<'k>> {
     let Request { schemas: [urn], operations: [operation] } =
         serde_json::from_str(str::from_utf8(body).ok()?).ok()?;
     let is_set = [PatchKind::Replace, PatchKind::Add].iter().any(|kind| kind.as_str() == operation.op);
@@ -48,7 +48,7 @@ pub(super) fn read<'k>(kind: &'k Kind, body: &[u8]) -> Option<Setting<'k>> {
         && attribute.mutability == Mutability::ReadWrite
         && attribute.returned == Returned::Default
         && attribute.uniqueness == Uniqueness::None
-        && !kind.watched.iter().any(|watched| watched.path.name == attribute.name);
+        && !kind.indexed.iter().any(|indexed| indexed.path.name == attribute.name);
     if !plain {
         return None;
     }

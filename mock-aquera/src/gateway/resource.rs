@@ -19,7 +19,7 @@ use crate::store::content::Content;
 use crate::store::members::Names;
 use crate::store::render::own_name;
 use crate::store::{Ref, Store};
-use crate::types::{Kind, Role};
+use crate::types::{Role, TypeInfo};
 
 /// What a body came to.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct Taken {
 }
 
 /// Reads the body of a POST or a PUT.
-pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Refusal> {
+pub(crate) fn take(settings: &Settings, kind: &TypeInfo, body: &[u8]) -> Result<Taken, Refusal> {
     let profile = &settings.profile;
     let accepted = kind.reader.decode(body, options(settings));
     let mut accepted = accepted.map_err(|Rejection { error, dropped, dropped_more }| {
@@ -79,7 +79,7 @@ pub(crate) fn normalises(profile: &Profile) -> bool {
         || !profile.application.max_values.is_empty()
 }
 
-fn normalised(profile: &Profile, kind: &Kind, accepted: DecodedResource) -> Result<Content, Problem> {
+fn normalised(profile: &Profile, kind: &TypeInfo, accepted: DecodedResource) -> Result<Content, Problem> {
     let mut tree = tree_of(&accepted.members)?;
     normalise(profile, kind, &mut tree)?;
     for (name, value) in accepted.secrets {
@@ -100,7 +100,7 @@ pub(super) fn tree_of(members: &[u8]) -> Result<Map<String, Value>, Problem> {
 /// Changes values as the application behind the gateway does, and counts them as it does.
 pub(super) fn normalise(
     profile: &Profile,
-    kind: &Kind,
+    kind: &TypeInfo,
     tree: &mut Map<String, Value>,
 ) -> Result<(), Problem> {
     if kind.role == Role::User {
@@ -224,7 +224,7 @@ fn resolve_one(
 }
 
 /// An unchecked resource as the library and the administration seed it.
-pub(crate) fn completed(kind: &Kind, resource: Value) -> Content {
+pub(crate) fn completed(kind: &TypeInfo, resource: Value) -> Content {
     let mut tree = match resource {
         Value::Object(resource) => resource,
         _ => Map::new(),

@@ -11,7 +11,7 @@ use crate::gateway::Settings;
 use crate::problem::Problem;
 use crate::profile::{AttributePath, NotStoredReply, Profile};
 use crate::store::content::Content;
-use crate::types::Kind;
+use crate::types::TypeInfo;
 
 type Members = Map<String, Value>;
 
@@ -36,7 +36,7 @@ pub(crate) fn withholds(profile: &Profile) -> bool {
 /// `mutability` where a read-only attribute would change.
 pub(super) fn keep(
     settings: &Settings,
-    kind: &Kind,
+    kind: &TypeInfo,
     before: Option<&Value>,
     content: Content,
 ) -> Result<Kept, Problem> {

@@ -26,20 +26,20 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::store::{Record, Ref, Store};
-use crate::types::{Kind, Role, TypeId};
+use crate::types::{Role, TypeId, TypeInfo};
 pub(super) use condition::{names_version, other_version, same_version};
 pub(super) use put::replace;
 
-pub(super) fn create(scene: &RequestContext<'_>, kind_at: TypeId) -> Result<Reply, Refusal> {
-    let kind = scene.settings.types.get(kind_at);
-    let mut taken = resource::take(scene.settings, kind, scene.body()?)?;
+pub(super) fn create(context: &RequestContext<'_>, kind_at: TypeId) -> Result<Reply, Refusal> {
+    let kind = context.settings.types.get(kind_at);
+    let mut taken = resource::take(context.settings, kind, context.body()?)?;
     let mut notes = std::mem::take(&mut taken.notes);
     notes.extend(ignored_input::of_resource(kind, None, &taken));
-    noted(create_of(scene, kind_at, taken), notes)
+    noted(create_of(context, kind_at, taken), notes)
 }
 
-fn create_of(scene: &RequestContext<'_>, kind_at: TypeId, body: resource::Taken) -> Result<Reply, Refusal> {
-    let settings = scene.settings;
+fn create_of(context: &RequestContext<'_>, kind_at: TypeId, body: resource::Taken) -> Result<Reply, Refusal> {
+    let settings = context.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
     let resource::Taken { mut content, members, dialects, .. } = body;
@@ -71,7 +71,7 @@ fn create_of(scene: &RequestContext<'_>, kind_at: TypeId, body: resource::Taken)
     if !downstream::has(profile, DownstreamOperation::Create) {
         return Err(refuse(Problem::OperationUnsupported("Create")));
     }
-    let mut store = scene.store();
+    let mut store = context.store();
     if let Some(path) = store.taken(kind_at, &content.keys, None) {
         let problem = taken(path, kind, &content);
         return Err(refuse(problem));
@@ -79,23 +79,23 @@ fn create_of(scene: &RequestContext<'_>, kind_at: TypeId, body: resource::Taken)
     if let Some(members) = &members {
         let joining = resource::resolve(settings, &store, members).map_err(&refuse)?;
         super::members::check_changes(&profile.gateway, joining.refs.len()).map_err(&refuse)?;
-        check_members(scene, joining.refs.len()).map_err(&refuse)?;
+        check_members(context, joining.refs.len()).map_err(&refuse)?;
         (content.refs, content.names) = (Some(joining.refs), joining.names);
     }
-    let id = match (&scene.reserved, profile.application.ids) {
+    let id = match (&context.reserved, profile.application.ids) {
         (Some(id), _) => Arc::clone(id),
-        (None, Ids::UserName) => new_id(scene, &mut store, user_name_id(kind, &content)),
-        (None, Ids::Fresh | Ids::Reused) => new_id(scene, &mut store, None),
+        (None, Ids::UserName) => new_id(context, &mut store, user_name_id(kind, &content)),
+        (None, Ids::Fresh | Ids::Reused) => new_id(context, &mut store, None),
     };
-    let at = store.insert(kind_at, id, content, scene.now);
-    eventual_consistency::keep(scene, &mut store, at, false);
+    let at = store.insert(kind_at, id, content, context.now);
+    eventual_consistency::keep(context, &mut store, at, false);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let whole =
-        !scene.inner && (profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes());
+        !context.inner && (profile.replies.create_body == ReplyBody::Whole || context.asks_for_attributes());
     let body = match asked {
         _ if !whole => Bytes::new(),
-        Some(asked) => would_be(scene, &store, at, &asked)?,
-        None => represent(scene, &store, at, record)?,
+        Some(asked) => would_be(context, &store, at, &asked)?,
+        None => represent(context, &store, at, record)?,
     };
     let location = record.document.location();
     let change = change(kind, &record.id, ChangeKind::Created, None, Some(record.document.shared()));
@@ -103,7 +103,7 @@ fn create_of(scene: &RequestContext<'_>, kind_at: TypeId, body: resource::Taken)
     if !whole {
         reply.headers.remove(header::CONTENT_TYPE);
     }
-    tag(scene, &store, record, &mut reply);
+    tag(context, &store, record, &mut reply);
     let downstream = Downstreams::done(&[DownstreamOperation::Create], &record.id);
     drop(store);
     if let Ok(location) = HeaderValue::from_maybe_shared(location) {
@@ -119,8 +119,12 @@ fn create_of(scene: &RequestContext<'_>, kind_at: TypeId, body: resource::Taken)
 }
 
 /// The id of a resource that is about to be made.
-pub(super) fn new_id(scene: &RequestContext<'_>, store: &mut Store, user_name: Option<Arc<str>>) -> Arc<str> {
-    match (scene.settings.profile.application.ids, user_name) {
+pub(super) fn new_id(
+    context: &RequestContext<'_>,
+    store: &mut Store,
+    user_name: Option<Arc<str>>,
+) -> Arc<str> {
+    match (context.settings.profile.application.ids, user_name) {
         (Ids::UserName, Some(id)) if store.find(&id).is_none() => id,
         (Ids::Reused, _) => store.reused_id().unwrap_or_else(|| store.new_id()),
         (Ids::Fresh | Ids::UserName, _) => store.new_id(),
@@ -136,7 +140,7 @@ pub(super) fn note(reply: &mut Reply, dialects: &[scim::patch::Dialect]) {
     }
 }
 
-fn user_name_id(kind: &Kind, content: &Content) -> Option<Arc<str>> {
+fn user_name_id(kind: &TypeInfo, content: &Content) -> Option<Arc<str>> {
     if kind.role != Role::User {
         return None;
     }
@@ -145,8 +149,8 @@ fn user_name_id(kind: &Kind, content: &Content) -> Option<Arc<str>> {
 }
 
 /// Says which text is taken, in the spelling of the request where it is at hand.
-pub(super) fn taken(path: &str, kind: &Kind, content: &Content) -> Problem {
-    let index = kind.watched.iter().position(|watched| watched.text == path);
+pub(super) fn taken(path: &str, kind: &TypeInfo, content: &Content) -> Problem {
+    let index = kind.indexed.iter().position(|indexed| indexed.text == path);
     let key = content.keys.iter().find(|key| Some(usize::from(key.index)) == index);
     let spelled = resource::tree_of(&content.members)
         .ok()
@@ -155,8 +159,8 @@ pub(super) fn taken(path: &str, kind: &Kind, content: &Content) -> Problem {
     Problem::Taken { path: path.to_owned(), value }
 }
 
-pub(super) fn check_members(scene: &RequestContext<'_>, count: usize) -> Result<(), Problem> {
-    match scene.settings.profile.gateway.max_members.map(|most| most.get() as usize) {
+pub(super) fn check_members(context: &RequestContext<'_>, count: usize) -> Result<(), Problem> {
+    match context.settings.profile.gateway.max_members.map(|most| most.get() as usize) {
         Some(most) if count > most => {
             let why = format!("the group would have {count} members, and {most} is the most here");
             Err(Problem::by_profile(413, None, why))
@@ -165,37 +169,37 @@ pub(super) fn check_members(scene: &RequestContext<'_>, count: usize) -> Result<
     }
 }
 
-pub(super) fn read(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn read(context: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let operations = &[DownstreamOperation::Read];
-    let store = scene.store();
-    if let Some(stale) = store.stale(id, scene.now).filter(|stale| stale.kind == kind_at) {
-        return eventual_consistency::read(scene, kind_at, id, stale);
+    let store = context.store();
+    if let Some(stale) = store.stale(id, context.now).filter(|stale| stale.kind == kind_at) {
+        return eventual_consistency::read(context, kind_at, id, stale);
     }
-    let (at, record) = existing(scene, &store, kind_at, id, operations)?;
-    let is_known = || names_version(scene, &header::IF_NONE_MATCH, &store.etag(record)) == Some(true);
-    let mut reply = if scene.conditional && is_known() {
+    let (at, record) = existing(context, &store, kind_at, id, operations)?;
+    let is_known = || names_version(context, &header::IF_NONE_MATCH, &store.etag(record)) == Some(true);
+    let mut reply = if context.conditional && is_known() {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {
-        Reply::scim(StatusCode::OK, represent(scene, &store, at, record)?)
+        Reply::scim(StatusCode::OK, represent(context, &store, at, record)?)
     };
-    tag(scene, &store, record, &mut reply);
+    tag(context, &store, record, &mut reply);
     Ok(reply.became(Downstreams::done(operations, id)))
 }
 
 /// The representation that a request asks for.
 pub(super) fn represent(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &Store,
     at: Ref,
     record: &Record,
 ) -> Result<Bytes, Problem> {
-    let projection = scene.projection(at.kind)?;
-    let members = super::members_shown(projection.as_ref(), scene.settings.members_in_reads());
+    let projection = context.projection(at.kind)?;
+    let members = super::members_shown(projection.as_ref(), context.settings.members_in_reads());
     let shown = store.shown(at, record, members);
     match projection {
         Some(projection) => Ok(super::projected(&shown, &projection)),
         None if record.on_request => {
-            let schemas = &scene.settings.types.get(at.kind).schemas;
+            let schemas = &context.settings.types.get(at.kind).schemas;
             Ok(super::projected(&shown, &scim::project::Projection::default_for(schemas)))
         }
         None => Ok(shown),
@@ -203,8 +207,8 @@ pub(super) fn represent(
 }
 
 /// Adds the entity tag.
-pub(super) fn tag(scene: &RequestContext<'_>, store: &Store, record: &Record, reply: &mut Reply) {
-    if scene.settings.profile.features.etag == EtagRule::Works
+pub(super) fn tag(context: &RequestContext<'_>, store: &Store, record: &Record, reply: &mut Reply) {
+    if context.settings.profile.features.etag == EtagRule::Works
         && let Some(tag) = store.etag_header(record)
     {
         reply.headers.insert(header::ETAG, tag);
@@ -213,14 +217,14 @@ pub(super) fn tag(scene: &RequestContext<'_>, store: &Store, record: &Record, re
 
 /// Answers with what was asked for, where a profile echoes what was not stored.
 pub(super) fn echo(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &Store,
     at: Ref,
     asked: Option<&Content>,
     reply: &mut Reply,
 ) -> Result<(), Problem> {
     if let Some(asked) = asked.filter(|_| store.get(at).is_some()) {
-        reply.body = would_be(scene, store, at, asked)?;
+        reply.body = would_be(context, store, at, asked)?;
     }
     Ok(())
 }
@@ -260,13 +264,13 @@ pub(super) fn differs_in_members(store: &Store, at: Ref, content: &Content) -> b
 
 /// What a profile lets a change of `active` do.
 pub(super) fn allowed(
-    scene: &RequestContext<'_>,
-    kind: &Kind,
+    context: &RequestContext<'_>,
+    kind: &TypeInfo,
     next: Next,
     after: &Map<String, Value>,
     was_active: bool,
 ) -> Result<Next, Problem> {
-    let gateway = &scene.settings.profile.gateway;
+    let gateway = &context.settings.profile.gateway;
     let refused = |why: &str| Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why));
     match next.change.active {
         Some(true) if gateway.enable == Support::Answers400 => {
@@ -292,9 +296,9 @@ pub(super) fn allowed(
     }
 }
 
-pub(super) fn delete(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
-    let gateway = &scene.settings.profile.gateway;
-    let kind = scene.settings.types.get(kind_at);
+pub(super) fn delete(context: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
+    let gateway = &context.settings.profile.gateway;
+    let kind = context.settings.types.get(kind_at);
     let rule = super::delete_rule(gateway, kind);
     match rule {
         DeleteRule::Works | DeleteRule::Answers405 | DeleteRule::Ignored204 => {}
@@ -304,9 +308,9 @@ pub(super) fn delete(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> R
         DeleteRule::Answers501 => return Err(Problem::NotImplemented("DELETE").into()),
     }
     let operations = &[DownstreamOperation::Delete];
-    let mut store = scene.store();
-    let (at, record) = existing(scene, &store, kind_at, id, operations)?;
-    same_version(scene, &store, record, operations)?;
+    let mut store = context.store();
+    let (at, record) = existing(context, &store, kind_at, id, operations)?;
+    same_version(context, &store, record, operations)?;
     if rule == DeleteRule::Ignored204 {
         let mut reply = Reply::empty(StatusCode::NO_CONTENT);
         let what = "was not carried out: the profile of this application answers DELETE and ignores it";
@@ -314,7 +318,7 @@ pub(super) fn delete(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> R
         return Ok(reply);
     }
     let downstream = Downstreams::done(operations, &record.id);
-    let changes = remove(scene, &mut store, at);
+    let changes = remove(context, &mut store, at);
     let mut reply = Reply::empty(StatusCode::NO_CONTENT).became(downstream);
     reply.known.changes.extend(changes);
     Ok(reply)
@@ -322,20 +326,20 @@ pub(super) fn delete(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> R
 
 /// Does what a write came to, all or nothing.
 pub(super) fn carry_out(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &mut Store,
     at: Ref,
     next: Next,
     operations: &'static [DownstreamOperation],
 ) -> Result<Reply, Refusal> {
-    let kind = scene.settings.types.get(at.kind);
+    let kind = context.settings.types.get(at.kind);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let (id, before) = (Arc::clone(&record.id), record.document.shared());
-    may(scene, operations, &id)?;
+    may(context, operations, &id)?;
     let done = Downstreams::done(operations, &id);
     if operations == [DownstreamOperation::Delete] {
-        let shown = would_be(scene, store, at, &next.content)?;
-        let changes = remove(scene, store, at);
+        let shown = would_be(context, store, at, &next.content)?;
+        let changes = remove(context, store, at);
         let mut reply = Reply::scim(StatusCode::OK, shown).became(done);
         reply.known.changes.extend(changes);
         return Ok(reply);
@@ -348,33 +352,33 @@ pub(super) fn carry_out(
     let mut changed = None;
     // A write that changes nothing makes no new version (RFC 7644 §3.5.2.1).
     if !next.change.is_nothing() {
-        eventual_consistency::keep(scene, store, at, true);
-        store.replace(at, next.content, scene.now);
+        eventual_consistency::keep(context, store, at, true);
+        store.replace(at, next.content, context.now);
         let after = store.get(at).map(|record| record.document.shared());
         changed = Some(change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
-    let mut reply = represented(scene, store, at)?.became(done);
+    let mut reply = represented(context, store, at)?.became(done);
     reply.known.changes.extend(changed);
     Ok(reply)
 }
 
 /// A 200 with the resource.
-pub(super) fn represented(scene: &RequestContext<'_>, store: &Store, at: Ref) -> Result<Reply, Refusal> {
+pub(super) fn represented(context: &RequestContext<'_>, store: &Store, at: Ref) -> Result<Reply, Refusal> {
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     // In a bulk response nobody sees it.
-    let body = if scene.inner { Bytes::new() } else { represent(scene, store, at, record)? };
+    let body = if context.inner { Bytes::new() } else { represent(context, store, at, record)? };
     let mut reply = Reply::scim(StatusCode::OK, body);
-    tag(scene, store, record, &mut reply);
+    tag(context, store, record, &mut reply);
     Ok(reply)
 }
 
 /// Refuses what the application behind the gateway has no operation for.
 pub(super) fn may(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     operations: &'static [DownstreamOperation],
     id: &str,
 ) -> Result<(), Refusal> {
-    let profile = &scene.settings.profile;
+    let profile = &context.settings.profile;
     let Some(missing) = operations.iter().position(|operation| !downstream::has(profile, *operation)) else {
         return Ok(());
     };
@@ -389,7 +393,7 @@ pub(super) fn may(
 
 /// The representation of content that is not kept, under the id and meta of the resource that it is about.
 pub(super) fn would_be(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &Store,
     at: Ref,
     content: &Content,
@@ -403,38 +407,38 @@ pub(super) fn would_be(
         }
     }
     let text = Bytes::from(Value::Object(tree).to_string());
-    Ok(match scene.projection(at.kind)? {
+    Ok(match context.projection(at.kind)? {
         Some(projection) => super::projected(&text, &projection),
         None => text,
     })
 }
 
 /// Removes a resource the way the application behind the gateway does.
-fn remove(scene: &RequestContext<'_>, store: &mut Store, at: Ref) -> Option<StateChange> {
-    let kind = scene.settings.types.get(at.kind);
+fn remove(context: &RequestContext<'_>, store: &mut Store, at: Ref) -> Option<StateChange> {
+    let kind = context.settings.types.get(at.kind);
     let record = store.get(at)?;
     let (id, before, active) = (Arc::clone(&record.id), record.document.shared(), record.active);
-    let rule = match (scene.settings.profile.application.delete, kind.role) {
+    let rule = match (context.settings.profile.application.delete, kind.role) {
         (DownstreamDelete::Deactivates, Role::User) => DownstreamDelete::Deactivates,
         (DownstreamDelete::Hides, _) => DownstreamDelete::Hides,
         (DownstreamDelete::Removes | DownstreamDelete::Deactivates, _) => DownstreamDelete::Removes,
     };
     if rule != DownstreamDelete::Deactivates || active {
-        eventual_consistency::keep(scene, store, at, true);
+        eventual_consistency::keep(context, store, at, true);
     }
     let after = match rule {
         DownstreamDelete::Removes => {
-            store.remove_at(at, scene.now);
+            store.remove_at(at, context.now);
             None
         }
         DownstreamDelete::Hides => {
-            store.hide(at, scene.now);
+            store.hide(at, context.now);
             None
         }
         DownstreamDelete::Deactivates if !active => return None,
         DownstreamDelete::Deactivates => {
             let place = store.get(at).and_then(|record| record.document.place("active"));
-            store.set_member(at, ("active", place), b"false", Some(false), scene.now);
+            store.set_member(at, ("active", place), b"false", Some(false), context.now);
             store.get(at).map(|record| record.document.shared())
         }
     };
@@ -443,7 +447,7 @@ fn remove(scene: &RequestContext<'_>, store: &mut Store, at: Ref) -> Option<Stat
 }
 
 pub(super) fn change(
-    kind: &Kind,
+    kind: &TypeInfo,
     id: &Arc<str>,
     what: ChangeKind,
     before: Option<Bytes>,
@@ -458,27 +462,29 @@ pub(super) fn change(
     }
 }
 
-pub(super) fn no_such(scene: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Problem {
-    Problem::NoSuchResource { kind: scene.settings.types.get(kind_at).name().to_owned(), id: id.to_owned() }
+pub(super) fn no_such(context: &RequestContext<'_>, kind_at: TypeId, id: &str) -> Problem {
+    Problem::NoSuchResource { kind: context.settings.types.get(kind_at).name().to_owned(), id: id.to_owned() }
 }
 
 pub(super) fn existing<'s>(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &'s Store,
     kind_at: TypeId,
     id: &str,
     operations: &'static [DownstreamOperation],
 ) -> Result<(Ref, &'s Record), Refusal> {
-    visible(scene, store, kind_at, id)
-        .ok_or_else(|| refused(no_such(scene, kind_at, id), operations, Some(id)))
+    visible(context, store, kind_at, id)
+        .ok_or_else(|| refused(no_such(context, kind_at, id), operations, Some(id)))
 }
 
 /// The resource, where the application behind the gateway lets anybody see it.
 pub(super) fn visible<'s>(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     store: &'s Store,
     kind_at: TypeId,
     id: &str,
 ) -> Option<(Ref, &'s Record)> {
-    store.find_in(kind_at, id).filter(|(_, record)| record.active || !scene.settings.hides_inactive(kind_at))
+    store
+        .find_in(kind_at, id)
+        .filter(|(_, record)| record.active || !context.settings.hides_inactive(kind_at))
 }

@@ -63,17 +63,17 @@ impl Basis {
 }
 
 /// Whether a write may take so long that it should not run where others wait for their turn.
-pub(crate) fn is_long(scene: &RequestContext<'_>) -> bool {
+pub(crate) fn is_long(context: &RequestContext<'_>) -> bool {
     use axum::http::Method;
-    if !matches!(*scene.method, Method::POST | Method::PUT | Method::PATCH) {
+    if !matches!(*context.method, Method::POST | Method::PUT | Method::PATCH) {
         return false;
     }
-    if scene.body.len() > LARGE {
+    if context.body.len() > LARGE {
         return true;
     }
-    let Route::Resource(kind, id) = scene.route else { return false };
-    let store = scene.store();
-    write::visible(scene, &store, kind, &decoded(id)).is_some_and(|(_, record)| {
+    let Route::Resource(kind, id) = context.route else { return false };
+    let store = context.store();
+    write::visible(context, &store, kind, &decoded(id)).is_some_and(|(_, record)| {
         let members = record.members().map_or(0, crate::store::members::Members::len);
         record.document.text().len() > LARGE || members > MANY_MEMBERS
     })

@@ -67,11 +67,9 @@ impl Counters {
         self.durations[counted.bucket] += 1;
         self.microseconds = self.microseconds.saturating_add(counted.took);
         for rule in faults {
-            if self.faults.len() < MAX_RULES || self.faults.contains_key(rule) {
-                *self.faults.entry(Arc::clone(rule)).or_default() += 1;
-            } else {
-                *self.faults.entry(Arc::from("other")).or_default() += 1;
-            }
+            let has_room = self.faults.len() < MAX_RULES || self.faults.contains_key(rule);
+            *self.faults.entry(if has_room { Arc::clone(rule) } else { Arc::from("other") }).or_default() +=
+                1;
         }
     }
 }
@@ -88,12 +86,12 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn of(record: &RequestRecord<'_>) -> Self {
+    pub(super) fn of(record: &RequestRecord<'_>, kind: Option<OperationKind>) -> Self {
         let took = u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX);
         Self {
             method: METHODS.iter().position(|one| record.method == one).unwrap_or(METHODS.len() - 1),
             class: record.status.map_or(0, |status| usize::from(status.as_u16() / 100).min(5)),
-            kind: kind_of(record.method, record.uri.path()),
+            kind: kind.unwrap_or_else(|| kind_of(record.method, record.uri.path())),
             bytes_in: record.request_body.len() as u64,
             bytes_out: record.response_body.len() as u64,
             bucket: BUCKETS.iter().position(|bound| took <= *bound).unwrap_or(BUCKETS.len()),

@@ -183,7 +183,8 @@ fn route_of(below: &str) -> Route<'_> {
     Route::parse_beginning(below.trim_end_matches('/'), false).0
 }
 
-fn kind_of_route(method: &Method, route: Route<'_>) -> OperationKind {
+/// Returns what a request asks for, by its route.
+pub(crate) fn kind_of_route<T>(method: &Method, route: &Route<'_, T>) -> OperationKind {
     match (route, method) {
         (Route::Root | Route::Collection(_), &Method::GET) => OperationKind::List,
         (Route::Collection(_), &Method::POST) => OperationKind::Create,
@@ -204,7 +205,7 @@ fn kind_of_route(method: &Method, route: Route<'_>) -> OperationKind {
 /// What a request asks for, by method and path alone. Allocates nothing.
 pub(super) fn kind_of(method: &Method, path: &str) -> OperationKind {
     match Endpoint::of(path) {
-        Endpoint::Scim { below, .. } => kind_of_route(method, route_of(below)),
+        Endpoint::Scim { below, .. } => kind_of_route(method, &route_of(below)),
         Endpoint::Token { .. } => OperationKind::Token,
         Endpoint::Other => OperationKind::Other,
     }
@@ -261,7 +262,7 @@ fn described(
         resource_type: endpoint.map(resource_type),
         id: id.map(|id| decoded(id).into_owned()),
         filter,
-        ..ScimOperation::of_kind(kind_of_route(method, route))
+        ..ScimOperation::of_kind(kind_of_route(method, &route))
     };
     match (operation.kind, request) {
         (OperationKind::Create | OperationKind::Replace, Some(body)) => resource(&mut operation, body),

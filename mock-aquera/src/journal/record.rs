@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::exchange::Note;
+use super::operations::OperationKind;
 use crate::downstream::Downstreams;
 
 /// Bodies of state changes above this size are not kept.
@@ -58,6 +59,8 @@ pub(crate) struct RequestRecord<'r> {
 /// What is known of an exchange and handed over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RequestMetadata {
+    /// What was asked for; `None` if only the path tells.
+    pub(crate) kind: Option<OperationKind>,
     pub(crate) downstream: Downstreams,
     /// The rules that struck, the one that decided first.
     pub(crate) faults: Vec<Arc<str>>,

@@ -123,13 +123,9 @@ fn decoded(text: &str) -> Cow<'_, str> {
 
 /// Whether a letter may be percent-encoded, which no client does without a reason.
 fn encodes_letters(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    memchr::memchr_iter(b'%', bytes).any(|at| match bytes.get(at + 1..at + 3) {
-        // From `@` to DEL they are letters but for some; of those only `@` is often encoded.
-        Some([b'4', b'0']) => false,
-        Some([high, low]) => matches!(high, b'4'..=b'7') && low.is_ascii_hexdigit(),
-        _ => false,
-    })
+    // From `@` to DEL they are letters but for some; of those only `@` is often encoded.
+    let is_letter = |code: &[u8]| code[0] == b'%' && matches!(code[1], b'4'..=b'7') && code != b"%40";
+    text.as_bytes().windows(3).any(is_letter)
 }
 
 /// Reads a body. None where there is none.

@@ -3,7 +3,7 @@
 use super::query::{JournalQuery, QueryError, StatusMatch};
 use super::redact::{REDACTED, expected_path};
 use crate::fault::{Places, unknown_method};
-use crate::types::Kind;
+use crate::types::TypeInfo;
 use crate::units::glob;
 
 /// The statuses that a request can be answered with.
@@ -41,7 +41,7 @@ impl JournalQuery {
             }
         }
         if let Some(name) = &self.resource_type {
-            let known = |kind: &Kind| {
+            let known = |kind: &TypeInfo| {
                 kind.name().eq_ignore_ascii_case(name) || kind.endpoint.eq_ignore_ascii_case(name)
             };
             if !asked.places.types.all().iter().any(known) {

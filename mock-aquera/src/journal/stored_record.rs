@@ -125,7 +125,7 @@ impl Kept {
     }
 
     fn written(room: &mut Vec<u8>, seen: &RequestRecord<'_>, known: RequestMetadata, limit: usize) -> Self {
-        let RequestMetadata { downstream, faults, dialects, notes, changes } = known;
+        let RequestMetadata { downstream, faults, dialects, notes, changes, .. } = known;
         let (operations, target, accepted, many) = match downstream {
             Downstreams::None => (Default::default(), None, false, Vec::new()),
             Downstreams::Few { operations, target, accepted } => (operations, target, accepted, Vec::new()),

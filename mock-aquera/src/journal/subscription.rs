@@ -2,8 +2,8 @@
 //!
 //! Whoever follows reads the ring at their own pace and is woken by the number of the latest record. So a slow one
 //! costs nothing but what the ring holds anyway, and is told what it has missed; and nobody listening is one atomic read.
-//! What several of them read is made readable once ([`Readable`]). A wait looks at records aside, one wait at a time and
-//! with a pause in between, so that no request waits for what waits ask.
+//! What several of them read is made readable once ([`Readable`]). A wait looks at records on a thread for blocking work,
+//! one wait at a time and with a pause in between, so that no request waits for what waits ask.
 
 use std::collections::VecDeque;
 use std::pin::Pin;

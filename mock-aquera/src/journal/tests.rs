@@ -57,7 +57,10 @@ impl RecordWhole for Journal {
             response_headers: &record.response_headers,
             response_body: &record.response_body,
         };
-        self.record(&seen, RequestMetadata { downstream, faults, dialects, notes: Vec::new(), changes })
+        self.record(
+            &seen,
+            RequestMetadata { kind: None, downstream, faults, dialects, notes: Vec::new(), changes },
+        )
     }
 }
 

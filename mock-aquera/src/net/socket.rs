@@ -219,13 +219,6 @@ impl Socket {
         self.connection.received();
     }
 
-    /// Notes what became of a write.
-    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.is_blocked = written.is_pending();
-        self.is_dirty |= written.is_ready();
-        written
-    }
-
     /// A piece of a dribbled reply, once the pause before it is over.
     fn poll_piece(
         &mut self,
@@ -278,17 +271,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        if this.connection.is(ConnectionPhase::Idle) {
-            this.withheld.extend_from_slice(bytes);
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        if let Some(dribble) = this.connection.dribble() {
-            return this.poll_piece(context, bytes, dribble);
-        }
-        this.quiet = None;
-        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
-        this.wrote(written)
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -309,7 +292,9 @@ impl AsyncWrite for Socket {
         }
         this.quiet = None;
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
-        this.wrote(written)
+        this.is_blocked = written.is_pending();
+        this.is_dirty |= written.is_ready();
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -3,7 +3,7 @@
 use scim::schema::{Attribute, SchemaSet};
 
 use super::Profile;
-use crate::types::{Kind, Types};
+use crate::types::{TypeInfo, Types};
 use crate::units::suggest::{attribute_name, did_you_mean};
 
 /// Why a profile fits no server with these resource types: it names an attribute that would never be met.
@@ -50,7 +50,7 @@ pub(crate) fn check_paths(profile: &Profile, types: &Types) -> Result<(), Profil
 
 /// The attributes that a path names in the resource types; none where it names a whole extension.
 fn known<'t>(text: &str, types: &'t Types) -> Result<Vec<&'t Attribute>, AttributeError> {
-    let sets = || types.all().iter().map(|kind: &Kind| &kind.schemas);
+    let sets = || types.all().iter().map(|kind: &TypeInfo| &kind.schemas);
     if let Ok(path) = text.parse() {
         let found: Vec<&Attribute> = sets().filter_map(|schemas| schemas.attribute(&path)).collect();
         let extension = |schemas: &SchemaSet| {
@@ -60,7 +60,7 @@ fn known<'t>(text: &str, types: &'t Types) -> Result<Vec<&'t Attribute>, Attribu
             return Ok(found);
         }
     }
-    let names: Vec<&str> = types.all().iter().map(Kind::name).collect();
+    let names: Vec<&str> = types.all().iter().map(TypeInfo::name).collect();
     let suggestion = sets().find_map(|schemas| attribute_name(schemas, text));
     Err(AttributeError::Unknown { path: text.to_owned(), types: names.join(" or "), suggestion })
 }

@@ -12,12 +12,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::Ref;
 use super::members::Names;
-use crate::types::{Kind, Role};
+use crate::types::{Role, TypeInfo};
 
 /// A text that is indexed, in the form in which it is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
-    /// The position of its path among the watched ones.
+    /// The position of its path among the indexed ones.
     pub(crate) index: u8,
     pub(crate) text: Box<str>,
 }
@@ -45,8 +45,8 @@ pub(crate) struct Content {
 
 impl Content {
     /// What a reader found in a body. The members of a group are the caller's to resolve.
-    pub(crate) fn of_accepted(kind: &Kind, accepted: DecodedResource) -> Self {
-        let keys = accepted.watched.into_iter().map(|(at, text)| key(kind, at, text)).collect();
+    pub(crate) fn of_accepted(kind: &TypeInfo, accepted: DecodedResource) -> Self {
+        let keys = accepted.indexed.into_iter().map(|(at, text)| key(kind, at, text)).collect();
         let mut extensions = accepted.extensions;
         extensions.sort_unstable();
         Self {
@@ -63,7 +63,7 @@ impl Content {
 
     /// What a tree holds, whether or not it fits the schemas. `schemas`, `id`, `meta` and what the server works out
     /// are passed over; members come in the order of the schema, what no schema knows behind them.
-    pub(crate) fn of_tree(kind: &Kind, tree: &Map<String, Value>) -> Self {
+    pub(crate) fn of_tree(kind: &TypeInfo, tree: &Map<String, Value>) -> Self {
         let mut content = Self::default();
         let schemas = &kind.schemas;
         let computed = |name: &str| {
@@ -170,8 +170,8 @@ fn asks_to_be_asked(attribute: &Attribute) -> bool {
         || attribute.sub_attributes.iter().any(|sub| sub.returned == Returned::Request)
 }
 
-fn key(kind: &Kind, at: usize, text: String) -> Key {
-    let folded = match kind.watched.get(at).map(|watched| watched.fold(&text)) {
+fn key(kind: &TypeInfo, at: usize, text: String) -> Key {
+    let folded = match kind.indexed.get(at).map(|indexed| indexed.fold(&text)) {
         Some(Cow::Owned(folded)) => Some(folded),
         Some(Cow::Borrowed(_)) | None => None,
     };
@@ -180,14 +180,14 @@ fn key(kind: &Kind, at: usize, text: String) -> Key {
 }
 
 /// The indexed texts of a tree.
-fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
+fn keys_of(kind: &TypeInfo, tree: &Map<String, Value>) -> Vec<Key> {
     let mut keys = Vec::new();
-    for (at, watched) in kind.watched.iter().enumerate() {
-        let holder = match kind.schemas.facts(&watched.path).and_then(|facts| facts.extension) {
+    for (at, indexed) in kind.indexed.iter().enumerate() {
+        let holder = match kind.schemas.facts(&indexed.path).and_then(|facts| facts.extension) {
             Some(urn) => get_ci(tree, urn.as_str()).and_then(Value::as_object),
             None => Some(tree),
         };
-        let Some(value) = holder.and_then(|holder| get_ci(holder, watched.path.name.as_str())) else {
+        let Some(value) = holder.and_then(|holder| get_ci(holder, indexed.path.name.as_str())) else {
             continue;
         };
         let values = match value {
@@ -195,7 +195,7 @@ fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
             single => std::slice::from_ref(single),
         };
         for value in values {
-            let found = match (&watched.path.sub, value) {
+            let found = match (&indexed.path.sub, value) {
                 (Some(sub), Value::Object(members)) => get_ci(members, sub.as_str()),
                 (None, simple) => Some(simple),
                 (Some(_), _) => None,

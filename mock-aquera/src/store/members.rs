@@ -116,12 +116,12 @@ impl Store {
             group.and_then(|group| place(&group.id)).unwrap_or(usize::MAX)
         });
         if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
-            record.ties_mut().member_of = groups;
+            record.membership_mut().member_of = groups;
         }
     }
 
     fn members_mut(&mut self, group: Ref) -> Option<&mut Members> {
-        self.table_mut(group.kind).get_mut(group.slot)?.ties.as_mut()?.members.as_mut()
+        self.table_mut(group.kind).get_mut(group.slot)?.membership.as_mut()?.members.as_mut()
     }
 
     fn name_members(&mut self, group: Ref, names: &Names) {
@@ -149,7 +149,7 @@ impl Store {
             if joined {
                 changed = true;
                 if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
-                    record.ties_mut().member_of.push(group.slot);
+                    record.membership_mut().member_of.push(group.slot);
                 }
             }
         }
@@ -175,10 +175,10 @@ impl Store {
         let left = self.members_mut(group).is_some_and(|list| list.remove(member));
         if left
             && let Some(record) = self.table_mut(member.kind).get_mut(member.slot)
-            && let Some(ties) = &mut record.ties
-            && let Some(at) = ties.member_of.iter().position(|slot| *slot == group.slot)
+            && let Some(membership) = &mut record.membership
+            && let Some(at) = membership.member_of.iter().position(|slot| *slot == group.slot)
         {
-            ties.member_of.remove(at);
+            membership.member_of.remove(at);
         }
         left
     }

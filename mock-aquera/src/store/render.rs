@@ -55,7 +55,7 @@ impl Store {
 
     /// The entity tag as the value of a header.
     pub(crate) fn etag_header(&self, record: &Record) -> Option<HeaderValue> {
-        HeaderValue::from_maybe_shared(Bytes::from(self.etag(record))).ok()
+        HeaderValue::from_str(&self.etag(record)).ok()
     }
 
     /// The entity tag of a representation (RFC 7644 §3.14), weak like all of ours.

@@ -1,4 +1,4 @@
-//! The resources of one type: their places, their order, and an index for each watched path.
+//! The resources of one type: their places, their order, and an index for each indexed path.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(crate) struct Record {
     pub(crate) on_request: bool,
     /// Deleted as far as anybody can see.
     pub(crate) hidden: bool,
-    pub(super) ties: Option<Box<Ties>>,
+    pub(super) membership: Option<Box<Membership>>,
     pub(crate) id: Arc<str>,
     pub(crate) order: u64,
     pub(crate) created: Timestamp,
@@ -36,9 +36,9 @@ pub(crate) struct Record {
     pub(crate) secret: Option<Box<Secret>>,
 }
 
-/// What ties a resource to others.
+/// What a resource belongs to, and who belongs to it.
 #[derive(Debug, Default)]
-pub(super) struct Ties {
+pub(super) struct Membership {
     /// The members, where it is a group.
     pub(super) members: Option<Members>,
     /// The places of the groups that it is a direct member of.
@@ -58,21 +58,23 @@ impl Record {
 
     /// Whether it is no group, and in none.
     pub(crate) fn is_alone(&self) -> bool {
-        self.ties.as_ref().is_none_or(|ties| ties.members.is_none() && ties.member_of.is_empty())
+        self.membership
+            .as_ref()
+            .is_none_or(|membership| membership.members.is_none() && membership.member_of.is_empty())
     }
 
     /// The members, where it is a group.
     pub(crate) fn members(&self) -> Option<&Members> {
-        self.ties.as_ref()?.members.as_ref()
+        self.membership.as_ref()?.members.as_ref()
     }
 
     /// The places of the groups that it is a direct member of.
     pub(crate) fn member_of(&self) -> &[Slot] {
-        self.ties.as_ref().map_or(&[], |ties| &ties.member_of)
+        self.membership.as_ref().map_or(&[], |membership| &membership.member_of)
     }
 
-    pub(super) fn ties_mut(&mut self) -> &mut Ties {
-        self.ties.get_or_insert_default()
+    pub(super) fn membership_mut(&mut self) -> &mut Membership {
+        self.membership.get_or_insert_default()
     }
 }
 
@@ -117,7 +119,7 @@ impl Table {
             .filter_map(|(slot, record)| record.as_ref().map(|r| (slot, r)))
     }
 
-    /// The resources with a text at a watched path.
+    /// The resources with a text at an indexed path.
     pub(crate) fn having<'a>(
         &'a self,
         index: usize,
@@ -236,6 +238,6 @@ mod tests {
     #[test]
     fn what_a_read_looks_at_is_in_the_first_line_of_a_record() {
         assert_eq!(size_of::<Option<Record>>(), 128);
-        assert!(offset_of!(Record, ties) + size_of::<usize>() <= 64);
+        assert!(offset_of!(Record, membership) + size_of::<usize>() <= 64);
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use scim::schema::{ResourceType, Schema, SchemaError, SchemaSet, UnknownWord, WordRole};
 use serde_json::Value;
 
-use super::{Kind, Types, standard};
+use super::{TypeInfo, Types, standard};
 use crate::units::suggest::{did_you_mean, nearest};
 
 /// How many paths of one type can be indexed.
-const MOST_WATCHED: usize = 250;
+const MAX_INDEXED: usize = 250;
 /// What is at the base URL already.
 const RESERVED: [&str; 5] = ["Me", "Bulk", "Schemas", "ResourceTypes", "ServiceProviderConfig"];
 
@@ -58,7 +58,7 @@ impl Types {
                 return Err(fail(format!("the resource type {} is there twice", document.name)));
             }
             let set = document.schema_set(&known).map_err(|error| fail(error.to_string()))?;
-            let kind = Kind::new(document, set);
+            let kind = TypeInfo::new(document, set);
             problem(&kind).map_or(Ok(()), |why| Err(fail(why)))?;
             match kinds.iter_mut().find(|other| other.name().eq_ignore_ascii_case(kind.name())) {
                 Some(other) => *other = kind,
@@ -102,42 +102,42 @@ fn told(error: &SchemaError) -> String {
 }
 
 /// The standard types, with the schemas that take the place of theirs.
-fn of_standard(known: &[Schema], given: &[Schema]) -> Result<Vec<Kind>, DocumentError> {
+fn of_standard(known: &[Schema], given: &[Schema]) -> Result<Vec<TypeInfo>, DocumentError> {
     let mut kinds = standard();
     for kind in &mut kinds {
         let uses = |schema: &Schema| kind.schemas.schemas().any(|own| own.id() == schema.id());
         if let Some(index) = given.iter().position(uses) {
             let set = kind.document.schema_set(known);
             let set = set.map_err(|error| in_schema(index, error.to_string()))?;
-            *kind = Kind::new(kind.document.clone(), set);
+            *kind = TypeInfo::new(kind.document.clone(), set);
         }
     }
     Ok(kinds)
 }
 
 /// Says why a server cannot have a resource type; `None` if it can.
-fn problem(kind: &Kind) -> Option<String> {
-    let (endpoint, watched) = (&kind.endpoint, kind.watched.len());
+fn problem(kind: &TypeInfo) -> Option<String> {
+    let (endpoint, indexed) = (&kind.endpoint, kind.indexed.len());
     if endpoint.contains('/') {
         return Some(format!("`endpoint` is one step below the base URL, not /{endpoint}"));
     }
     if RESERVED.iter().any(|name| name.eq_ignore_ascii_case(endpoint)) || endpoint.starts_with('.') {
         return Some(format!("`endpoint` /{endpoint} is taken by the protocol itself"));
     }
-    if watched > MOST_WATCHED {
-        return Some(format!("{watched} attributes are unique, and {MOST_WATCHED} are the most"));
+    if indexed > MAX_INDEXED {
+        return Some(format!("{indexed} attributes are unique, and {MAX_INDEXED} are the most"));
     }
     None
 }
 
-fn shared_endpoint(kinds: &[Kind]) -> Option<(&str, &str)> {
+fn shared_endpoint(kinds: &[TypeInfo]) -> Option<(&str, &str)> {
     kinds.iter().enumerate().find_map(|(at, kind)| {
         let other = kinds[..at].iter().find(|other| other.endpoint.eq_ignore_ascii_case(&kind.endpoint))?;
         Some((other.name(), kind.name()))
     })
 }
 
-fn unused(given: &[Schema], kinds: &[Kind]) -> Result<(), DocumentError> {
+fn unused(given: &[Schema], kinds: &[TypeInfo]) -> Result<(), DocumentError> {
     let used = |schema: &Schema| {
         kinds.iter().flat_map(|kind| kind.schemas.schemas()).any(|other| other.id() == schema.id())
     };
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn types_join_the_standard_ones_or_take_their_place() {
         let types = Types::of_documents(&[schema("urn:example:Device")], &[device("/Devices")]).unwrap();
-        let names: Vec<&str> = types.all().iter().map(Kind::name).collect();
+        let names: Vec<&str> = types.all().iter().map(TypeInfo::name).collect();
         assert_eq!(names, ["User", "Group", "Device"]);
         let device_type = types.at_endpoint("Devices", true).unwrap();
         assert_eq!((types.get(device_type).name(), types.get(device_type).role), ("Device", Role::Other));
@@ -184,7 +184,7 @@ mod tests {
             (Some(TypeId::FIRST), Role::User)
         );
         assert!(
-            types.get(TypeId::FIRST).watched.iter().any(|w| w.unique && w.text == "urn:example:Badge:serial")
+            types.get(TypeId::FIRST).indexed.iter().any(|w| w.unique && w.text == "urn:example:Badge:serial")
         );
     }
 

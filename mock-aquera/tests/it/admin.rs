@@ -3,7 +3,7 @@
 mod access;
 mod applications;
 mod bodies;
-mod door;
+mod entry;
 mod journal;
 mod loads;
 mod never;

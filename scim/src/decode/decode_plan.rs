@@ -82,8 +82,8 @@ pub(super) struct AttributePlan {
     pub(super) key: Box<[u8]>,
     pub(super) handling: ValueHandling,
     pub(super) role: AttributeRole,
-    /// The position of the watched path that its text belongs to.
-    pub(super) watched: Option<usize>,
+    /// The position of the indexed path that its text belongs to.
+    pub(super) indexed: Option<usize>,
     pub(super) subs: ObjectPlan,
 }
 
@@ -122,12 +122,12 @@ pub(super) struct ExtensionPlan {
 }
 
 impl ExtensionPlan {
-    pub(super) fn new(schema: &Schema, required: bool, watched: &[&str]) -> Self {
+    pub(super) fn new(schema: &Schema, required: bool, indexed: &[&str]) -> Self {
         let urn = schema.id().as_str();
         Self {
             urn: urn.into(),
             key: member_key(urn),
-            members: ObjectPlan::new(schema.attributes().iter(), &format!("{urn}:"), watched, None),
+            members: ObjectPlan::new(schema.attributes().iter(), &format!("{urn}:"), indexed, None),
             required,
         }
     }
@@ -137,13 +137,13 @@ impl ObjectPlan {
     pub(super) fn new<'a>(
         attributes: impl Iterator<Item = &'a Attribute>,
         prefix: &str,
-        watched: &[&str],
+        indexed: &[&str],
         captured: Option<&str>,
     ) -> Self {
         let top = prefix.is_empty();
         let nodes: Vec<AttributePlan> = attributes
             .map(|attribute| {
-                let mut node = AttributePlan::new(attribute, prefix, watched);
+                let mut node = AttributePlan::new(attribute, prefix, indexed);
                 if node.handling != ValueHandling::Ignore
                     && captured.is_some_and(|name| attribute.name == *name)
                 {
@@ -178,14 +178,14 @@ impl ObjectPlan {
 }
 
 impl AttributePlan {
-    fn new(attribute: &Attribute, prefix: &str, watched: &[&str]) -> Self {
+    fn new(attribute: &Attribute, prefix: &str, indexed: &[&str]) -> Self {
         let name = attribute.name.as_str();
         let path = format!("{prefix}{name}");
-        let watches = |path: &str| watched.iter().position(|watched| *watched == path);
-        let (subs, watched) = if attribute.kind == AttributeType::Complex {
-            (ObjectPlan::new(attribute.sub_attributes.iter(), &format!("{path}."), watched, None), None)
+        let indexes = |path: &str| indexed.iter().position(|indexed| *indexed == path);
+        let (subs, indexed) = if attribute.kind == AttributeType::Complex {
+            (ObjectPlan::new(attribute.sub_attributes.iter(), &format!("{path}."), indexed, None), None)
         } else {
-            (ObjectPlan::default(), watches(&path))
+            (ObjectPlan::default(), indexes(&path))
         };
         let handling = match (attribute.returned, attribute.mutability) {
             _ if rules::is_ignored(attribute, ResourceForm::Request) => ValueHandling::Ignore,
@@ -197,7 +197,7 @@ impl AttributePlan {
             key: member_key(name),
             handling,
             role: AttributeRole::Plain,
-            watched,
+            indexed,
             subs,
             attribute: attribute.clone(),
         }

@@ -352,8 +352,8 @@ impl<'r> Pass<'r> {
         if !self.check_value(plan, JsonValue::Text(text)) {
             return;
         }
-        if let Some(watched) = plan.watched {
-            self.out.watched.push((watched, text.to_owned()));
+        if let Some(indexed) = plan.indexed {
+            self.out.indexed.push((indexed, text.to_owned()));
         }
         given.write(&mut self.out.members);
     }
@@ -397,7 +397,7 @@ impl<'r> Pass<'r> {
         if self.check_value(plan, JsonValue::Number(number)) {
             let text = number.to_string();
             self.out.members.extend_from_slice(text.as_bytes());
-            self.out.watched.extend(plan.watched.map(|watched| (watched, text)));
+            self.out.indexed.extend(plan.indexed.map(|indexed| (indexed, text)));
         }
     }
 }

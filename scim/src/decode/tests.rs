@@ -79,7 +79,7 @@ fn missing_required_extension_is_a_problem() {
             .decode(body.as_bytes(), DecodeOptions::default())
             .map_err(|rejection| rejection.error.to_string())
     };
-    assert_eq!(read(json!({"code": "c"})).unwrap().watched, [(0, "7".to_owned())]);
+    assert_eq!(read(json!({"code": "c"})).unwrap().indexed, [(0, "7".to_owned())]);
     for nothing in [json!(null), json!({}), json!({"code": null}), json!({"shoe": 1})] {
         assert_eq!(read(nothing), Err("urn:x:Extra is required".to_owned()));
     }
@@ -98,9 +98,9 @@ fn watched_texts_secrets_and_active_are_collected() {
     assert_eq!(decoded.active, Some(false));
     assert_eq!(decoded.extensions, [0]);
     assert_eq!(decoded.secrets, [("password".to_owned(), json!("hunter2"))]);
-    let mut watched = decoded.watched;
-    watched.sort();
-    let texts: Vec<(usize, &str)> = watched.iter().map(|(at, text)| (*at, text.as_str())).collect();
+    let mut indexed = decoded.indexed;
+    indexed.sort();
+    let texts: Vec<(usize, &str)> = indexed.iter().map(|(at, text)| (*at, text.as_str())).collect();
     assert_eq!(texts, [(0, "ida"), (1, "e-1"), (2, "a@x"), (2, "b@x")]);
 }
 

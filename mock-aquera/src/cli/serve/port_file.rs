@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::Failure;
-use super::{ASIDE, write_aside};
+use super::{FRESH, write_replacing};
 use crate::data::beside;
 
 /// A file that can be written, as was tried. What was tried with goes with this.
@@ -19,7 +19,7 @@ impl PortFile {
         let tried = if file.is_dir() {
             Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"))
         } else {
-            fs::write(beside(file, ASIDE), "")
+            fs::write(beside(file, FRESH), "")
         };
         match tried {
             Ok(()) => Ok(Self { file: file.to_owned() }),
@@ -29,7 +29,7 @@ impl PortFile {
 
     /// Writes the port.
     pub(super) fn write(&self, port: u16) -> Result<(), Failure> {
-        write_aside(&self.file, &format!("{port}\n"))
+        write_replacing(&self.file, &format!("{port}\n"))
             .map_err(|error| Failure::failed(unwritable(&self.file, &error)))
     }
 }
@@ -37,7 +37,7 @@ impl PortFile {
 impl Drop for PortFile {
     fn drop(&mut self) {
         // It is gone where the port was written.
-        let _ = fs::remove_file(beside(&self.file, ASIDE));
+        let _ = fs::remove_file(beside(&self.file, FRESH));
     }
 }
 

@@ -164,8 +164,8 @@ fn beside(store: &Store, Arrival { kind, id, content, .. }: &Arrival) -> impl It
 
 /// The path of an index.
 fn path(store: &Store, kind: TypeId, at: u8) -> &str {
-    let watched = &store.types().get(kind).watched;
-    watched.get(usize::from(at)).map_or("", |watched| watched.text.as_str())
+    let indexed = &store.types().get(kind).indexed;
+    indexed.get(usize::from(at)).map_or("", |indexed| indexed.text.as_str())
 }
 
 /// What can't be beside each other.
@@ -186,8 +186,8 @@ impl<'a> Clashes<'a> {
         {
             wrong(format!("the id {id:?} is there twice"));
         }
-        let watched = &store.types().get(*kind).watched;
-        let unique = |at: u8| watched.get(usize::from(at)).is_some_and(|watched| watched.unique);
+        let indexed = &store.types().get(*kind).indexed;
+        let unique = |at: u8| indexed.get(usize::from(at)).is_some_and(|indexed| indexed.unique);
         for key in keys.iter().filter(|key| unique(key.index)) {
             if !self.texts.insert((*kind, key.index, &key.text)) {
                 wrong(format!("{} {:?} is there twice", path(store, *kind, key.index), key.text));

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::store::content::Content;
 use crate::store::restore::Restored;
 use crate::store::{Past, Store};
-use crate::types::Kind;
+use crate::types::TypeInfo;
 
 /// Where the resources of an application go.
 pub(crate) trait RestoreTarget {
@@ -167,7 +167,7 @@ fn check_header(text: &[u8]) -> Result<(), RestoreError> {
     }
 }
 
-pub(super) fn restored(kind: &Kind, document: &Map<String, Value>) -> Result<Restored, RestoreError> {
+pub(super) fn restored(kind: &TypeInfo, document: &Map<String, Value>) -> Result<Restored, RestoreError> {
     let id = document.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
     let meta = |name: &'static str| {
         let (_, member) = name.split_once('.').unwrap_or(("", name));

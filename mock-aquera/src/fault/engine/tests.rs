@@ -166,7 +166,7 @@ fn revoked_credentials_stay_refused_until_the_rule_goes() {
     assert!(bench.go(&Method::PUT, 0).main.is_none());
     assert_eq!(bench.go(&Method::PUT, 0).main.unwrap().id, revoke);
     let refused = bench.go(&Method::GET, 0);
-    assert_eq!(refused.delays, [], "what is refused at the door meets no other fault");
+    assert_eq!(refused.delays, [], "a refused connection meets no other fault");
     assert_eq!(refused.main.map(|struck| (struck.id, struck.phase)), Some((revoke, Phase::BeforeEffect)));
     bench.add("status=500");
     assert_eq!(bench.gets(2), [3, 3]);

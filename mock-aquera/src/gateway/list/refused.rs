@@ -3,12 +3,12 @@
 use crate::gateway::query::Query;
 use crate::problem::Problem;
 use crate::profile::{FilteredGroupsStartIndex, ListRules, WithoutFilter};
-use crate::types::{Kind, Role};
+use crate::types::{Role, TypeInfo};
 use crate::units::suggest::{attribute_name, did_you_mean};
 use scim::sort::SortError;
 
 /// What to say of a `sortBy` that no type has.
-pub(super) fn unsortable(error: &SortError, kinds: &[&Kind]) -> Problem {
+pub(super) fn unsortable(error: &SortError, kinds: &[&TypeInfo]) -> Problem {
     let nearest = match error {
         SortError::Unknown(path) => {
             kinds.iter().find_map(|kind| attribute_name(&kind.schemas, &path.to_string()))
@@ -19,7 +19,7 @@ pub(super) fn unsortable(error: &SortError, kinds: &[&Kind]) -> Problem {
 }
 
 /// Refuses a list without a filter, or a later page of filtered groups, where a profile does.
-pub(super) fn refused(asked: &Query, rules: &ListRules, looked_at: &[&Kind]) -> Result<(), Problem> {
+pub(super) fn refused(asked: &Query, rules: &ListRules, looked_at: &[&TypeInfo]) -> Result<(), Problem> {
     let users = looked_at.iter().any(|kind| kind.role == Role::User);
     if asked.filter.is_none() && users {
         match rules.without_filter {

@@ -19,14 +19,14 @@ use crate::problem::Problem;
 use crate::profile::{PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody};
 use crate::reply::Reply;
 use crate::store::content::Content;
-use crate::types::{Kind, Role, TypeId};
+use crate::types::{Role, TypeId, TypeInfo};
 
 pub(in crate::gateway) fn replace(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     kind_at: TypeId,
     id: &str,
 ) -> Result<Reply, Refusal> {
-    let settings = scene.settings;
+    let settings = context.settings;
     let gateway = &settings.profile.gateway;
     let kind = settings.types.get(kind_at);
     match put_rule(gateway, kind) {
@@ -38,19 +38,19 @@ pub(in crate::gateway) fn replace(
         }
         PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
     }
-    let mut taken = resource::take(settings, kind, scene.body()?)?;
+    let mut taken = resource::take(settings, kind, context.body()?)?;
     let mut notes = std::mem::take(&mut taken.notes);
     notes.extend(ignored_input::of_resource(kind, Some(id), &taken));
-    noted(replace_by(scene, kind_at, id, taken), notes)
+    noted(replace_by(context, kind_at, id, taken), notes)
 }
 
 fn replace_by(
-    scene: &RequestContext<'_>,
+    context: &RequestContext<'_>,
     kind_at: TypeId,
     id: &str,
     taken: resource::Taken,
 ) -> Result<Reply, Refusal> {
-    let settings = scene.settings;
+    let settings = context.settings;
     let kind = settings.types.get(kind_at);
     if taken.content.secret.is_some() {
         feature(settings.profile.features.change_password, "changing a password")?;
@@ -60,26 +60,26 @@ fn replace_by(
     let refuse = |problem| refused(problem, operations, Some(id));
     let mut tries = 0;
     let (mut store, at, basis, replaced) = loop {
-        let mut store = scene.store();
-        let (at, record) = existing(scene, &store, kind_at, id, operations)?;
-        same_version(scene, &store, record, operations)?;
+        let mut store = context.store();
+        let (at, record) = existing(context, &store, kind_at, id, operations)?;
+        same_version(context, &store, record, operations)?;
         if put_rule(&settings.profile.gateway, kind) == PutRule::Ignored200 {
-            let body = represent(scene, &store, at, record)?;
+            let body = represent(context, &store, at, record)?;
             let mut reply = Reply::scim(StatusCode::OK, body);
             let what = "was not carried out: the profile of this application answers PUT and ignores it";
             reply.known.notes = notes::by_profile(&["PUT".to_owned()], what);
             return Ok(reply);
         }
         let basis = Basis::of(&store, at, record);
-        let refs = members::of_put(scene, &store, at, taken.members.as_ref()).map_err(refuse)?;
+        let refs = members::of_put(context, &store, at, taken.members.as_ref()).map_err(refuse)?;
         // Members are worked out in the store itself.
-        if kind.role == Role::Group || tries == TRIES || !basis.is_long(scene.body) {
-            let replaced = replaced(scene, kind, &basis, taken.content, refs).map_err(refuse)?;
+        if kind.role == Role::Group || tries == TRIES || !basis.is_long(context.body) {
+            let replaced = replaced(context, kind, &basis, taken.content, refs).map_err(refuse)?;
             break (store, at, basis, replaced);
         }
         drop(store);
-        let replaced = replaced(scene, kind, &basis, taken.content.clone(), refs);
-        store = scene.store();
+        let replaced = replaced(context, kind, &basis, taken.content.clone(), refs);
+        store = context.store();
         if store.get(at).is_some_and(|record| basis.is_of(record)) {
             break (store, at, basis, replaced.map_err(refuse)?);
         }
@@ -87,12 +87,12 @@ fn replace_by(
     };
     let Replaced { mut next, asked, left_out, after, unsaid } = replaced;
     next.change.rest |= differs_in_members(&store, at, &next.content);
-    let next = allowed(scene, kind, next, &after, basis.active).map_err(refuse)?;
+    let next = allowed(context, kind, next, &after, basis.active).map_err(refuse)?;
     let disabled = next.note.clone();
     let becomes = downstream::of_put(&settings.profile, next.change);
-    let mut reply = carry_out(scene, &mut store, at, next, becomes)?;
-    echo(scene, &store, at, asked.as_ref(), &mut reply)?;
-    if settings.profile.replies.put_body == ReplyBody::Empty && !scene.asks_for_attributes() {
+    let mut reply = carry_out(context, &mut store, at, next, becomes)?;
+    echo(context, &store, at, asked.as_ref(), &mut reply)?;
+    if settings.profile.replies.put_body == ReplyBody::Empty && !context.asks_for_attributes() {
         let mut empty = Reply::empty(StatusCode::NO_CONTENT);
         empty.headers = std::mem::take(&mut reply.headers);
         empty.headers.remove(header::CONTENT_TYPE);
@@ -117,20 +117,20 @@ struct Replaced {
 }
 
 fn replaced(
-    scene: &RequestContext<'_>,
-    kind: &Kind,
+    context: &RequestContext<'_>,
+    kind: &TypeInfo,
     basis: &Basis,
     content: Content,
     members: Option<PutMembers>,
 ) -> Result<Replaced, Problem> {
     let before = basis.kept();
     let is_unsaid = kind.role == Role::User && content.active.is_none();
-    let unsaid = if is_unsaid { without_active(scene, basis, &before) } else { None };
-    let mut next = replacement(scene, kind, basis, content, &before)?;
+    let unsaid = if is_unsaid { without_active(context, basis, &before) } else { None };
+    let mut next = replacement(context, kind, basis, content, &before)?;
     if let Some(members) = members {
         (next.refs, next.names) = members;
     }
-    let kept = unstored::keep(scene.settings, kind, Some(&before), next)?;
+    let kept = unstored::keep(context.settings, kind, Some(&before), next)?;
     let (next, asked, left_out) = (kept.content, kept.asked, kept.left_out);
     let after = resource::tree_of(&next.members)?;
     if let Err(problems) =
@@ -144,8 +144,8 @@ fn replaced(
 }
 
 /// What a PUT without `active` does to it, where that is something.
-fn without_active(scene: &RequestContext<'_>, basis: &Basis, before: &Value) -> Option<Note> {
-    let becomes = match scene.settings.profile.gateway.put_without_active {
+fn without_active(context: &RequestContext<'_>, basis: &Basis, before: &Value) -> Option<Note> {
+    let becomes = match context.settings.profile.gateway.put_without_active {
         PutWithoutActive::Clears => before.get("active").map(|_| "removed"),
         PutWithoutActive::Activates => (!basis.active).then_some("set to true"),
         PutWithoutActive::Deactivates => basis.active.then_some("set to false"),
@@ -157,13 +157,13 @@ fn without_active(scene: &RequestContext<'_>, basis: &Basis, before: &Value) -> 
 
 /// The content that a PUT asks for.
 fn replacement(
-    scene: &RequestContext<'_>,
-    kind: &Kind,
+    context: &RequestContext<'_>,
+    kind: &TypeInfo,
     basis: &Basis,
     mut content: Content,
     before: &Value,
 ) -> Result<Content, Problem> {
-    let gateway = &scene.settings.profile.gateway;
+    let gateway = &context.settings.profile.gateway;
     if gateway.put_missing_attributes == PutMissingAttributes::Keeps {
         let given = resource::tree_of(&content.members)?;
         let mut tree = before.as_object().cloned().unwrap_or_default();

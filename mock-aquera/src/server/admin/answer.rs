@@ -171,7 +171,7 @@ pub(super) fn answer(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// Does what takes its time where it holds nobody up.
-pub(super) async fn aside<T: Send + 'static>(
+pub(super) async fn on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, AdminError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| AdminError::Broken)

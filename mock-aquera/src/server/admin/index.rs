@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::answer::{AdminError, SeenAs, aside, ok};
+use super::answer::{AdminError, SeenAs, ok, on_blocking_thread};
 use super::openapi::{self, Route};
 use super::{BASE, Shared};
 use crate::journal::{Scrape, render_prometheus};
@@ -99,7 +99,7 @@ pub(super) async fn health(State(admin): State<Shared>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "server",
     responses((status = 200, description = "Text exposition format 0.0.4.", content_type = "text/plain", body = String)))]
 pub(super) async fn metrics(State(admin): State<Shared>) -> Result<Response, AdminError> {
-    let text = aside(move || {
+    let text = on_blocking_thread(move || {
         let applications = admin.config.server.applications();
         let scrapes: Vec<Scrape<'_>> = applications
             .iter()

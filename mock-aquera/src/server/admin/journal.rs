@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::Shared;
-use super::answer::{AdminError, Json, Named, Pairs, aside, bad_query, ok};
+use super::answer::{AdminError, Json, Named, Pairs, bad_query, ok, on_blocking_thread};
 use crate::address::Addresses;
 use crate::application::Application;
 use crate::journal::{Exchange, HarCreator, JournalLimits, JournalQuery, JournalSize, archive};
@@ -27,7 +27,7 @@ pub(super) struct JournalState {
     responses((status = 200, description = "The exchanges that were asked for, without secrets.", body = Vec<Exchange>)))]
 pub(super) async fn query(Named(application): Named, query: Pairs) -> Result<Response, AdminError> {
     let query = asked(&application, query)?;
-    aside(move || ok(&application.query_journal(&query))).await
+    on_blocking_thread(move || ok(&application.query_journal(&query))).await
 }
 
 /// Empty the journal; its numbers go on counting.
@@ -64,7 +64,7 @@ pub(super) async fn har(
     let query = asked(&application, query)?;
     let addresses = Arc::clone(&admin.config.server.addresses);
     let name = format!("attachment; filename=\"{}.har\"", application.name());
-    let mut response = aside(move || {
+    let mut response = on_blocking_thread(move || {
         let origin = |exchange: &Exchange| origin_of(&addresses, exchange);
         ok(&archive(&application.query_journal(&query), &HarCreator::default(), &origin))
     })

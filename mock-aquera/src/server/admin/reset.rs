@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::Shared;
-use super::answer::{AdminError, Named, Pairs, aside, bad_query};
+use super::answer::{AdminError, Named, Pairs, bad_query, on_blocking_thread};
 use crate::application::Application;
 use crate::units::suggest::nearest_or;
 
@@ -42,7 +42,7 @@ pub(super) struct ResetQuery {
     responses((status = 204, description = "It is at its start.")))]
 pub(super) async fn reset(Named(application): Named, query: Pairs) -> Result<StatusCode, AdminError> {
     let parts = parts(query)?;
-    aside(move || apply(&parts, &application)).await?;
+    on_blocking_thread(move || apply(&parts, &application)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn reset(Named(application): Named, query: Pairs) -> Result<Sta
     responses((status = 204, description = "They are at their start.")))]
 pub(super) async fn reset_all(State(admin): State<Shared>, query: Pairs) -> Result<StatusCode, AdminError> {
     let parts = parts(query)?;
-    aside(move || {
+    on_blocking_thread(move || {
         admin.config.server.restore_start();
         admin.config.server.applications().iter().for_each(|application| apply(&parts, application));
     })

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::answer::{
-    AdminError, AnyJson, Ids, Json, OfType, Parameters, SeenAs, answer, aside, bad_body, ok,
+    AdminError, AnyJson, Ids, Json, OfType, Parameters, SeenAs, answer, bad_body, ok, on_blocking_thread,
 };
 
 /// How many resources went.
@@ -22,7 +22,7 @@ pub(super) async fn list(
     OfType { application, of_type, .. }: OfType,
     seen: SeenAs,
 ) -> Result<Response, AdminError> {
-    aside(move || {
+    on_blocking_thread(move || {
         let resources = application.resources_of(of_type).into_iter();
         ok(&resources.map(|resource| seen.value(&application, resource)).collect::<Vec<_>>())
     })
@@ -48,14 +48,14 @@ pub(super) async fn seed(
     }
     let seeded =
         move || resources.into_iter().map(|resource| application.seed_of(of_type, resource)).collect();
-    Ok(answer(StatusCode::CREATED, &Ids { ids: aside(seeded).await? }))
+    Ok(answer(StatusCode::CREATED, &Ids { ids: on_blocking_thread(seeded).await? }))
 }
 
 /// Remove all resources of a type.
 #[utoipa::path(delete, path = "/applications/{name}/resources/{type}", tag = "resources",
     responses((status = 200, description = "They are gone.", body = Removed)))]
 pub(super) async fn remove_all(OfType { application, of_type, .. }: OfType) -> Result<Response, AdminError> {
-    let removed = aside(move || application.remove_all_of(of_type)).await?;
+    let removed = on_blocking_thread(move || application.remove_all_of(of_type)).await?;
     Ok(ok(&Removed { removed }))
 }
 

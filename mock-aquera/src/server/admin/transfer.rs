@@ -4,7 +4,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::answer::{AdminError, Named, Pairs, Raw, SeenAs, answer, aside, bad_query, ok};
+use super::answer::{AdminError, Named, Pairs, Raw, SeenAs, answer, bad_query, ok, on_blocking_thread};
 use crate::data::{Load, LoadNote};
 
 /// The largest body of a load, in bytes: a million users.
@@ -47,7 +47,7 @@ pub(super) async fn dump(
         Some("ndjson") => true,
         Some(other) => return Err(bad_query(format!("`format` is json or ndjson, not `{other}`"))),
     };
-    let text = aside(move || {
+    let text = on_blocking_thread(move || {
         let text = seen.text(&application, application.dump());
         if lines { text } else { array(text) }
     })
@@ -73,7 +73,7 @@ pub(super) async fn load(
     Raw(body): Raw,
 ) -> Result<Response, AdminError> {
     let how = Load { unchecked: query.take_flag("unchecked")?, replace: query.take_flag("replace")? };
-    let loaded = aside(move || application.load_noting(&body, how)).await??;
+    let loaded = on_blocking_thread(move || application.load_noting(&body, how)).await??;
     Ok(answer(StatusCode::CREATED, &Loaded { loaded: loaded.count, notes: loaded.notes }))
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn load(
 #[utoipa::path(get, path = "/applications/{name}/consistency", tag = "resources",
     responses((status = 200, description = "Consistent or not.", body = Consistency)))]
 pub(super) async fn consistency(Named(application): Named) -> Result<Response, AdminError> {
-    let problem = aside(move || application.check_consistency()).await?.err();
+    let problem = on_blocking_thread(move || application.check_consistency()).await?.err();
     let problem = problem.map(|problem| problem.to_string());
     Ok(ok(&Consistency { consistent: problem.is_none(), problem }))
 }

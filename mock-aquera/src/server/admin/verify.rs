@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::answer::{AdminError, Named, Pairs, Raw, answer, aside, bad_body, parsed};
+use super::answer::{AdminError, Named, Pairs, Raw, answer, bad_body, on_blocking_thread, parsed};
 use crate::verify::{Expectation, Verification};
 
 /// What became of an expectation.
@@ -42,7 +42,7 @@ pub(super) async fn verify(
         ));
     }
     application.check_expectation(&expectation).map_err(bad_body)?;
-    let verification = aside(move || application.verify(&expectation)).await?;
+    let verification = on_blocking_thread(move || application.verify(&expectation)).await?;
     let status =
         if fails && !verification.satisfied { StatusCode::EXPECTATION_FAILED } else { StatusCode::OK };
     let explanation = verification.to_string();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::super::super::Failure;
-use super::super::{banner, write_aside};
+use super::super::{banner, write_replacing};
 use crate::net::Authority;
 
 /// The authority in a file; a new one where there is neither the file nor its key.
@@ -74,7 +74,7 @@ fn make(certificate: &Path, key: &Path) -> Result<Authority, Failure> {
     }
     let made = Authority::generate().map_err(|error| Failure::failed(error.to_string()));
     let written = made.and_then(|made| {
-        write_aside(certificate, made.pem()).map_err(|error| unwritable(certificate, &error))?;
+        write_replacing(certificate, made.pem()).map_err(|error| unwritable(certificate, &error))?;
         opened.write_all(made.key_pem().as_bytes()).map_err(|error| unwritable(key, &error))?;
         Ok(made)
     });
