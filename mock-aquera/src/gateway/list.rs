@@ -86,9 +86,8 @@ impl Sort {
 /// What a page begins behind; nothing where it is the first.
 type Start<T> = Option<T>;
 
-/// What was found.
+/// What was found, without the resources of the page.
 struct Found {
-    items: Vec<Item>,
     total: usize,
     start: usize,
     next: Option<Place>,
@@ -247,42 +246,44 @@ impl List {
 
     /// Answers the query.
     pub(crate) fn answer(&self, store: &Mutex<Store>) -> Result<Reply, Refusal> {
-        let found = if self.nothing {
-            Found { items: Vec::new(), total: 0, start: 1, next: None, previous: None }
-        } else if self.filter.is_none() && self.sort.is_none() && !self.hides_some() {
-            let store_now = lock(store);
-            if store_now.has_stale(self.now) {
-                drop(store_now);
-                self.selected(store)
-            } else {
-                self.in_order(&store_now)
-            }
+        let is_whole = self.filter.is_none() && self.sort.is_none() && !self.hides_some();
+        let items;
+        let mut store_now = lock(store);
+        let (found, listed) = if self.nothing {
+            (Found { total: 0, start: 1, next: None, previous: None }, Vec::new())
+        } else if is_whole && !store_now.has_stale(self.now) {
+            self.in_order(&store_now)
         } else {
-            self.selected(store)
+            drop(store_now);
+            let found;
+            (found, items) = self.selected(store);
+            store_now = lock(store);
+            (found, items.iter().filter_map(|item| Listed::of(item, &store_now)).collect())
         };
         self.check(&found)
             .map_err(|problem| Refusal { notes: self.notes.clone(), ..Refusal::from(problem) })?;
-        let mut reply = self.render(&lock(store), &found).became(read());
+        let mut reply = self.render(&store_now, &found, &listed).became(read());
         write::note(&mut reply, &self.dialects);
         reply.known.notes.clone_from(&self.notes);
         Ok(reply)
     }
 
     /// A page of everything, by rank or by position.
-    fn in_order(&self, store: &Store) -> Found {
+    fn in_order<'s>(&self, store: &'s Store) -> (Found, Vec<Listed<'s>>) {
         let counts: Vec<usize> = self.kinds.iter().map(|at| store.count(*at)).collect();
         let total = counts.iter().sum();
         let mut items = Vec::with_capacity(self.window.count().min(total));
+        let listed = |at| store.get(at).map(|record| Listed::Stored(at, record));
         match &self.window {
             &Window::Index { start, count } => {
                 let mut skip = self.first(start, count) - 1;
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
                     let some = store.table(kind).order.skip(skip).take(left);
-                    some.for_each(|slot| items.push(Item::Stored(Ref { kind, slot })));
+                    some.filter_map(|slot| listed(Ref { kind, slot })).for_each(|one| items.push(one));
                     skip = skip.saturating_sub(*of_kind);
                 }
-                Found { items, total, start, next: None, previous: None }
+                (Found { total, start, next: None, previous: None }, items)
             }
             Window::Cursor { after, count } => {
                 let (after, count) = (after.as_ref().map(|after| after.position), *count);
@@ -295,7 +296,7 @@ impl List {
                             more = true;
                             break;
                         }
-                        items.push(Item::Stored(Ref { kind, slot }));
+                        items.extend(listed(Ref { kind, slot }));
                         last = Some(Position { kind, number });
                     }
                 }
@@ -303,7 +304,7 @@ impl List {
                 let next = last.filter(|_| more && count > 0).map(place);
                 let previous = after.and_then(|after| self.before(store, after, count));
                 let previous = previous.map(|before| before.map(place));
-                Found { items, total, start: 1, next, previous }
+                (Found { total, start: 1, next, previous }, items)
             }
         }
     }
@@ -331,7 +332,7 @@ impl List {
     }
 
     /// What a filter selects, in order.
-    fn selected(&self, store: &Mutex<Store>) -> Found {
+    fn selected(&self, store: &Mutex<Store>) -> (Found, Vec<Item>) {
         let mut chosen: Vec<Chosen> = Vec::new();
         let stale = lock(store).has_stale(self.now);
         for (nth, &kind_at) in self.kinds.iter().enumerate() {
@@ -359,7 +360,7 @@ impl List {
             &Window::Index { start, count } => {
                 let from = (self.first(start, count) - 1).min(total);
                 let items = refs(from..from.saturating_add(count).min(total));
-                Found { items, total, start, next: None, previous: None }
+                (Found { total, start, next: None, previous: None }, items)
             }
             Window::Cursor { after, count } => {
                 let count = *count;
@@ -378,13 +379,9 @@ impl List {
                     Some(after) => chosen.partition_point(|one| shown(one, after)),
                 };
                 let to = from.saturating_add(count).min(total);
-                Found {
-                    items: refs(from..to),
-                    total,
-                    start: 1,
-                    next: if to < total && count > 0 { place(to) } else { None },
-                    previous: (from > 0 && count > 0).then(|| place(from.saturating_sub(count))),
-                }
+                let next = if to < total && count > 0 { place(to) } else { None };
+                let previous = (from > 0 && count > 0).then(|| place(from.saturating_sub(count)));
+                (Found { total, start: 1, next, previous }, refs(from..to))
             }
         }
     }
@@ -407,7 +404,7 @@ impl List {
         Ok(())
     }
 
-    fn render(&self, store: &Store, found: &Found) -> Reply {
+    fn render(&self, store: &Store, found: &Found, listed: &[Listed<'_>]) -> Reply {
         let rules = self.rules();
         let users = self.kinds.iter().any(|at| self.settings.types.get(*at).role == Role::User);
         if !self.filtered && users && rules.without_filter == WithoutFilter::OneSynthetic {
@@ -421,8 +418,6 @@ impl List {
             StartIndex::Honoured | StartIndex::Ignored => found.start,
         };
         let start = matches!(self.window, Window::Index { .. }).then_some(told);
-        let mut listed = Vec::with_capacity(found.items.len());
-        listed.extend(found.items.iter().filter_map(|item| Listed::of(item, store)));
         let (count, length) = (listed.len(), listed.iter().map(|listed| 1 + listed.length()).sum::<usize>());
         let total = match rules.total_results {
             TotalResults::TrueTotal => Some(found.total),
@@ -437,7 +432,7 @@ impl List {
         };
         let mut text = Vec::with_capacity(length + cursors.len() + 192);
         head(&mut text, total, start, per_page, &cursors);
-        for (nth, listed) in listed.into_iter().enumerate() {
+        for (nth, listed) in listed.iter().copied().enumerate() {
             if nth > 0 {
                 text.push(b',');
             }
