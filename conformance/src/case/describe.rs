@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::case::expect::{
-    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet,
+    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet, Total,
 };
 use crate::case::step::{Action, Body, Bytes, Step};
 use crate::subject::server::credentials::WrongAuth;
@@ -175,7 +175,8 @@ fn check(check: &Check) -> String {
         }
         Check::ErrorForm => "an error, if it is one, as a SCIM error".to_owned(),
         Check::List => "a ListResponse".to_owned(),
-        Check::Total(total) => format!("totalResults {total}"),
+        Check::Total(Total::Exactly(total)) => format!("totalResults {total}"),
+        Check::Total(Total::AsListed) => "totalResults, on each page, of what is listed".to_owned(),
         Check::Lists(listing, names) => {
             let names = names.join(", ");
             match listing {

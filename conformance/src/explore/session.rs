@@ -11,6 +11,7 @@ mod late;
 mod meta;
 mod names;
 mod patch;
+mod projection;
 mod queries;
 mod refusal;
 mod together;
@@ -19,7 +20,7 @@ mod write;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -27,7 +28,8 @@ use serde_json::Value;
 use crate::explore::attributes::Attribute;
 use crate::explore::model::Expected;
 use crate::explore::operation::{Operation, Type};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::check::{Check, Expectation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::late::Past;
 use crate::explore::world::World;
 use crate::server::cleanup::Made;
@@ -80,6 +82,8 @@ pub(crate) struct Transcript {
     pub(crate) exchanges: Vec<Exchange>,
     /// The exchanges that were sent at the same time, by their places.
     pub(crate) together: Vec<Range<usize>>,
+    /// The exchanges before which nothing was sent for a while, by their places.
+    pub(crate) waited: Vec<(usize, Duration)>,
     /// The unique part of the names of its resources.
     pub(crate) unique: String,
 }
@@ -107,6 +111,7 @@ struct Session<'a> {
     made: Made,
     exchanges: Vec<Exchange>,
     together: Vec<Range<usize>>,
+    waited: Vec<(usize, Duration)>,
     /// When requests that may write were sent.
     wrote_at: Vec<Instant>,
     resources: Vec<Resource>,
@@ -125,6 +130,7 @@ pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: E
         made: Made::default(),
         exchanges: Vec::new(),
         together: Vec::new(),
+        waited: Vec::new(),
         wrote_at: Vec::new(),
         resources: Vec::new(),
         given_up: Vec::new(),
@@ -132,12 +138,12 @@ pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: E
         has_secret: false,
     };
     let end = session.all(operations).await;
-    let Session { made, exchanges, together, unique, resources, .. } = session;
+    let Session { made, exchanges, together, waited, unique, resources, .. } = session;
     let turn = world.turn.read().await;
     made.remove(world.client, &world.leftovers).await;
     world.note_known(resources.iter().map(|known| (known.kind, known.id.as_str(), false)));
     drop(turn);
-    Played { end, transcript: Transcript { exchanges, together, unique } }
+    Played { end, transcript: Transcript { exchanges, together, waited, unique } }
 }
 
 /// 501 and 503 say that something is not there.
@@ -273,13 +279,15 @@ impl Session<'_> {
             let form = format!("{} {}", request.method, kind_of_path(&request.path));
             let why = format!("{form} is answered {}", answer.status);
             let violation =
-                Violation::new(Rule::NoServerError, form, why).check(Check::Status(vec!["2xx", "4xx"]));
+                Violation::new(Rule::NoServerError, form, why).check(Check::status(&["2xx", "4xx"]));
             self.violates(violation)?;
         }
         if self.has_secret && answer.text.contains(&self.world.secret) {
             let form = format!("{} {}", request.method, kind_of_path(&request.path));
             let why = format!("the answer to {form} shows the password");
-            self.violates(Violation::new(Rule::SecretStaysHidden, form, why))?;
+            let violation = Violation::new(Rule::SecretStaysHidden, form, why)
+                .check(Expectation::Nowhere(self.world.secret.clone()));
+            self.violates(violation)?;
         }
         Ok(())
     }

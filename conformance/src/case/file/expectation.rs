@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet};
+use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet, Total};
 use crate::case::template::error::TemplateError;
 use crate::case::template::{JsonTemplate, Template};
 use crate::requirement::Level;
@@ -23,7 +23,7 @@ pub(crate) enum CheckKey {
     Error(ScimError),
     ErrorForm(True),
     List(True),
-    Total(u64),
+    Total(Total),
     Lists(Vec<String>),
     ListsNot(Vec<String>),
     ListsExactly(Vec<String>),
