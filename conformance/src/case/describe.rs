@@ -164,6 +164,7 @@ fn check(check: &Check) -> String {
         Check::Header(name, HeaderCheck::Absent) => format!("no header {name}"),
         Check::Header(name, HeaderCheck::Equals(value)) => format!("header {name}: {value}"),
         Check::Header(name, HeaderCheck::StartsWith(value)) => format!("header {name}: {value}…"),
+        Check::Header(name, HeaderCheck::Differs(value)) => format!("header {name} other than {value}"),
         Check::MediaType => "Content-Type application/scim+json".to_owned(),
         Check::Body(BodyKind::Empty) => "no body".to_owned(),
         Check::Body(BodyKind::Any) => "a JSON body".to_owned(),

@@ -227,6 +227,8 @@ pub enum HeaderCheck {
     Equals(Template),
     /// The value of the field starts with this.
     StartsWith(Template),
+    /// The field has another value than this.
+    Differs(Template),
 }
 
 /// The kind of a body.
@@ -308,6 +310,7 @@ pub enum Condition {
     #[serde(rename = "says-status")]
     Status(Vec<StatusSet>),
     /// The value differs from this one.
+    #[serde(skip)]
     Differs(JsonTemplate),
     /// The value is one of these.
     OneOf(JsonTemplate),

@@ -71,7 +71,7 @@ fn text(violation: &Violation, minimal: &Minimal, client: &Client) -> Result<Str
     let Some(check) = &violation.check else {
         return Err(SaveError::Untold("it compares several answers"));
     };
-    let mut names = Names::new(client, &minimal.transcript.unique);
+    let mut names = Names::new(client, &minimal.transcript.unique, check.crowd.is_some());
     let steps: Array = steps::steps(check, &minimal.transcript, &mut names)?;
     let mut case = Table::new();
     let rule = violation.rule;

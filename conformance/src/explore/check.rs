@@ -14,6 +14,18 @@ pub(crate) struct Check {
     pub(crate) expectations: Vec<Expectation>,
     /// The time that passes before the last write.
     pub(crate) pause: Option<Duration>,
+    /// Resources of others, without which it may hold.
+    pub(crate) crowd: Option<Crowd>,
+}
+
+/// Resources that nothing else is about.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Crowd {
+    /// The resource type, as in `User`.
+    pub(crate) resource_type: String,
+    pub(crate) count: usize,
+    /// Whether one more was there and is deleted.
+    pub(crate) has_deleted: bool,
 }
 
 /// The request whose answer is judged.
@@ -21,8 +33,12 @@ pub(crate) struct Check {
 pub(crate) enum Judged {
     /// The last one of the transcript.
     Last,
+    /// The exchange at this place of the transcript. Those behind it are no steps.
+    At(usize),
     /// A read of the resource at this path. It takes the place of the reads at the end of the transcript.
     Read(String),
+    /// The same, and a list has to show the resource as the read does.
+    ReadAndList(String),
     /// A read of the location that the resource at this path was last shown with.
     Location(String),
     /// Reads of these paths, at the same time.
@@ -64,12 +80,19 @@ pub(crate) enum Expectation {
     Nowhere(String),
     /// The answer shows the resource at this path as the answer before it did.
     AsAnswered(String),
-    /// A header field has the value that was told before.
-    Header(&'static str, Earlier),
+    /// A header field has the value that was told before, or another one.
+    Header(&'static str, Is, Earlier),
     /// The value at a JSON pointer.
     At(String, Condition),
     /// One of these holds.
     AnyOf(Vec<Self>),
+}
+
+/// Whether a value is the one that was told before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Is {
+    The,
+    Another,
 }
 
 /// Which resources are in a list.
@@ -139,7 +162,7 @@ impl From<Expectation> for Check {
 impl Check {
     /// Returns the check that expectations of the last answer hold.
     pub(crate) fn all(expectations: Vec<Expectation>) -> Self {
-        Self { judged: Judged::Last, expectations, pause: None }
+        Self { judged: Judged::Last, expectations, pause: None, crowd: None }
     }
 
     /// Returns the check that the status is one of these.

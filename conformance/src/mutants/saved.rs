@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
 use tokio::sync::watch;
 
 use crate::case::load as cases;
-use crate::explore::{self, Progress};
+use crate::explore::{self, Explored};
 use crate::mutants::file::Mutant;
 use crate::mutants::load;
 use crate::mutants::proxy::Proxy;
@@ -19,6 +20,22 @@ use crate::server::{self, Options};
 use crate::subject::server::client::{Client, Credentials, Manners};
 
 const TOKEN: &str = "mutant-token";
+
+/// The sequences that are played against a mutant: those that are written by hand, and some of the tours.
+const SEQUENCES: usize = 40;
+
+/// The number of findings at which a mutant is known.
+const FINDINGS: usize = 6;
+
+/// Mutants whose findings no case shows, and why.
+const APART: [(&str, &str); 3] = [
+    ("bulk-leaves-members", "deletions of several sequences are compared"),
+    ("answers-crossed", "requests of different sequences at the same time"),
+    (
+        "config-changes",
+        "what discovery says is compared at the end of the run, and is no finding of a sequence",
+    ),
+];
 
 /// The mock, and the proxy in front of it.
 struct Stage {
@@ -47,17 +64,21 @@ impl Stage {
     }
 }
 
-/// Explores a server until the named rules have found something.
-async fn explored(client: Client, mut named: BTreeSet<String>) -> explore::Explored {
+/// Findings that no case can tell: they compare what several sequences saw, and either may be right.
+const UNTOLD: [&str; 1] = ["membership-agrees/delete/a-deleted-member"];
+
+/// Explores a server.
+async fn explored(client: Client) -> Explored {
     let facts = Facts::ask(&client).await;
-    let (sender, stop) = watch::channel(false);
+    let (_sender, stop) = watch::channel(false);
+    // One sequence after the other: the findings are the same each time.
     let options = explore::Options {
-        jobs: 4,
+        jobs: 1,
         seed: 1,
         steps: 12,
-        sequences: 60,
-        findings: 6,
-        patience: Duration::from_secs(10),
+        sequences: SEQUENCES,
+        findings: FINDINGS,
+        patience: Duration::from_secs(60),
         time: None,
         blank: Blank::default(),
         stop,
@@ -65,14 +86,7 @@ async fn explored(client: Client, mut named: BTreeSet<String>) -> explore::Explo
     let runtime = tokio::runtime::Handle::current();
     // Its state cannot move between threads.
     let explored = tokio::task::spawn_blocking(move || {
-        let named = std::cell::RefCell::new(&mut named);
-        let told = |event: Progress<'_>| {
-            if let Progress::Found { rule, .. } = event {
-                named.borrow_mut().remove(rule);
-                sender.send_replace(named.borrow().is_empty());
-            }
-        };
-        runtime.block_on(explore::explore(&client, &facts, &options, &told))
+        runtime.block_on(explore::explore(&client, &facts, &options, &|_| ()))
     });
     explored.await.expect("an end").expect("a server with users")
 }
@@ -82,42 +96,53 @@ async fn played(client: Client, folder: &Path) -> Vec<CaseResult> {
     let cases = cases::folder(folder).expect("good cases");
     let facts = Facts::ask(&client).await;
     let (_sender, stop) = watch::channel(false);
-    let options = Options { jobs: 2, seed: 3, keep: false, keep_exchanges: true, blank: Blank::default(), stop };
+    let options =
+        Options { jobs: 2, seed: 3, keep: false, keep_exchanges: false, blank: Blank::default(), stop };
     server::run(client, facts, &cases, options, |_| ()).await.cases
 }
 
-/// What is wrong with the saved findings at a mutant, in lines.
+/// Whether a finding came again each time that it was played.
+fn is_certain(explored: &Explored, id: &str) -> bool {
+    let result = explored.report.cases.iter().find(|case| case.id == id).expect("its result");
+    result.because.as_ref().is_none_or(|why| !why.contains("it was reproduced"))
+}
+
+/// Returns what is wrong with the saved findings at a mutant.
 async fn wrong_at(stage: &Stage, mutant: &Mutant) -> Vec<String> {
-    let named: BTreeSet<String> =
-        mutant.found_by.iter().filter_map(|id| id.strip_prefix("explore/")).map(ToOwned::to_owned).collect();
     let slug = &mutant.slug;
+    let named: Vec<&str> = mutant.found_by.iter().filter_map(|id| id.strip_prefix("explore/")).collect();
     let client = stage.client(slug, Some(mutant));
-    let explored = explored(client.clone(), named.clone()).await;
+    let explored = explored(client.clone()).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let mut wrong = Vec::new();
-    let mut saved = BTreeSet::new();
-    for finding in &explored.findings {
+    let (mut wrong, mut saved) = (Vec::new(), BTreeSet::new());
+    for finding in explored.findings.iter().filter(|finding| is_certain(&explored, &finding.id())) {
         match finding.save(folder.path(), &client) {
-            Ok(_) => drop(saved.insert(finding.id())),
+            Ok(file) => drop(saved.insert(file.display().to_string())),
+            Err(_) if UNTOLD.iter().any(|untold| finding.id().ends_with(untold)) => {}
             Err(error) => wrong.push(format!("{slug}: {} is not saved: {error}", finding.id())),
         }
     }
-    let of_rule = |rule: &String| saved.iter().any(|id| id.starts_with(&format!("explore/{rule}/")));
-    wrong.extend(named.iter().filter(|rule| !of_rule(rule)).map(|rule| format!("{slug}: nothing of {rule} is saved")));
+    let is_of = |id: &str, rule: &str| {
+        id.contains(&format!("/{}{rule}-", if id.ends_with(".toml") { "explore-" } else { "" }))
+    };
+    let missing = named.iter().filter(|rule| !saved.iter().any(|file| is_of(file, rule)));
+    wrong.extend(missing.map(|rule| format!("{slug}: nothing of {rule} is saved")));
     if saved.is_empty() {
         return wrong;
     }
-    for (name, defect, wanted) in [("again", Some(mutant), false), ("clean", None, true)] {
+    for (name, defect) in [("again", Some(mutant)), ("clean", None)] {
         let client = stage.client(&format!("{slug}-{name}"), defect);
-        for result in played(client, folder.path()).await {
-            let is_met = match result.verdict {
-                Verdict::Pass => wanted,
-                Verdict::Fail | Verdict::Warn => !wanted,
-                Verdict::NotAdvertised | Verdict::Skipped | Verdict::Error => false,
+        for CaseResult { id, verdict, because, .. } in played(client, folder.path()).await {
+            // What else is found of a defect may depend on it in ways that a case of its own does not see.
+            let is_named = named.iter().any(|rule| is_of(&id, rule));
+            let is_right = match (defect, verdict) {
+                (Some(_), verdict) => verdict.fails_or_warns() || !is_named,
+                (None, Verdict::Pass) => true,
+                (None, Verdict::Skipped) => !is_named,
+                (None, _) => false,
             };
-            if !is_met {
-                let because = result.because.clone().unwrap_or_default();
-                wrong.push(format!("{slug}: {} {} at the {name} server: {because}", result.id, result.verdict.as_str()));
+            if !is_right {
+                wrong.push(format!("{slug}: {id} {} at the {name} server: {because:?}", verdict.as_str()));
             }
         }
     }
@@ -127,18 +152,10 @@ async fn wrong_at(stage: &Stage, mutant: &Mutant) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn saved_findings_fail_at_the_mutant_and_pass_at_a_clean_server() {
     let stage = Stage::start().await;
-    let only = std::env::var("MUTANTS").unwrap_or_default();
-    let mut wrong = Vec::new();
-    for mutant in load::built_in().expect("good mutants") {
-        let by_explore = mutant.found_by.iter().any(|id| id.starts_with("explore/"));
-        if !by_explore || !mutant.slug.contains(&only) {
-            continue;
-        }
-        let started = std::time::Instant::now();
-        let more = wrong_at(&stage, &mutant).await;
-        eprintln!("{} {:?}", mutant.slug, started.elapsed());
-        for line in &more { eprintln!("  {line}"); }
-        wrong.extend(more);
-    }
-    assert_eq!(wrong, Vec::<String>::new());
+    let mut mutants = load::built_in().expect("good mutants");
+    mutants.retain(|mutant| mutant.found_by.iter().any(|id| id.starts_with("explore/")));
+    mutants.retain(|mutant| !APART.iter().any(|(slug, _)| *slug == mutant.slug));
+    assert!(mutants.len() > 40, "{}", mutants.len());
+    let wrong = stream::iter(&mutants).map(|mutant| wrong_at(&stage, mutant)).buffer_unordered(3);
+    assert_eq!(wrong.concat().await, Vec::<String>::new());
 }

@@ -186,7 +186,7 @@ impl Example {
             Check::Status(wanted) => self.status = self.status.or_else(|| first(wanted, came)),
             Check::Header(name, check) => {
                 let value = match check {
-                    HeaderCheck::Present => sample_header(name).map(str::to_owned),
+                    HeaderCheck::Present | HeaderCheck::Differs(_) => sample_header(name).map(str::to_owned),
                     HeaderCheck::Equals(text) | HeaderCheck::StartsWith(text) => text.fill(bindings).ok(),
                     HeaderCheck::Absent => None,
                 };

@@ -246,6 +246,10 @@ impl Judge<'_> {
                 let text = text.fill(self.bindings)?;
                 (found == Some(text.as_str()), text)
             }
+            HeaderCheck::Differs(text) => {
+                let text = text.fill(self.bindings)?;
+                (found.is_some_and(|found| found != text), format!("other than {text}"))
+            }
             HeaderCheck::StartsWith(text) => {
                 let text = text.fill(self.bindings)?;
                 (found.is_some_and(|found| found.starts_with(&text)), format!("{text}…"))

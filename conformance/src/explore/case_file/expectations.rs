@@ -6,7 +6,7 @@ use toml::value::{Array, Table};
 use crate::explore::case_file::SaveError;
 use crate::explore::case_file::names::Names;
 use crate::explore::case_file::reads::BEFORE;
-use crate::explore::check::{Check, Condition, Earlier, Expectation, Listed};
+use crate::explore::check::{Check, Condition, Earlier, Expectation, Is, Listed};
 
 /// Returns the expectations of a check.
 pub(super) fn expectations(check: &Check, names: &Names<'_>) -> Result<Array, SaveError> {
@@ -55,9 +55,10 @@ pub(super) fn expectation(expected: &Expectation, names: &Names<'_>) -> Result<T
             let name = names.of_path(path);
             one("unchanged", name.ok_or(SaveError::Untold("no request made what it is about"))?)
         }
-        Expectation::Header(name, earlier) => {
+        Expectation::Header(name, is, earlier) => {
             let mut table = one("header", *name);
-            table.insert("equals".to_owned(), place(earlier, names)?.into());
+            let key = if *is == Is::The { "equals" } else { "differs" };
+            table.insert(key.to_owned(), place(earlier, names)?.into());
             table
         }
         Expectation::At(pointer, condition) => {

@@ -14,6 +14,8 @@ use crate::transcript::Exchange;
 pub(super) struct Names<'a> {
     client: &'a Client,
     unique: &'a str,
+    /// The place that stands for the unique text.
+    place: &'static str,
     /// Names of resources by id.
     ids: BTreeMap<String, String>,
     resources: usize,
@@ -73,9 +75,11 @@ fn without_places(value: &Value) -> Result<String, SaveError> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(client: &'a Client, unique: &'a str) -> Self {
+    /// `is_crowded`: the case creates resources besides, under names of the harness.
+    pub(super) fn new(client: &'a Client, unique: &'a str, is_crowded: bool) -> Self {
+        let place = if is_crowded { "{{unique:x}}" } else { "{{unique}}" };
         let (ids, versions) = (BTreeMap::new(), BTreeMap::new());
-        Self { client, unique, ids, resources: 0, bulks: 0, versions }
+        Self { client, unique, place, ids, resources: 0, bulks: 0, versions }
     }
 
     /// Returns the path of a request below the base URL, and its query.
@@ -108,13 +112,13 @@ impl<'a> Names<'a> {
 
     /// Returns a text with places for the base URL, unique texts and ids.
     pub(super) fn replaced(&self, text: &str) -> String {
-        let text = text.replace(self.client.base(), "{{base}}").replace(self.unique, "{{unique}}");
+        // An id may be a name.
+        let mut ids: Vec<_> = self.ids.iter().collect();
+        ids.sort_by_key(|(id, _)| std::cmp::Reverse(id.len()));
+        let text = ids.into_iter().fold(text.to_owned(), |text, (id, name)| replace_id(&text, id, name));
+        let text = text.replace(self.client.base(), "{{base}}").replace(self.unique, self.place);
         // Of a name in capitals the rest is in capitals.
-        let mut text = text.replace(&self.unique.to_ascii_uppercase(), "{{unique}}");
-        for (id, name) in &self.ids {
-            text = replace_id(&text, id, name);
-        }
-        text
+        text.replace(&self.unique.to_ascii_uppercase(), self.place)
     }
 
     /// Returns a path with places for ids.
@@ -214,6 +218,19 @@ pub(super) fn versions_sent(exchange: &Exchange, path: &str) -> Vec<(String, Str
         Some((text("path")?, text("version")?))
     });
     own.chain(of_operations).collect()
+}
+
+/// Returns the paths of the resources that a request deletes.
+pub(super) fn deletions(exchange: &Exchange, path: &str) -> Vec<String> {
+    if exchange.request.method == "DELETE" {
+        return vec![path.to_owned()];
+    }
+    let operations = get(&exchange.request.body, "Operations").and_then(Value::as_array);
+    let text = |operation: &Value, name| Some(get(operation, name)?.as_str()?.to_owned());
+    let deletions = operations.into_iter().flatten().filter_map(|operation| {
+        text(operation, "method").filter(|method| method == "DELETE").and_then(|_| text(operation, "path"))
+    });
+    deletions.collect()
 }
 
 /// Whether a header field makes a request conditional.

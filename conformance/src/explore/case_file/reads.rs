@@ -1,10 +1,10 @@
 //! The reads of a transcript that are steps of the case: most reads between the writes were looks only.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::explore::case_file::SaveError;
-use crate::explore::case_file::names::{Names, is_condition, is_done, versions_sent};
+use crate::explore::case_file::names::{Names, deletions, is_condition, is_done, versions_sent};
 use crate::explore::check::{Check, Condition, Earlier, Expectation, Judged, When};
 use crate::explore::session::Transcript;
 use crate::transcript::Exchange;
@@ -55,14 +55,15 @@ fn is_plain_read(exchange: &Exchange) -> bool {
 /// Returns the paths whose reads a check compares with, and which of the reads.
 fn compared(expectation: &Expectation) -> Vec<(&str, When)> {
     match expectation {
-        Expectation::Header(_, earlier)
-        | Expectation::At(_, Condition::Same(earlier) | Condition::Other(earlier) | Condition::LaterThan(earlier)) => {
-            match earlier {
-                Earlier::Read { path, when, .. } => vec![(path, *when)],
-                Earlier::Version(path) => vec![(path, When::BeforeWrite)],
-                Earlier::Bulk(_) => Vec::new(),
-            }
-        }
+        Expectation::Header(_, _, earlier)
+        | Expectation::At(
+            _,
+            Condition::Same(earlier) | Condition::Other(earlier) | Condition::LaterThan(earlier),
+        ) => match earlier {
+            Earlier::Read { path, when, .. } => vec![(path, *when)],
+            Earlier::Version(path) => vec![(path, When::BeforeWrite)],
+            Earlier::Bulk(_) => Vec::new(),
+        },
         Expectation::AnyOf(all) => all.iter().flat_map(compared).collect(),
         Expectation::Status(_)
         | Expectation::Every(_)
@@ -76,8 +77,8 @@ fn compared(expectation: &Expectation) -> Vec<(&str, When)> {
     }
 }
 
-/// The reads that are steps: by their places, with the name of what they show if it is no resource's.
-pub(super) type Reads = BTreeMap<usize, Option<&'static str>>;
+/// The reads that are steps, by their places. Each step has the name of the resource, or [`BEFORE`].
+pub(super) type Reads = BTreeSet<(usize, Option<&'static str>)>;
 
 /// Chooses the reads that are steps: those that show a version which is sent, those that the judged answer is compared
 /// with, and the last one of what is judged before the last write, for a cache that shows the old state.
@@ -98,14 +99,19 @@ pub(super) fn reads(
         })
     };
     let judged = match (&check.judged, last) {
-        (Judged::Last, Some(Sent::One(at))) if is_plain_read(&exchanges[*at]) => {
+        (Judged::Last | Judged::At(_), Some(Sent::One(at))) if is_plain_read(&exchanges[*at]) => {
             names.address(&exchanges[*at]).map(|(path, query)| (path, query.to_owned()))
         }
-        (Judged::Read(path), _) => Some((path.clone(), String::new())),
+        (Judged::Read(path) | Judged::ReadAndList(path), _) => Some((path.clone(), String::new())),
         _ => None,
     };
     if let Some((path, query)) = judged {
-        let cached = find(last_write, &|known, of| known == path && of == query);
+        let is_deletion = |exchange: &Exchange| {
+            let of = names.address(exchange).map(|(of, _)| deletions(exchange, &of));
+            of.is_some_and(|of| of.contains(&path))
+        };
+        let deleted = exchanges.iter().position(is_deletion).unwrap_or(usize::MAX);
+        let cached = find(last_write.min(deleted), &|known, of| known == path && of == query);
         reads.extend(cached.map(|at| (at, None)));
     }
     if let Judged::Location(path) = &check.judged {
@@ -125,7 +131,7 @@ pub(super) fn reads(
         let limit = if when == When::BeforeWrite { last_write } else { end };
         let shown = find(limit, &|known, query| known == path && query.is_empty());
         let shown = shown.ok_or(SaveError::Untold("no read before shows what it is compared with"))?;
-        reads.insert(shown, Some(BEFORE));
+        reads.insert((shown, Some(BEFORE)));
     }
     Ok(reads)
 }

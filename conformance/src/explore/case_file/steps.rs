@@ -1,5 +1,6 @@
 //! The steps of a case: the requests of a transcript, and the one whose answer is judged.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -7,12 +8,18 @@ use toml::value::{Array, Table};
 
 use crate::explore::case_file::SaveError;
 use crate::explore::case_file::expectations::{expectation, expectations, status_table};
-use crate::explore::case_file::names::{Names, is_condition, is_done};
+use crate::explore::case_file::names::{Names, deletions, is_condition, is_done};
 use crate::explore::case_file::reads::{Reads, Sent, is_look, reads, units};
-use crate::explore::check::{Check, Condition, Expectation, Judged, Listed, Walk};
+use crate::explore::check::{Check, Condition, Crowd, Expectation, Judged, Listed, Walk};
 use crate::explore::session::Transcript;
 use crate::query_string::parameters;
 use crate::transcript::Exchange;
+
+/// The name of resources that nothing else is about.
+const CROWD: &str = "other";
+
+/// The name of a resource that was deleted, and nothing else is about.
+const GONE: &str = "gone";
 
 /// Statuses with which one of several writes to one resource may be answered.
 const OF_SEVERAL: [i64; 5] = [409, 412, 423, 429, 503];
@@ -23,15 +30,24 @@ pub(super) fn steps(
     transcript: &Transcript,
     names: &mut Names<'_>,
 ) -> Result<Array, SaveError> {
-    let exchanges = &transcript.exchanges;
+    let mut exchanges = transcript.exchanges.clone();
+    for (at, body) in &transcript.bodies {
+        if let Some(exchange) = exchanges.get_mut(*at) {
+            exchange.request.body = body.clone();
+        }
+    }
+    let exchanges = exchanges.as_slice();
     let end = match &check.judged {
         Judged::Walk(walk) => walk.from.min(exchanges.len()),
-        Judged::Last | Judged::Read(_) | Judged::Location(_) | Judged::Reads(_) => exchanges.len(),
+        Judged::At(at) => (at + 1).min(exchanges.len()),
+        Judged::Last | Judged::Read(_) | Judged::ReadAndList(_) | Judged::Location(_) | Judged::Reads(_) => {
+            exchanges.len()
+        }
     };
     let units = units(transcript, end);
     let (last, before) = match (&check.judged, units.split_last()) {
-        (Judged::Last, None) => return Err(SaveError::Untold("it has no requests")),
-        (Judged::Last, Some((last, before))) => (Some(last), before),
+        (Judged::Last | Judged::At(_), None) => return Err(SaveError::Untold("it has no requests")),
+        (Judged::Last | Judged::At(_), Some((last, before))) => (Some(last), before),
         _ => (None, units.as_slice()),
     };
     let reads = reads(check, exchanges, (before, last), names)?;
@@ -47,11 +63,13 @@ pub(super) fn steps(
             set_pause(step, time);
         }
     };
+    steps.extend(check.crowd.iter().flat_map(crowd).map(toml::Value::from));
     let mut last_write = None;
+    let mut deleted = BTreeSet::new();
     for unit in before {
         let is_write = !exchanges[unit.range()].iter().all(is_look);
         let made = if is_write {
-            vec![preparation(unit, exchanges, names)?]
+            vec![preparation(unit, exchanges, &mut deleted, names)?]
         } else {
             looks(unit, exchanges, &reads, names)?
         };
@@ -81,20 +99,59 @@ fn set_pause(step: &mut Table, time: Duration) {
     step.insert("pause".to_owned(), i64::try_from(time.as_millis()).unwrap_or(i64::MAX).into());
 }
 
+/// Returns the steps that create resources which nothing else is about.
+fn crowd(crowd: &Crowd) -> Vec<Table> {
+    let create = |name: &str| {
+        Table::from_iter([
+            ("create".to_owned(), crowd.resource_type.clone().into()),
+            ("as".to_owned(), name.into()),
+        ])
+    };
+    let mut steps = Vec::new();
+    if crowd.count > 0 {
+        let mut several = create(CROWD);
+        several.insert("count".to_owned(), i64::try_from(crowd.count).unwrap_or(i64::MAX).into());
+        steps.push(several);
+    }
+    if crowd.has_deleted {
+        let delete =
+            [("delete".to_owned(), toml::Value::from(GONE)), ("preparation".to_owned(), true.into())];
+        steps.extend([create(GONE), Table::from_iter(delete)]);
+    }
+    steps
+}
+
 /// Returns the step of requests that write, before the judged one.
-fn preparation(unit: &Sent, exchanges: &[Exchange], names: &mut Names<'_>) -> Result<Table, SaveError> {
+fn preparation(
+    unit: &Sent,
+    exchanges: &[Exchange],
+    deleted: &mut BTreeSet<String>,
+    names: &mut Names<'_>,
+) -> Result<Table, SaveError> {
     match unit {
         Sent::One(at) => {
             let exchange = &exchanges[*at];
             let mut step = step(exchange, names)?;
+            let path = names.address(exchange).map(|(path, _)| path).unwrap_or_default();
+            if deleted.contains(&path) {
+                // The session only tries whether the resource is gone.
+                let statuses = status_table(["2xx", "4xx", "5xx"].map(toml::Value::from));
+                step.insert("expect".to_owned(), toml::Value::Array(vec![statuses.into()]));
+                return Ok(step);
+            }
             if is_done(exchange) {
+                deleted.extend(deletions(exchange, &path));
                 // The version of this run is not that of the next one.
                 if step.get("headers").is_some_and(|headers| !headers.to_string().contains("{{")) {
                     step.remove("headers");
                 }
             } else {
                 let status = exchange.response.as_ref().map_or(0, |answer| i64::from(answer.status));
-                step.insert("expect".to_owned(), toml::Value::Array(vec![status_table([status.into()]).into()]));
+                // A failure of the server is none of what the case needs.
+                let others =
+                    if status >= 500 { ["2xx", "4xx"].map(toml::Value::from).to_vec() } else { Vec::new() };
+                let statuses = status_table(std::iter::once(status.into()).chain(others));
+                step.insert("expect".to_owned(), toml::Value::Array(vec![statuses.into()]));
             }
             Ok(step)
         }
@@ -119,16 +176,14 @@ fn looks(
 ) -> Result<Vec<Table>, SaveError> {
     let mut steps = Vec::new();
     for at in unit.range() {
-        match reads.get(&at) {
-            Some(name) => {
-                let mut step = step(&exchanges[at], names)?;
-                if let Some(name) = name {
-                    step.insert("as".to_owned(), (*name).into());
-                }
-                steps.push(step);
+        for (_, name) in reads.iter().filter(|(read, _)| *read == at) {
+            let mut step = step(&exchanges[at], names)?;
+            if let Some(name) = name {
+                step.insert("as".to_owned(), (*name).into());
             }
-            None => drop(names.note(&exchanges[at])),
+            steps.push(step);
         }
+        names.note(&exchanges[at]);
     }
     Ok(steps)
 }
@@ -141,37 +196,54 @@ fn judged(
     names: &mut Names<'_>,
 ) -> Result<Table, SaveError> {
     let mut step = match (&check.judged, last) {
-        (Judged::Last, Some(Sent::Together(range))) => {
+        (Judged::Last | Judged::At(_), Some(Sent::Together(range))) => {
             let several = &exchanges[range.clone()];
             if let [Expectation::Shows(ids)] = check.expectations.as_slice() {
                 return shows(several, ids, names);
             }
             together(several, names)?
         }
-        (Judged::Last, Some(Sent::One(at))) => step(&exchanges[*at], names)?,
-        (Judged::Last, None) => return Err(SaveError::Untold("it has no requests")),
-        (Judged::Read(path), _) => send("GET", &names.path(path)),
+        (Judged::Last | Judged::At(_), Some(Sent::One(at))) => step(&exchanges[*at], names)?,
+        (Judged::Last | Judged::At(_), None) => return Err(SaveError::Untold("it has no requests")),
+        (Judged::Read(path), _) => send("GET", &known(path, names)?),
+        (Judged::ReadAndList(path), _) => {
+            let mut step = send("GET", &known(path, names)?);
+            step.insert("list-agrees".to_owned(), true.into());
+            step
+        }
         (Judged::Location(path), _) => {
-            let name = names.of_path(path).ok_or(SaveError::Untold("it is about a resource that no request made"))?;
+            let name = names
+                .of_path(path)
+                .ok_or(SaveError::Untold("it is about a resource that no request made"))?;
             send("GET", &format!("{{{{{name}.location}}}}"))
         }
         (Judged::Reads(paths), _) => {
-            let steps: Array = paths.iter().map(|path| send("GET", &names.path(path)).into()).collect();
-            Table::from_iter([("together".to_owned(), steps.into())])
+            let step = |path: &String| Ok(send("GET", &known(path, names)?).into());
+            let steps: Result<Array, SaveError> = paths.iter().map(step).collect();
+            Table::from_iter([("together".to_owned(), steps?.into())])
         }
         (Judged::Walk(walk), _) => self::walk(walk, names),
     };
-    let is_list = matches!(
-        check.expectations.as_slice(),
-        [Expectation::Lists(Listed::All | Listed::Not, ids)] if ids.is_empty()
-    );
-    if is_list {
-        return Err(SaveError::Untold("it is about a resource that no request made"));
-    }
     let mut expect = expectations(check, names)?;
+    if let ([Expectation::Lists(listed, ids)], Some(crowd)) = (check.expectations.as_slice(), &check.crowd) {
+        let more = match listed {
+            Listed::All => ("lists", (crowd.count > 0).then(|| format!("{CROWD}.*"))),
+            Listed::Not => ("lists-not", crowd.has_deleted.then(|| GONE.to_owned())),
+            Listed::Exactly => ("", None),
+        };
+        if *listed != Listed::Exactly && ids.is_empty() && more.1.is_none() {
+            return Err(SaveError::Untold("it is about a resource that no request made"));
+        }
+        let listed = expect.first_mut().and_then(|table| table.get_mut(more.0)?.as_array_mut());
+        for (all, name) in listed.into_iter().zip(more.1) {
+            all.push(name.into());
+        }
+    }
     // What else is expected of a resource or a list tells nothing of another answer.
     let is_of_body = check.expectations.iter().all(|one| match one {
-        Expectation::At(_, Condition::SaysStatus(_)) | Expectation::Lists(..) | Expectation::TotalAsListed => true,
+        Expectation::At(_, Condition::SaysStatus(_))
+        | Expectation::Lists(..)
+        | Expectation::TotalAsListed => true,
         _ => matches!(check.judged, Judged::Read(_) | Judged::Location(_)),
     });
     if is_of_body {
@@ -179,6 +251,12 @@ fn judged(
     }
     step.insert("expect".to_owned(), expect.into());
     Ok(step)
+}
+
+/// Returns the path of a resource that a request made.
+fn known(path: &str, names: &Names<'_>) -> Result<String, SaveError> {
+    let name = names.of_path(path);
+    name.map(|_| names.path(path)).ok_or(SaveError::Untold("it is about a resource that no request made"))
 }
 
 fn send(method: &str, path: &str) -> Table {

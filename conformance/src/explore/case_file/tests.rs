@@ -3,7 +3,7 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::explore::check::{Check, Condition, Earlier, Expectation, When};
+use crate::explore::check::{Check, Condition, Expectation};
 use crate::explore::rule::Rule;
 use crate::explore::session::Transcript;
 use crate::subject::server::client::{Credentials, Manners};
@@ -26,7 +26,11 @@ fn exchange(method: &str, path: &str, body: Value, status: u16, answer: Value) -
 
 fn minimal(exchanges: Vec<Exchange>, together: Vec<Range<usize>>) -> Minimal {
     let unique = "conformance-a-1x".to_owned();
-    Minimal { transcript: Transcript { exchanges, together, unique, waited: Vec::new() }, hits: 3, tries: 3 }
+    Minimal {
+        transcript: Transcript { exchanges, together, unique, ..Transcript::default() },
+        hits: 3,
+        tries: 3,
+    }
 }
 
 #[test]

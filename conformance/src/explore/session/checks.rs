@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::explore::calibrate::values;
+use crate::explore::check::{Check, Crowd, Expectation, Judged, WHOLE, When};
 use crate::explore::operation::{Type, Write};
-use crate::explore::check::{Check, Expectation, Judged, WHOLE, When};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::late::late;
 use crate::explore::session::{Session, Stop};
@@ -244,8 +244,7 @@ impl Session<'_> {
             } else {
                 format!("after {form} {path} has another value")
             };
-            let check =
-                Check::like(&attribute.pointer(), expected.clone(), actual.unwrap_or(&Value::Null));
+            let check = Check::like(&attribute.pointer(), expected.clone(), actual.unwrap_or(&Value::Null));
             let violation = Violation {
                 level,
                 ..Violation::new(after.rule, form, what)
@@ -366,10 +365,11 @@ impl Session<'_> {
                 );
                 let ids: Vec<_> =
                     found.iter().map(|one| get(one, "id").cloned().unwrap_or_default()).collect();
+                let crowd = self.crowd(kind, ids.iter().filter_map(Value::as_str));
                 let violation = Violation::new(Rule::FilterFinds, form, why)
                     .about(by)
                     .values(json!([id]), json!(ids))
-                    .check(Check::lists(vec![id]));
+                    .check(Check { crowd, ..Check::lists(vec![id]) });
                 self.violates(violation)?;
                 continue;
             };
@@ -399,9 +399,27 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Returns the resources of others that a case needs, if there are such among these.
+    pub(super) fn crowd<'i>(&self, kind: Type, mut ids: impl Iterator<Item = &'i str>) -> Option<Crowd> {
+        let is_other = ids.any(|id| self.resources.iter().all(|known| known.id != id));
+        is_other.then(|| Crowd {
+            resource_type: self.world.resource_type(kind).name.clone(),
+            count: 1,
+            has_deleted: false,
+        })
+    }
+
+    /// Returns the check that the list of the resources with a resource's name shows it as a read does.
+    fn listed_as_a_read_says(&self, at: usize) -> Check {
+        Check::status(&["200"]).of(Judged::ReadAndList(self.resources[at].path.clone()))
+    }
+
     /// Returns the check that a member of a resource in a list is what the last read of the resource showed.
     pub(super) fn listed_as_read(&self, at: usize, member: &str, read: &Value) -> Option<Check> {
         let known = &self.resources[at];
+        if is_absent(Some(read)) {
+            return Some(self.listed_as_a_read_says(at));
+        }
         Check::as_read(&known.path, &format!("/Resources/id={}", known.id), member, read, When::Last)
     }
 

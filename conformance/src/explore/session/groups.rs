@@ -192,6 +192,7 @@ impl Session<'_> {
                     let why = format!(
                         "after {form} a group {what} a member that was deleted, which is not so after other deletions"
                     );
+                    // Which of the deletions is right no case can tell.
                     let violation = Violation::new(Rule::Membership, form, why).about("a deleted member");
                     self.violates(violation)?;
                 }

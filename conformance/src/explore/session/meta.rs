@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::case::capability::Feature;
 use crate::explore::calibrate::values;
-use crate::explore::check::{Check, Condition, Earlier, Expectation, When};
+use crate::explore::check::{Check, Condition, Earlier, Expectation, Is, When};
 use crate::explore::operation::Type;
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::{After, without};
@@ -42,8 +42,7 @@ impl Session<'_> {
             is_absent: false,
             when: When::BeforeWrite,
         };
-        let as_before =
-            |name: &str| Check::at(format!("/meta/{name}"), Condition::Same(shown_before(name)));
+        let as_before = |name: &str| Check::at(format!("/meta/{name}"), Condition::Same(shown_before(name)));
         for name in ["created", "resourceType", "location"] {
             let (before, now) = (meta(&known.seen, name), meta(body, name));
             if before.is_some() && before != now {
@@ -75,10 +74,12 @@ impl Session<'_> {
                 let violation = Violation::new(Rule::MetaMoves, after.form, why)
                     .about("version")
                     .values(json!("another version"), json!(now))
-                    // A case cannot tell that a header field differs.
-                    .may_check(is_in_meta.then(|| {
+                    .check(if is_in_meta {
                         Check::at("/meta/version", Condition::Other(shown_before("version")))
-                    }));
+                    } else {
+                        let before = Earlier::Version(known.path.clone());
+                        Expectation::Header("ETag", Is::Another, before).into()
+                    });
                 self.violates(violation)?;
             }
             if after.is_refused && !is_changed && before != now {
@@ -89,7 +90,7 @@ impl Session<'_> {
                     .check(if versions.0 != versions.1 && versions.0.is_some() {
                         as_before("version")
                     } else {
-                        Expectation::Header("ETag", Earlier::Version(known.path.clone())).into()
+                        Expectation::Header("ETag", Is::The, Earlier::Version(known.path.clone())).into()
                     });
                 self.violates(violation)?;
             }

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::explore::attributes::Attribute;
 use crate::explore::check::{Check, Condition, Earlier, When};
+use crate::explore::operation::Type;
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::{After, difference, without};
 use crate::explore::session::{Session, Stop};
-use crate::explore::operation::Type;
 use crate::explore::world::query;
 use crate::json::{is_absent, same};
 use crate::subject::server::client::{Answer, Request};

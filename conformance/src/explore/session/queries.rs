@@ -111,6 +111,7 @@ impl Session<'_> {
             query(&endpoint, &[("filter", &filter), ("count", "50")])
         };
         let answer = self.ask(&request).await?;
+        let judged = Judged::At(self.exchanges.len() - 1);
         if !answer.is_success() {
             let plain = format!("a filter with: {words}");
             if self.world.taken(&plain) == Some(true) {
@@ -139,7 +140,7 @@ impl Session<'_> {
             }
         }
         let rule = if is_search { Rule::SearchAgrees } else { Rule::FilterFinds };
-        self.compare_list((rule, &words), &wanted, &body, &Judged::Last)
+        self.compare_list((rule, &words), &wanted, &body, &judged)
     }
 
     /// Chooses an attribute that a user has.
@@ -265,10 +266,11 @@ impl Session<'_> {
                 Rule::PagesPartition => "GET of pages",
                 _ => "GET with a filter",
             };
+            let crowd = self.crowd(Type::User, found.iter().map(String::as_str));
             let violation = Violation::new(rule, form, format!("{form} ({about}): {what}"))
                 .about(about)
                 .values(json!(wanted), json!(found))
-                .check(Check::lists(wanted.to_vec()).of(judged.clone()));
+                .check(Check { crowd, ..Check::lists(wanted.to_vec()).of(judged.clone()) });
             return self.violates(violation);
         }
         let total = get(body, "totalResults").and_then(Value::as_u64);
@@ -289,7 +291,10 @@ impl Session<'_> {
                     &without(one, &["meta", "groups"]),
                 );
                 let why = format!("a list ({about}) shows another {member} than the read");
-                let check = self.listed_as_read(at, &member, &read).map(|check| check.of(judged.clone()));
+                let check = self.listed_as_read(at, &member, &read).map(|check| match check.judged {
+                    Judged::Last => check.of(judged.clone()),
+                    _ => check,
+                });
                 let violation = Violation::new(Rule::ListAgrees, "GET of a list", why)
                     .about(member)
                     .values(read, list)
@@ -369,10 +374,8 @@ impl Session<'_> {
             attribute.pointer(),
             part.as_ref().map_or_else(String::new, |part| format!("/{part}"))
         );
-        let check = texts
-            .iter()
-            .all(is_plain)
-            .then(|| Check::at(pointer, Condition::IsDescending(is_descending)));
+        let check =
+            texts.iter().all(is_plain).then(|| Check::at(pointer, Condition::IsDescending(is_descending)));
         let texts: Vec<String> = texts.into_iter().filter(is_plain).map(lower_case).collect();
         let is_sorted = if is_descending { texts.is_sorted_by(|a, b| a >= b) } else { texts.is_sorted() };
         if is_sorted {
@@ -400,8 +403,10 @@ impl Session<'_> {
         let endpoint = self.world.user.endpoint.clone();
         let count_text = count.to_string();
         let living = self.living(Type::User).len();
-        let mut all = Vec::new();
+        let mut all: Vec<Value> = Vec::new();
         let mut total = None;
+        // The first page behind the last one, if it has resources, and the number of those before it.
+        let mut behind = None;
         let walk = Walk {
             resource_type: self.world.user.name.clone(),
             by: "index",
@@ -438,10 +443,25 @@ impl Session<'_> {
             if page.is_empty() {
                 break;
             }
+            if all.len() >= living && behind.is_none() {
+                behind = Some((self.exchanges.len() - 1, all.len()));
+            }
             all.extend(page);
         }
         let wanted: Vec<_> =
             self.living(Type::User).into_iter().map(|at| self.resources[at].id.clone()).collect();
+        if let Some((at, before)) = behind
+            && wanted.len() == before
+            && wanted.iter().all(|id| all[..before].iter().any(|one| get(one, "id") == Some(&json!(id))))
+        {
+            let form = "GET of pages";
+            let why = format!("{form} (startIndex): a page behind the last one has resources");
+            let violation = Violation::new(Rule::PagesPartition, form, why)
+                .about("startIndex")
+                .values(json!(wanted.len()), json!(all.len()))
+                .check(Check::lists(Vec::new()).of(Judged::At(at)));
+            return self.violates(violation);
+        }
         let body = json!({ "Resources": all, "totalResults": total });
         self.compare_list((Rule::PagesPartition, "startIndex"), &wanted, &body, &judged)
     }

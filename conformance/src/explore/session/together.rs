@@ -109,9 +109,9 @@ impl Session<'_> {
         if !done.is_subset(&there) {
             let lost = done.difference(&there).count();
             let why = format!("{lost} of {} values that were added at the same time are lost", done.len());
-            let includes = with_values(done.iter().copied()).into_iter().map(|value| {
-                Expectation::At(attributes[index].pointer(), Condition::Includes(value))
-            });
+            let includes = with_values(done.iter().copied())
+                .into_iter()
+                .map(|value| Expectation::At(attributes[index].pointer(), Condition::Includes(value)));
             let check = Check::all(includes.collect());
             self.lost(form, &why, (json!(done), json!(there)), check)?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::explore::check::{self, Check, Condition, Expectation, Judged, Listed};
+use crate::explore::check::{self, Check, Condition, Crowd, Expectation, Judged, Listed};
 use crate::explore::operation::{ListWay, Type};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::guests::Guest;
@@ -93,6 +93,13 @@ impl Session<'_> {
                 ListWay::Filter => vec![("filter".to_owned(), everyone(kind).to_owned())],
                 ListWay::Index | ListWay::Cursor | ListWay::Search => Vec::new(),
             };
+            // Other sequences have resources in the list, of which there are several pages, and deleted some.
+            let own = guests.len() + self.living(kind).len();
+            let crowd = Some(Crowd {
+                resource_type: self.world.resource_type(kind).name.clone(),
+                count: (2 * count + 1).saturating_sub(own),
+                has_deleted: true,
+            });
             let walk = check::Walk {
                 resource_type: self.world.resource_type(kind).name.clone(),
                 by: match way {
@@ -107,7 +114,7 @@ impl Session<'_> {
             let violation = Violation::new(Rule::ListHoldsAll, &form, format!("{form}: {what}"))
                 .about(about)
                 .values(expected, actual)
-                .check(Check::all(expectations).of(Judged::Walk(walk)));
+                .check(Check { crowd, ..Check::all(expectations).of(Judged::Walk(walk)) });
             self.violates(violation)?;
         }
         self.remove_guests(&guests).await

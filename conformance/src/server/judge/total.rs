@@ -15,7 +15,9 @@ impl Judge<'_> {
     pub(super) fn total(&self, wanted: Total) -> Option<Miss> {
         let body = self.body();
         match wanted {
-            Total::Exactly(total) => self.is_total(get(body, TOTAL), total, || format!("totalResults should be {total}")),
+            Total::Exactly(total) => {
+                self.is_total(get(body, TOTAL), total, || format!("totalResults should be {total}"))
+            }
             Total::AsListed => {
                 let listed = get(body, "Resources").and_then(Value::as_array).map_or(0, Vec::len);
                 let pages = get(body, "pages").and_then(Value::as_array);

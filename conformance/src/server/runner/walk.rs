@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::case::step::{Paging, Step};
 use crate::json::get;
 use crate::server::deviation;
+use crate::server::runner::SEARCH;
 use crate::server::runner::{End, Player};
 use crate::subject::server::bounded::{LARGE, outline};
-use crate::server::runner::SEARCH;
 use crate::subject::server::client::{Answer, Request};
 
 /// Bytes of pages whose resources are kept whole; of those behind them only what tells which one it is.
