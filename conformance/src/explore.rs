@@ -8,6 +8,7 @@
 mod attributes;
 mod calibrate;
 mod case_file;
+mod check;
 mod model;
 mod operation;
 mod rule;
@@ -202,15 +203,25 @@ pub async fn explore(
         finding.count = world.count(&finding.violation.key());
     }
     findings.sort_by_key(Finding::id);
-    let discovery = discovery(&world, facts).await;
+    let stopped = stopped(&world).await;
+    let discovery = match &stopped {
+        None => discovery(&world, facts).await,
+        Some(_) => CaseResult {
+            verdict: Verdict::Skipped,
+            because: Some("the server stopped answering".to_owned()),
+            ..rule_result(Rule::DiscoveryStays)
+        },
+    };
     let mut removed = sweep::remove(client, facts, &run).await;
     removed.and(client, world.leftovers.list()).await;
     let left_behind: Vec<String> = removed.stay.into_keys().collect();
     let played = played.load(Ordering::Relaxed);
     let mut cases = results(&findings, &world, played);
-    cases.extend(discovery);
-    if broken.load(Ordering::Relaxed) >= GIVE_UP_AFTER {
-        cases.push(given_up());
+    cases.push(discovery);
+    if let Some(why) = stopped {
+        cases.push(unanswered(format!("the server stopped answering: {why}")));
+    } else if broken.load(Ordering::Relaxed) >= GIVE_UP_AFTER {
+        cases.push(unanswered(format!("given up: {GIVE_UP_AFTER} sequences in a row got no answer")));
     }
     cases.sort_by(|a, b| a.id.cmp(&b.id));
     let mut lines = facts.lines();
@@ -367,8 +378,15 @@ fn missing(rule: Rule, world: &World<'_>) -> Option<&'static str> {
     (!is_there).then_some(why)
 }
 
+/// Returns why the server gives no answer any more, if it gives none.
+async fn stopped(world: &World<'_>) -> Option<String> {
+    let request = world::query(&world.user.endpoint, &[("count", "1")]);
+    let (exchange, answer) = world.client.send(&request).await;
+    answer.is_none().then(|| exchange.error.unwrap_or_else(|| "no answer".to_owned()))
+}
+
 /// Compares discovery with what it was before.
-async fn discovery(world: &World<'_>, before: &Facts) -> Option<CaseResult> {
+async fn discovery(world: &World<'_>, before: &Facts) -> CaseResult {
     let now = Facts::ask(world.client).await;
     let same = |a: Option<&Value>, b: Option<&Value>| match (a, b) {
         (Some(a), Some(b)) => crate::json::same(a, b),
@@ -393,7 +411,7 @@ async fn discovery(world: &World<'_>, before: &Facts) -> Option<CaseResult> {
             Some(format!("{path} says something else at the end of the run than at its beginning"));
         result.mend = Some(Rule::DiscoveryStays.hint().to_owned());
     }
-    Some(result)
+    result
 }
 
 /// Returns the result for a subject whose smallest user cannot be created and read: the first rule is broken.
@@ -406,10 +424,11 @@ pub(crate) fn not_explored(why: &Unexplorable) -> CaseResult {
     }
 }
 
-fn given_up() -> CaseResult {
+/// Returns the result for a server that gives no answers.
+fn unanswered(why: String) -> CaseResult {
     CaseResult {
         verdict: Verdict::Error,
-        because: Some(format!("given up: {GIVE_UP_AFTER} sequences in a row got no answer")),
+        because: Some(why),
         ..CaseResult::new(
             "explore/answers".to_owned(),
             "the server answers".to_owned(),

@@ -13,3 +13,5 @@ pub mod load;
 pub mod operations;
 mod proxy;
 pub mod run;
+#[cfg(test)]
+mod saved;

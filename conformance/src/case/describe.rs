@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::case::expect::{
-    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet,
+    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet, Total,
 };
 use crate::case::step::{Action, Body, Bytes, Step};
 use crate::subject::server::credentials::WrongAuth;
@@ -167,6 +167,7 @@ fn check(check: &Check) -> String {
         Check::Header(name, HeaderCheck::Absent) => format!("no header {name}"),
         Check::Header(name, HeaderCheck::Equals(value)) => format!("header {name}: {value}"),
         Check::Header(name, HeaderCheck::StartsWith(value)) => format!("header {name}: {value}…"),
+        Check::Header(name, HeaderCheck::Differs(value)) => format!("header {name} other than {value}"),
         Check::MediaType => "Content-Type application/scim+json".to_owned(),
         Check::Body(BodyKind::Empty) => "no body".to_owned(),
         Check::Body(BodyKind::Any) => "a JSON body".to_owned(),
@@ -178,7 +179,8 @@ fn check(check: &Check) -> String {
         }
         Check::ErrorForm => "an error, if it is one, as a SCIM error".to_owned(),
         Check::List => "a ListResponse".to_owned(),
-        Check::Total(total) => format!("totalResults {total}"),
+        Check::Total(Total::Exactly(total)) => format!("totalResults {total}"),
+        Check::Total(Total::AsListed) => "totalResults, on each page, of what is listed".to_owned(),
         Check::Lists(listing, names) => {
             let names = names.join(", ");
             match listing {

@@ -78,7 +78,7 @@ pub enum Check {
     /// A ListResponse.
     List,
     /// `totalResults`.
-    Total(u64),
+    Total(Total),
     /// Resources by name among `Resources`.
     Lists(Listing, Vec<String>),
     /// Equals the last representation of the name before the step, except for `meta`.
@@ -227,6 +227,8 @@ pub enum HeaderCheck {
     Equals(Template),
     /// The value of the field starts with this.
     StartsWith(Template),
+    /// The field has another value than this.
+    Differs(Template),
 }
 
 /// The kind of a body.
@@ -237,6 +239,47 @@ pub enum BodyKind {
     Empty,
     /// JSON.
     Any,
+}
+
+/// The number that `totalResults` has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "toml::Value")]
+pub enum Total {
+    /// This number.
+    Exactly(u64),
+    /// The number of resources that are listed, on each page.
+    AsListed,
+}
+
+/// A value that is no total.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("invalid total `{0}`: expected a whole number, or \"as-listed\"")]
+pub struct TotalError(toml::Value);
+
+impl TryFrom<toml::Value> for Total {
+    type Error = TotalError;
+
+    fn try_from(value: toml::Value) -> Result<Self, TotalError> {
+        let total = match &value {
+            toml::Value::Integer(total) => u64::try_from(*total).ok().map(Self::Exactly),
+            toml::Value::String(text) if text == "as-listed" => Some(Self::AsListed),
+            _ => None,
+        };
+        total.ok_or(TotalError(value))
+    }
+}
+
+impl JsonSchema for Total {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Total".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A number, or \"as-listed\": the number of resources on all pages.",
+            "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "as-listed" }],
+        })
+    }
 }
 
 /// A check of the resources in `Resources`.
@@ -267,6 +310,7 @@ pub enum Condition {
     #[serde(rename = "says-status")]
     Status(Vec<StatusSet>),
     /// The value differs from this one.
+    #[serde(skip)]
     Differs(JsonTemplate),
     /// The value is one of these.
     OneOf(JsonTemplate),

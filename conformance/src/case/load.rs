@@ -221,6 +221,8 @@ fn check_names(case: &Case) -> Result<(), CaseError> {
             let name = |step: &Step, number| format!("{}.{number}", step.name);
             known.extend(steps.iter().flat_map(|step| (1..=*times).map(move |number| name(step, number))));
         }
+        // The resources of the operations of a bulk request.
+        known.extend((1..=step.action.operations()).map(|number| format!("{}.{number}", step.name)));
         for name in &step.untouched {
             check(&known, name.strip_suffix(".*").unwrap_or(name))?;
         }

@@ -148,6 +148,8 @@ pub enum Paging {
     Index,
     /// `cursor` (RFC 9865).
     Cursor,
+    /// POST to `.search`, with `startIndex` in the body (RFC 7644 §3.4.3).
+    Search,
 }
 
 impl Step {
@@ -162,6 +164,26 @@ impl Step {
 }
 
 impl Action {
+    /// Whether it is a bulk request.
+    pub(crate) fn is_bulk(&self) -> bool {
+        match self {
+            Self::Bulk(_) => true,
+            Self::Send { method, path, .. } => method == "POST" && path.to_string() == "/Bulk",
+            _ => false,
+        }
+    }
+
+    /// Returns the number of operations of a bulk request.
+    pub(crate) fn operations(&self) -> usize {
+        match self {
+            Self::Bulk(Body::Operations(operations, _)) => operations.elements(),
+            Self::Bulk(Body::Json(body)) | Self::Send { body: Body::Json(body), .. } if self.is_bulk() => {
+                body.member("Operations").map_or(0, |operations| operations.elements())
+            }
+            _ => 0,
+        }
+    }
+
     /// Returns the name of the result if the step gives none.
     pub fn default_name(&self) -> &str {
         match self {

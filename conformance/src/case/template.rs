@@ -252,6 +252,26 @@ impl JsonTemplate {
         }
     }
 
+    /// Returns the number of elements of an array as it is written.
+    pub(crate) fn elements(&self) -> usize {
+        match self {
+            Self::Array(elements) => elements.len(),
+            Self::Literal(Value::Array(elements)) => elements.len(),
+            Self::Literal(_) | Self::Text(_) | Self::Object(_) => 0,
+        }
+    }
+
+    /// Returns a member of an object.
+    pub(crate) fn member(&self, name: &str) -> Option<Self> {
+        match self {
+            Self::Literal(Value::Object(members)) => members.get(name).cloned().map(Self::Literal),
+            Self::Object(members) => {
+                members.iter().find(|(known, _)| known.to_string() == name).map(|(_, member)| member.clone())
+            }
+            Self::Literal(_) | Self::Text(_) | Self::Array(_) => None,
+        }
+    }
+
     /// Returns the places in it.
     pub fn places(&self) -> Vec<&Place> {
         match self {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::explore::check::Check;
 use crate::requirement::{Level, Spec};
 
 macro_rules! rules {
@@ -150,25 +151,6 @@ rules! {
         "Serve discovery from the same tables as the endpoints.";
 }
 
-/// An expectation that did not hold, in a form that a case file can hold.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Check {
-    /// A value at a JSON pointer; null: no value.
-    Value { pointer: String, value: Value },
-    /// The status is one of these.
-    Status(Vec<&'static str>),
-    /// The list has exactly the resources of these ids.
-    Lists(Vec<String>),
-    /// The array at a JSON pointer has elements with these members.
-    Includes { pointer: String, values: Vec<Value> },
-    /// The value at a JSON pointer is one of these.
-    OneOf { pointer: String, values: Vec<Value> },
-    /// Of the answers that came together, one is a success and the others have one of these statuses.
-    OneSuccess(&'static [u16]),
-    /// The answers that came together are about the resources of these ids.
-    Shows(Vec<String>),
-}
-
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Violation {
@@ -182,7 +164,7 @@ pub(crate) struct Violation {
     pub(crate) why: String,
     pub(crate) expected: Value,
     pub(crate) actual: Value,
-    /// The expectation of the last exchange, for a case file.
+    /// The expectation that did not hold, for a case file.
     pub(crate) check: Option<Check>,
 }
 
@@ -208,8 +190,21 @@ impl Violation {
         Self { expected, actual, ..self }
     }
 
-    pub(crate) fn check(self, check: Check) -> Self {
-        Self { check: Some(check), ..self }
+    pub(crate) fn check(self, check: impl Into<Check>) -> Self {
+        Self { check: Some(check.into()), ..self }
+    }
+
+    /// Adds the check if there is one.
+    pub(crate) fn may_check(self, check: Option<Check>) -> Self {
+        Self { check, ..self }
+    }
+
+    /// Returns the violation of an earlier write in place of this one if there is one. What does not hold of the answer is the same.
+    pub(crate) fn or_late(self, late: Option<Self>) -> Self {
+        match late {
+            Some(late) => Self { check: self.check, ..late },
+            None => self,
+        }
     }
 
     /// Returns the text by which findings are told apart.

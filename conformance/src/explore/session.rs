@@ -11,23 +11,25 @@ mod late;
 mod meta;
 mod names;
 mod patch;
+mod projection;
 mod queries;
 mod refusal;
 mod together;
 mod whole_list;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::explore::attributes::Attribute;
+use crate::explore::check::{Check, Expectation};
 use crate::explore::model::Expected;
 use crate::explore::operation::{Operation, Type};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::late::Past;
 use crate::explore::world::World;
 use crate::server::cleanup::Made;
@@ -80,6 +82,10 @@ pub(crate) struct Transcript {
     pub(crate) exchanges: Vec<Exchange>,
     /// The exchanges that were sent at the same time, by their places.
     pub(crate) together: Vec<Range<usize>>,
+    /// The exchanges before which nothing was sent for a while, by their places.
+    pub(crate) waited: Vec<(usize, Duration)>,
+    /// Bodies of requests that the exchanges do not have whole, by their places.
+    pub(crate) bodies: BTreeMap<usize, Value>,
     /// The unique part of the names of its resources.
     pub(crate) unique: String,
 }
@@ -107,6 +113,8 @@ struct Session<'a> {
     made: Made,
     exchanges: Vec<Exchange>,
     together: Vec<Range<usize>>,
+    waited: Vec<(usize, Duration)>,
+    bodies: BTreeMap<usize, Value>,
     /// When requests that may write were sent.
     wrote_at: Vec<Instant>,
     resources: Vec<Resource>,
@@ -125,6 +133,8 @@ pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: E
         made: Made::default(),
         exchanges: Vec::new(),
         together: Vec::new(),
+        waited: Vec::new(),
+        bodies: BTreeMap::new(),
         wrote_at: Vec::new(),
         resources: Vec::new(),
         given_up: Vec::new(),
@@ -132,13 +142,16 @@ pub(crate) async fn play(world: &World<'_>, operations: &[Operation], ends_at: E
         has_secret: false,
     };
     let end = session.all(operations).await;
-    let Session { made, exchanges, together, unique, resources, .. } = session;
+    let Session { made, exchanges, together, waited, bodies, unique, resources, .. } = session;
     let turn = world.turn.read().await;
     made.remove(world.client, &world.leftovers).await;
     world.note_known(resources.iter().map(|known| (known.kind, known.id.as_str(), false)));
     drop(turn);
-    Played { end, transcript: Transcript { exchanges, together, unique } }
+    Played { end, transcript: Transcript { exchanges, together, waited, bodies, unique } }
 }
+
+/// A body of at most this number of bytes is whole in a transcript.
+const SMALL: usize = 1_000;
 
 /// 501 and 503 say that something is not there.
 fn is_server_error(answer: &Answer) -> bool {
@@ -225,12 +238,22 @@ impl Session<'_> {
         }
         let (exchange, answer) = self.world.send(&mut self.made, request).await;
         let failure = exchange.error.clone();
-        self.exchanges.push(exchange);
+        self.record(request, exchange);
         let Some(answer) = answer else {
             return Err(Stop::Broken(failure.unwrap_or_else(|| "no answer".to_owned())));
         };
         self.look_at_answer(request, &answer)?;
         Ok(answer)
+    }
+
+    /// Adds an exchange to the transcript, which has no large bodies.
+    fn record(&mut self, request: &Request, exchange: Exchange) {
+        let body = request.body.as_ref().filter(|body| body.len() > SMALL);
+        let body = body.and_then(|body| serde_json::from_str::<Value>(body).ok());
+        if let Some(body) = body.filter(|body| *body != exchange.request.body) {
+            self.bodies.insert(self.exchanges.len(), body);
+        }
+        self.exchanges.push(exchange);
     }
 
     /// Sends requests at the same time. Answers come in the order of the requests.
@@ -251,7 +274,7 @@ impl Session<'_> {
         for (request, (exchange, answer, made)) in requests.iter().zip(all) {
             self.made.join(made);
             let failure = exchange.error.clone();
-            self.exchanges.push(exchange);
+            self.record(request, exchange);
             let Some(answer) = answer else {
                 return Err(Stop::Broken(failure.unwrap_or_else(|| "no answer".to_owned())));
             };
@@ -273,13 +296,15 @@ impl Session<'_> {
             let form = format!("{} {}", request.method, kind_of_path(&request.path));
             let why = format!("{form} is answered {}", answer.status);
             let violation =
-                Violation::new(Rule::NoServerError, form, why).check(Check::Status(vec!["2xx", "4xx"]));
+                Violation::new(Rule::NoServerError, form, why).check(Check::status(&["2xx", "4xx"]));
             self.violates(violation)?;
         }
         if self.has_secret && answer.text.contains(&self.world.secret) {
             let form = format!("{} {}", request.method, kind_of_path(&request.path));
             let why = format!("the answer to {form} shows the password");
-            self.violates(Violation::new(Rule::SecretStaysHidden, form, why))?;
+            let violation = Violation::new(Rule::SecretStaysHidden, form, why)
+                .check(Expectation::Nowhere(self.world.secret.clone()));
+            self.violates(violation)?;
         }
         Ok(())
     }

@@ -155,7 +155,8 @@ impl<'a> World<'a> {
     /// Returns the name of the next sequence, by which its resources are found.
     pub(crate) fn next_name(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("{}{}-{}x", crate::server::PREFIX, self.run, radix(number as u64))
+        // The suite numbers its cases without a leading zero: with one seed at one server names stay apart.
+        format!("{}{}-0{}x", crate::server::PREFIX, self.run, radix(number as u64))
     }
 
     /// Sends a request; notes what it made.

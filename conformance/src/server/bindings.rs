@@ -203,6 +203,23 @@ impl<'a> Bindings<'a> {
     }
 }
 
+impl Bindings<'_> {
+    /// Keeps what the answer to a bulk request says of the resource of each operation, as `name.1`, `name.2` …
+    pub(crate) fn keep_operations(&mut self, name: &str, answer: &Answer) {
+        let results = answer.json.as_ref().and_then(|body| get(body, "Operations")?.as_array());
+        for (index, result) in results.into_iter().flatten().enumerate() {
+            let text = |name| Some(get(result, name)?.as_str()?.to_owned());
+            let Some(location) = text("location") else { continue };
+            let last = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            let id = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
+            let path = self.client.below(&self.address(&location));
+            let version = text("version");
+            let known = Known { path, id: Some(id), location: Some(location), version, ..Known::default() };
+            self.names.insert(format!("{name}.{}", index + 1), known);
+        }
+    }
+}
+
 impl Values for Bindings<'_> {
     fn value(&self, place: &Place) -> Option<Value> {
         match place {

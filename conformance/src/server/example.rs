@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet};
+use crate::case::expect::{
+    BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet, Total,
+};
 use crate::case::step::{Action, Step};
 use crate::case::template::Template;
 use crate::json::{get, has_text, includes, selector};
@@ -184,7 +186,7 @@ impl Example {
             Check::Status(wanted) => self.status = self.status.or_else(|| first(wanted, came)),
             Check::Header(name, check) => {
                 let value = match check {
-                    HeaderCheck::Present => sample_header(name).map(str::to_owned),
+                    HeaderCheck::Present | HeaderCheck::Differs(_) => sample_header(name).map(str::to_owned),
                     HeaderCheck::Equals(text) | HeaderCheck::StartsWith(text) => text.fill(bindings).ok(),
                     HeaderCheck::Absent => None,
                 };
@@ -208,7 +210,8 @@ impl Example {
                 body["schemas"] = json!([LIST]);
                 merge(body, json!({ "totalResults": count, "Resources": [] }));
             }
-            Check::Total(total) => self.set("/totalResults", &json!(total)),
+            Check::Total(Total::Exactly(total)) => self.set("/totalResults", &json!(total)),
+            Check::Total(Total::AsListed) => self.change_list(|_| {}),
             Check::Lists(Listing::Not, names) => {
                 let unwanted: Vec<_> = names.iter().flat_map(|name| bindings.expand(name)).collect();
                 let unwanted: Vec<_> = unwanted.iter().filter_map(|name| bindings.id(name)).collect();

@@ -4,6 +4,7 @@ mod answers;
 mod any_of;
 mod condition;
 mod stand_in;
+mod total;
 mod value;
 
 use serde_json::{Value, json};
@@ -180,24 +181,7 @@ impl Judge<'_> {
             Check::ErrorForm if self.answer.status < 400 => Vec::new(),
             Check::ErrorForm => self.error_form(),
             Check::List => self.list(),
-            Check::Total(total) => {
-                let found = get(self.body(), "totalResults");
-                let holds = found.and_then(Value::as_u64) == Some(*total);
-                let why = match found {
-                    Some(found) if !found.is_u64() => {
-                        format!(
-                            "totalResults is {}, and should be the number {total}",
-                            cut(&found.to_string())
-                        )
-                    }
-                    _ => format!("totalResults should be {total}"),
-                };
-                let miss = || {
-                    let miss = self.miss("totalResults", json!(total), shown(found), why);
-                    if found.is_some_and(Value::is_u64) { miss } else { miss.unrelated() }
-                };
-                (!holds).then(miss).into_iter().collect()
-            }
+            Check::Total(total) => self.total(*total).into_iter().collect(),
             Check::Lists(listing, names) => self.lists(*listing, names).into_iter().collect(),
             Check::Unchanged(name) => self.unchanged(name).into_iter().collect(),
             Check::ExactlyOne(one, others) => self.exactly_one(one, others).into_iter().collect(),
@@ -261,6 +245,10 @@ impl Judge<'_> {
             HeaderCheck::Equals(text) => {
                 let text = text.fill(self.bindings)?;
                 (found == Some(text.as_str()), text)
+            }
+            HeaderCheck::Differs(text) => {
+                let text = text.fill(self.bindings)?;
+                (found.is_some_and(|found| found != text), format!("other than {text}"))
             }
             HeaderCheck::StartsWith(text) => {
                 let text = text.fill(self.bindings)?;

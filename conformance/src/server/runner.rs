@@ -421,6 +421,9 @@ impl Player<'_> {
             });
             let kept = answer.text.len() <= LARGE || self.used.contains(name);
             self.bindings.keep(name, answer, sent, endpoint, !partial && kept);
+            if step.action.is_bulk() {
+                self.bindings.keep_operations(name, answer);
+            }
         }
         if let Some(word) = &step.tries {
             let outcome = match (misses.is_empty(), answer.is_success()) {

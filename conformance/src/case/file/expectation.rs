@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet};
+use crate::case::expect::{
+    BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet, Total,
+};
 use crate::case::template::error::TemplateError;
 use crate::case::template::{JsonTemplate, Template};
 use crate::requirement::Level;
@@ -23,7 +25,7 @@ pub(crate) enum CheckKey {
     Error(ScimError),
     ErrorForm(True),
     List(True),
-    Total(u64),
+    Total(Total),
     Lists(Vec<String>),
     ListsNot(Vec<String>),
     ListsExactly(Vec<String>),
@@ -41,6 +43,7 @@ pub(crate) enum CheckKey {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Comparand {
     Equals(String),
+    Differs(String),
     /// The start of a header field.
     StartsWith(Template),
 }
@@ -191,6 +194,7 @@ fn header_check(
 ) -> Result<HeaderCheck, ExpectationError> {
     let mut checks = comparands.try_map(|_, comparand| match comparand {
         Comparand::Equals(text) => Ok::<_, ExpectationError>(HeaderCheck::Equals(Template::parse(&text)?)),
+        Comparand::Differs(text) => Ok(HeaderCheck::Differs(Template::parse(&text)?)),
         Comparand::StartsWith(text) => Ok(HeaderCheck::StartsWith(text)),
     })?;
     checks.append(conditions.try_map(|key, condition| match condition {
@@ -208,6 +212,7 @@ fn condition(
 ) -> Result<Condition, ExpectationError> {
     conditions.append(comparands.try_map(|key, comparand| match comparand {
         Comparand::Equals(text) => Ok::<_, ExpectationError>(Condition::Equals(JsonTemplate::parse(&text)?)),
+        Comparand::Differs(text) => Ok(Condition::Differs(JsonTemplate::parse(&text)?)),
         Comparand::StartsWith(_) => Err(ExpectationError::Misplaced { key, check: "at" }),
     })?);
     Ok(conditions.one("condition of `at`")?.1)

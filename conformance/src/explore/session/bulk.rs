@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::explore::check::{Check, Condition, Earlier, Expectation, Is, Judged};
 use crate::explore::model::{PatchKind, Target};
 use crate::explore::operation::{BulkPart, Setting, Type};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
 use crate::explore::session::{Session, Stop};
 use crate::explore::world::{BULK, PATCH_OP, post};
@@ -71,6 +72,15 @@ impl Due {
     fn is_wanted(&self) -> bool {
         !matches!(self, Self::Refused | Self::Renamed { is_current: false, .. })
     }
+}
+
+/// The version that the answer to a bulk request tells of a resource.
+struct Told<'a> {
+    /// The resource.
+    at: usize,
+    /// The place of the operation.
+    place: usize,
+    version: &'a str,
 }
 
 /// A bulk request that is being made.
@@ -215,12 +225,12 @@ impl Session<'_> {
         let mut deleted = Vec::new();
         // The users that operations created, and the resources whose version the answer tells.
         let mut users: Vec<Option<usize>> = Vec::new();
-        let mut versions: Vec<(usize, &str)> = Vec::new();
-        for (due, result) in due.into_iter().zip(results) {
+        let mut versions: Vec<Told<'_>> = Vec::new();
+        for (place, (due, result)) in due.into_iter().zip(results).enumerate() {
             let (words, status) = (due.words(), status_of(result));
             let mut made = None;
             if (status / 100 == 2) != due.is_wanted() {
-                self.other_status(&due, status)?;
+                self.other_status(&due, place, status)?;
                 if let Due::Renamed { at, name, is_current: false } = due {
                     self.resources[at].name = name;
                     touched.push((at, words));
@@ -230,11 +240,11 @@ impl Session<'_> {
             }
             let at = match due {
                 Due::User { body } => {
-                    made = self.add_of_bulk(Type::User, &body, result, words)?;
+                    made = self.add_of_bulk(Type::User, &body, (place, result), words)?;
                     made
                 }
                 Due::Group { body, member } => {
-                    let at = self.add_of_bulk(Type::Group, &body, result, words)?;
+                    let at = self.add_of_bulk(Type::Group, &body, (place, result), words)?;
                     let member = member.and_then(|index| users.get(index).copied().flatten());
                     at.inspect(|at| self.resources[*at].members.extend(member))
                 }
@@ -263,7 +273,8 @@ impl Session<'_> {
                 Due::Refused => None,
             };
             let version = get(result, "version").and_then(Value::as_str);
-            versions.extend(at.zip(version.filter(|_| status / 100 == 2)));
+            let version = at.zip(version.filter(|_| status / 100 == 2));
+            versions.extend(version.map(|(at, version)| Told { at, place, version }));
             if let Some(at) = at {
                 touched.retain(|(known, _)| *known != at);
                 touched.push((at, words));
@@ -287,7 +298,7 @@ impl Session<'_> {
     }
 
     /// Judges an operation that was done and should not be, or the other way round.
-    fn other_status(&self, due: &Due, status: u16) -> Result<(), Stop> {
+    fn other_status(&self, due: &Due, place: usize, status: u16) -> Result<(), Stop> {
         let words = due.words();
         let (rule, wanted) = match due {
             // A PATCH of the attribute may not be taken alone either.
@@ -302,23 +313,33 @@ impl Session<'_> {
             }
         };
         let violation = Violation::new(rule, words, format!("{words} has the status {status}"))
-            .values(json!(wanted), json!(status));
+            .values(json!(wanted), json!(status))
+            .check(Check::at(format!("/Operations/{place}/status"), Condition::SaysStatus(vec![wanted])));
         self.violates(violation)
     }
 
     /// The version in an answer is that of the next read; of a resource that one operation is about.
-    fn compare_versions(&self, form: &str, versions: &[(usize, &str)]) -> Result<(), Stop> {
+    fn compare_versions(&self, form: &str, versions: &[Told<'_>]) -> Result<(), Stop> {
         let in_group =
             |at: usize| self.resources.iter().any(|group| !group.is_deleted && group.members.contains(&at));
-        for (at, version) in versions {
-            let is_single = versions.iter().filter(|(other, _)| other == at).count() == 1;
+        for Told { at, place, version } in versions {
+            let is_single = versions.iter().filter(|other| other.at == *at).count() == 1;
             let etag = self.resources[*at].etag.as_deref();
             // A user may change with its groups.
             if is_single && !in_group(*at) && etag.is_some_and(|etag| opaque(etag) != opaque(version)) {
                 let why = format!("{form} tells another version of a resource than the read after it");
+                let told = Earlier::Bulk(format!("/Operations/{place}/version"));
+                let meta = get(&self.resources[*at].seen, "meta");
+                let is_in_meta = meta.and_then(|meta| get(meta, "version")?.as_str()) == etag;
+                let expectation = if is_in_meta {
+                    Expectation::At("/meta/version".to_owned(), Condition::Same(told))
+                } else {
+                    Expectation::Header("ETag", Is::The, told)
+                };
                 let violation = Violation::new(Rule::BulkVersions, form, why)
                     .about("version in the answer")
-                    .values(json!(etag), json!(version));
+                    .values(json!(etag), json!(version))
+                    .check(Check::from(expectation).of(Judged::Read(self.resources[*at].path.clone())));
                 self.violates(violation)?;
             }
         }
@@ -330,15 +351,16 @@ impl Session<'_> {
         &mut self,
         kind: Type,
         body: &Value,
-        result: &Value,
+        (place, result): (usize, &Value),
         words: &str,
     ) -> Result<Option<usize>, Stop> {
         let Some(location) = get(result, "location").and_then(Value::as_str) else {
             let violation = Violation::new(Rule::BulkStores, words, format!("{words} has no location"))
                 .about("location")
-                .check(Check::Status(vec!["2xx"]));
+                .check(Check::at(format!("/Operations/{place}/location"), Condition::IsPresent));
             self.violates(violation)?;
-            return Ok(None);
+            // What was made is not known.
+            return Err(Stop::Ended);
         };
         let id = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
@@ -355,5 +377,8 @@ fn opaque(tag: &str) -> &str {
 /// Returns the violation of an answer with another number of results than operations.
 pub(super) fn number_of_results(form: &str, due: usize, results: usize) -> Violation {
     let why = format!("{form} of {due} operations is answered with {results} results");
-    Violation::new(Rule::BulkStores, form, why).about("results").values(json!(due), json!(results))
+    Violation::new(Rule::BulkStores, form, why)
+        .about("results")
+        .values(json!(due), json!(results))
+        .check(Check::at("/Operations", Condition::Count(due)))
 }

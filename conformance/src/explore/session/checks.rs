@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::explore::calibrate::values;
+use crate::explore::check::{Check, Crowd, Expectation, Judged, WHOLE, When};
 use crate::explore::operation::{Type, Write};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::late::late;
 use crate::explore::session::{Session, Stop};
 use crate::explore::value::{Choice, TEXTS, has_text};
@@ -75,7 +76,7 @@ pub(super) fn difference(a: &Value, b: &Value) -> (String, Value, Value) {
             return (name.clone(), left.clone(), right.clone());
         }
     }
-    ("the resource".to_owned(), a.clone(), b.clone())
+    (WHOLE.to_owned(), a.clone(), b.clone())
 }
 
 impl Session<'_> {
@@ -93,14 +94,14 @@ impl Session<'_> {
             let why = format!("after {} a GET of the resource is answered {}", after.form, read.status);
             let violation = Violation::new(after.rule, after.form, why)
                 .values(json!(200), json!(read.status))
-                .check(Check::Status(vec!["200"]));
+                .check(Check::status(&["200"]));
             self.violates(violation)?;
             return Err(Stop::Ended);
         }
         let body = read.json.clone().unwrap_or_default();
         self.remember(at, after);
         self.look_at_id(at, &body, after).await?;
-        self.compare_answer(answer, &body, after)?;
+        self.compare_answer(at, answer, &body, after)?;
         // The model takes over what is read, so it comes last.
         self.compare_meta(at, &body, &read, after)?;
         self.compare_model(at, &body, after)?;
@@ -117,8 +118,11 @@ impl Session<'_> {
             let (member, first, second) = difference(&body, &again_body);
             let why =
                 format!("two reads after {} differ in {member}, and nobody wrote between them", after.form);
-            let violation =
-                Violation::new(Rule::ReadsAgree, after.form, why).about(member).values(first, second);
+            let check = Check::as_read(&path, "", &member, &first, When::Last);
+            let violation = Violation::new(Rule::ReadsAgree, after.form, why)
+                .about(member)
+                .values(first, second)
+                .may_check(check);
             self.violates(violation)?;
             self.adopt(at, &again_body);
         }
@@ -140,7 +144,7 @@ impl Session<'_> {
             let why = format!("after {} a GET by the id shows a resource with another id", after.form);
             let violation = Violation::new(Rule::OwnAnswer, after.form, why)
                 .values(json!(known.id), json!(id))
-                .check(Check::Value { pointer: "/id".to_owned(), value: json!(known.id) });
+                .check(Check::value("/id", json!(known.id)));
             return self.violates(violation);
         }
         let kind = get(body, "meta").and_then(|meta| get(meta, "resourceType")?.as_str());
@@ -150,7 +154,7 @@ impl Session<'_> {
             let violation = Violation::new(Rule::MetaMoves, after.form, why)
                 .about("meta.resourceType")
                 .values(json!(wanted), json!(kind))
-                .check(Check::Value { pointer: "/meta/resourceType".to_owned(), value: json!(wanted) });
+                .check(Check::value("/meta/resourceType", json!(wanted)));
             self.violates(violation)?;
         }
         let location = get(body, "meta").and_then(|meta| get(meta, "location")?.as_str());
@@ -167,7 +171,8 @@ impl Session<'_> {
             let why = format!("after {} meta.location does not lead to the resource", after.form);
             let violation = Violation::new(Rule::IdStays, after.form, why)
                 .about("meta.location")
-                .values(json!(known.path), json!(location));
+                .values(json!(known.path), json!(location))
+                .check(Check::value("/id", json!(id)).of(Judged::Location(known.path.clone())));
             return self.violates(violation);
         }
         Ok(())
@@ -181,7 +186,13 @@ impl Session<'_> {
         Ok(shown.and_then(|body| get(body, "id")?.as_str()) == Some(id))
     }
 
-    fn compare_answer(&self, answer: Option<&Answer>, read: &Value, after: After<'_>) -> Result<(), Stop> {
+    fn compare_answer(
+        &self,
+        at: usize,
+        answer: Option<&Answer>,
+        read: &Value,
+        after: After<'_>,
+    ) -> Result<(), Stop> {
         let Some(body) = answer.filter(|answer| answer.is_success()).and_then(|answer| answer.json.as_ref())
         else {
             return Ok(());
@@ -193,12 +204,9 @@ impl Session<'_> {
         let (member, said, is) = difference(&without(body, &["meta"]), &without(read, &["meta"]));
         let why = format!("the answer to {} and the read after it differ in {member}", after.form);
         let violation = Violation::new(Rule::AnswerIsRead, after.form, why)
-            .about(member.clone())
-            .values(said.clone(), is)
-            .check(Check::Value {
-                pointer: format!("/{}", member.replace('~', "~0").replace('/', "~1")),
-                value: said,
-            });
+            .about(member)
+            .values(said, is)
+            .check(Expectation::AsAnswered(self.resources[at].path.clone()));
         self.violates(violation)
     }
 
@@ -236,17 +244,18 @@ impl Session<'_> {
             } else {
                 format!("after {form} {path} has another value")
             };
+            let check = Check::like(&attribute.pointer(), expected.clone(), actual.unwrap_or(&Value::Null));
             let violation = Violation {
                 level,
                 ..Violation::new(after.rule, form, what)
                     .about(about)
-                    .values(expected.clone(), actual.cloned().unwrap_or_default())
-                    .check(Check::Value { pointer: attribute.pointer(), value: expected })
+                    .values(expected, actual.cloned().unwrap_or_default())
+                    .check(check)
             };
             let late = actual.filter(|_| written.is_none()).and_then(|actual| {
                 late(known.earlier_writes(), &path, known.expected.get(index).unwrap_or(&Value::Null), actual)
             });
-            self.violates(late.unwrap_or(violation))?;
+            self.violates(violation.or_late(late))?;
             ignored.push(index);
         }
         let name = self.name_of(at);
@@ -256,7 +265,7 @@ impl Session<'_> {
             let violation = Violation::new(after.rule, after.form, why)
                 .about(name)
                 .values(json!(known.name), json!(actual))
-                .check(Check::Value { pointer: format!("/{name}"), value: json!(known.name) });
+                .check(Check::value(format!("/{name}"), json!(known.name)));
             self.violates(violation)?;
         }
         if let Some(external_id) = &known.external_id {
@@ -266,7 +275,7 @@ impl Session<'_> {
                 let violation = Violation::new(after.rule, after.form, why)
                     .about("externalId")
                     .values(json!(external_id), json!(actual))
-                    .check(Check::Value { pointer: "/externalId".to_owned(), value: json!(external_id) });
+                    .check(Check::value("/externalId", json!(external_id)));
                 self.violates(violation)?;
             }
         }
@@ -274,9 +283,11 @@ impl Session<'_> {
             let actual = self.world.manager_in(body);
             if actual != Some(manager) {
                 let why = format!("after {} the manager is another", after.form);
+                let urn = self.world.enterprise().map_or("", String::as_str);
                 let violation = Violation::new(after.rule, after.form, why)
                     .about("manager")
-                    .values(json!(manager), json!(actual));
+                    .values(json!(manager), json!(actual))
+                    .check(Check::value(format!("/{urn}/manager/value"), json!(manager)));
                 self.violates(violation)?;
             }
         }
@@ -354,10 +365,11 @@ impl Session<'_> {
                 );
                 let ids: Vec<_> =
                     found.iter().map(|one| get(one, "id").cloned().unwrap_or_default()).collect();
+                let crowd = self.crowd(kind, ids.iter().filter_map(Value::as_str));
                 let violation = Violation::new(Rule::FilterFinds, form, why)
                     .about(by)
                     .values(json!([id]), json!(ids))
-                    .check(Check::Lists(vec![id]));
+                    .check(Check { crowd, ..Check::lists(vec![id]) });
                 self.violates(violation)?;
                 continue;
             };
@@ -368,18 +380,47 @@ impl Session<'_> {
                 let why = format!("after {form} the list shows another version than the read");
                 let violation = Violation::new(Rule::ListAgrees, form, why)
                     .about("meta.version")
-                    .values(json!(known), json!(version));
+                    .values(json!(known), json!(version))
+                    .may_check(self.listed_as_read(at, "meta.version", &json!(known)));
                 self.violates(violation)?;
             }
             let seen = &self.resources[at].seen;
             if !same_but_meta(own, seen) {
                 let (member, read, list) = difference(&without(seen, &["meta"]), &without(own, &["meta"]));
                 let why = format!("after {form} the list shows another {member} than the read");
-                let violation = Violation::new(Rule::ListAgrees, form, why).about(member).values(read, list);
+                let check = self.listed_as_read(at, &member, &read);
+                let violation = Violation::new(Rule::ListAgrees, form, why)
+                    .about(member)
+                    .values(read, list)
+                    .may_check(check);
                 self.violates(violation)?;
             }
         }
         Ok(())
+    }
+
+    /// Returns the resources of others that a case needs, if there are such among these.
+    pub(super) fn crowd<'i>(&self, kind: Type, mut ids: impl Iterator<Item = &'i str>) -> Option<Crowd> {
+        let is_other = ids.any(|id| self.resources.iter().all(|known| known.id != id));
+        is_other.then(|| Crowd {
+            resource_type: self.world.resource_type(kind).name.clone(),
+            count: 1,
+            has_deleted: false,
+        })
+    }
+
+    /// Returns the check that the list of the resources with a resource's name shows it as a read does.
+    fn listed_as_a_read_says(&self, at: usize) -> Check {
+        Check::status(&["200"]).of(Judged::ReadAndList(self.resources[at].path.clone()))
+    }
+
+    /// Returns the check that a member of a resource in a list is what the last read of the resource showed.
+    pub(super) fn listed_as_read(&self, at: usize, member: &str, read: &Value) -> Option<Check> {
+        let known = &self.resources[at];
+        if is_absent(Some(read)) {
+            return Some(self.listed_as_a_read_says(at));
+        }
+        Check::as_read(&known.path, &format!("/Resources/id={}", known.id), member, read, When::Last)
     }
 
     /// Reads all resources that a request did not address.
@@ -406,12 +447,20 @@ impl Session<'_> {
             let (member, before, now) = if read.is_success() {
                 difference(&without(seen, ignored), &without(&body, ignored))
             } else {
-                ("the resource".to_owned(), json!(200), json!(read.status))
+                (WHOLE.to_owned(), json!(200), json!(read.status))
             };
             let late = late(&self.resources[at].writes, &member, &before, &now);
+            let check = if read.is_success() {
+                Check::as_read(&path, "", &member, &before, When::BeforeWrite)
+            } else {
+                Some(Check::status(&["200"]))
+            };
             let why = format!("{form} of another resource changed {member}");
-            let violation = Violation::new(Rule::OthersStay, form, why).about(member).values(before, now);
-            self.violates(late.unwrap_or(violation))?;
+            let violation = Violation::new(Rule::OthersStay, form, why)
+                .about(member)
+                .values(before, now)
+                .may_check(check);
+            self.violates(violation.or_late(late))?;
             if read.is_success() {
                 self.adopt(at, &body);
             } else {
@@ -424,6 +473,7 @@ impl Session<'_> {
     /// Looks at everything after a while, and writes: times must have moved.
     pub(super) async fn look_later(&mut self) -> Result<(), Stop> {
         tokio::time::sleep(LATER).await;
+        self.waited.push((self.exchanges.len(), LATER));
         self.look_at_all_as("a while").await?;
         let with = if self.world.scope.patch && self.created.is_multiple_of(2) {
             Write::PatchWithPath
@@ -445,23 +495,28 @@ impl Session<'_> {
                 if read.is_success() {
                     let why = format!("after {form} a deleted resource can be read");
                     self.violates(
-                        Violation::new(Rule::DeletedIsGone, form, why).check(Check::Status(vec!["404"])),
+                        Violation::new(Rule::DeletedIsGone, form, why).check(Check::status(&["404"])),
                     )?;
                 }
                 continue;
             }
             let body = read.json.clone().unwrap_or_default();
-            if !read.is_success()
-                || !same(
-                    &without(&self.resources[at].seen, &["groups", "members", "meta"]),
-                    &without(&body, &["groups", "members", "meta"]),
-                )
-            {
-                let (member, before, now) = difference(&self.resources[at].seen, &body);
+            let bare = |resource: &Value| without(resource, &["groups", "members", "meta"]);
+            let (seen, now) = (bare(&self.resources[at].seen), bare(&body));
+            if !read.is_success() || !same(&seen, &now) {
+                let (member, before, now) = difference(&seen, &now);
                 let late = late(&self.resources[at].writes, &member, &before, &now);
+                let check = if read.is_success() {
+                    Check::as_read(&path, "", &member, &before, When::Last)
+                } else {
+                    Some(Check::status(&["200"]))
+                };
                 let why = format!("after {form} a resource reads otherwise, and nobody wrote it");
-                let violation = Violation::new(Rule::ReadsAgree, form, why).about(member).values(before, now);
-                self.violates(late.unwrap_or(violation))?;
+                let violation = Violation::new(Rule::ReadsAgree, form, why)
+                    .about(member)
+                    .values(before, now)
+                    .may_check(check);
+                self.violates(violation.or_late(late))?;
             } else {
                 self.resources[at].seen = body;
             }

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use crate::explore::check::{Check, When};
 use crate::explore::operation::{Condition, Type, Write};
-use crate::explore::rule::{Check, Rule, Violation};
-use crate::explore::session::checks::{After, same_but_meta};
+use crate::explore::rule::{Rule, Violation};
+use crate::explore::session::checks::{After, difference, same_but_meta, without};
 use crate::explore::session::{Session, Stop};
 use crate::explore::world::request;
 use crate::requirement::Level;
@@ -44,7 +45,7 @@ impl Session<'_> {
     fn is_done_in_spite(&self, words: &str, status: u16) -> Result<(), Stop> {
         let violation = Violation::new(Rule::Conditional, words, format!("{words} is answered {status}"))
             .values(json!(412), json!(status))
-            .check(Check::Status(vec!["412"]));
+            .check(Check::status(&["412"]));
         self.violates(violation)
     }
 
@@ -78,7 +79,7 @@ impl Session<'_> {
             if is_current && answer.status == 412 {
                 let violation = Violation::new(Rule::Conditional, &words, format!("{words} is answered 412"))
                     .values(json!("2xx"), json!(412))
-                    .check(Check::Status(vec!["2xx"]));
+                    .check(Check::status(&["2xx"]));
                 self.violates(violation)?;
             }
             self.look_at(at, None, After::refused(&words)).await?;
@@ -114,19 +115,22 @@ impl Session<'_> {
         let seen = &self.resources[at].seen;
         let is_same = answer.json.as_ref().is_some_and(|body| same_but_meta(body, seen));
         if answer.status != wanted || (!is_current && !is_same) {
-            let what = if answer.status == wanted {
-                "shows another resource than the read".to_owned()
+            let (what, check) = if answer.status == wanted {
+                let body = answer.json.unwrap_or_default();
+                let (member, before, _) = difference(&without(seen, &["meta"]), &without(&body, &["meta"]));
+                let check = Check::as_read(&self.resources[at].path, "", &member, &before, When::Last);
+                ("shows another resource than the read".to_owned(), check)
             } else {
-                format!("is answered {}", answer.status)
+                let wanted = if is_current { "304" } else { "200" };
+                (format!("is answered {}", answer.status), Some(Check::status(&[wanted])))
             };
             // To show the resource again costs a client nothing but time.
             let level = if is_current { Level::Should } else { Level::Must };
-            let words_of_status = if is_current { "304" } else { "200" };
             let violation = Violation {
                 level,
                 ..Violation::new(Rule::Conditional, &words, format!("{words} {what}"))
                     .values(json!(wanted), json!(answer.status))
-                    .check(Check::Status(vec![words_of_status]))
+                    .may_check(check)
             };
             self.violates(violation)?;
         }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::explore::calibrate::values;
+use crate::explore::check::{Check, Condition, Expectation, Judged, with_values};
 use crate::explore::operation::{MemberChange, Setting, Type, Write};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
 use crate::explore::session::{Session, Stop};
 use crate::explore::world::{patch, post, request};
@@ -28,6 +29,15 @@ pub(super) fn wrong_member(member: &Value, kind: &str, path: &str) -> Option<(&'
     }
     let other = text("$ref").filter(|shown| !shown.trim_end_matches('/').ends_with(path))?;
     Some(("$ref", json!(path), json!(other)))
+}
+
+/// Returns the check of what a member of a group says wrongly of the resource at a path.
+pub(super) fn member_check(id: &str, about: &str, wanted: &Value, path: &str) -> Check {
+    let condition = match about {
+        "type" => Condition::IgnoringCase(wanted.as_str().unwrap_or_default().to_owned()),
+        _ => Condition::AddressOf(path.to_owned()),
+    };
+    Check::at(format!("/members/value={id}/{about}"), condition)
 }
 
 impl Session<'_> {
@@ -92,13 +102,17 @@ impl Session<'_> {
         } else {
             return self.compare_member_types(at, body, after.form);
         };
+        let check = if shown.iter().any(|id| deleted.contains(id)) {
+            let has = with_values(wanted.iter().copied()).into_iter().map(Condition::Includes);
+            let lacks = with_values(there.difference(&wanted).copied()).into_iter().map(Condition::Lacks);
+            Check::all(has.chain(lacks).map(|one| Expectation::At("/members".to_owned(), one)).collect())
+        } else {
+            Check::elements("/members", with_values(wanted.iter().copied()))
+        };
         let violation = Violation::new(after.rule, after.form, why)
             .about(about)
             .values(json!(wanted), json!(shown))
-            .check(Check::Value {
-                pointer: "/members".to_owned(),
-                value: self.member_values(&known.members),
-            });
+            .check(check);
         self.violates(violation)
     }
 
@@ -109,8 +123,10 @@ impl Session<'_> {
             let Some(member) = element_of(body, "members", &user.id) else { continue };
             if let Some((about, wanted, actual)) = wrong_member(member, &self.world.user.name, &user.path) {
                 let why = format!("after {form} a group shows a user as a member whose {about} is another");
-                let violation =
-                    Violation::new(Rule::MembersAreTold, form, why).about(about).values(wanted, actual);
+                let violation = Violation::new(Rule::MembersAreTold, form, why)
+                    .about(about)
+                    .check(member_check(&user.id, about, &wanted, &user.path))
+                    .values(wanted, actual);
                 return self.violates(violation);
             }
         }
@@ -135,8 +151,11 @@ impl Session<'_> {
                         "have a group that the user is not in"
                     };
                     let why = format!("after {form} the groups of a user {what}");
+                    let condition = if is_member { Condition::Includes } else { Condition::Lacks };
+                    let check = Check::at("/groups", condition(json!({ "value": group.id })));
                     let violation = Violation::new(Rule::Membership, form, why)
-                        .values(json!(is_member), json!(!is_member));
+                        .values(json!(is_member), json!(!is_member))
+                        .check(check.of(Judged::Read(self.resources[user].path.clone())));
                     self.violates(violation)?;
                 }
                 let display = shown.and_then(|shown| get(shown, "display")?.as_str());
@@ -147,6 +166,13 @@ impl Session<'_> {
                         ..Violation::new(Rule::Membership, form, why)
                             .about("groups.display")
                             .values(json!(group.name), json!(display))
+                            .check(
+                                Check::value(
+                                    format!("/groups/value={}/display", group.id),
+                                    json!(group.name),
+                                )
+                                .of(Judged::Read(self.resources[user].path.clone())),
+                            )
                     };
                     self.violates(violation)?;
                 }
@@ -166,6 +192,7 @@ impl Session<'_> {
                     let why = format!(
                         "after {form} a group {what} a member that was deleted, which is not so after other deletions"
                     );
+                    // Which of the deletions is right no case can tell.
                     let violation = Violation::new(Rule::Membership, form, why).about("a deleted member");
                     self.violates(violation)?;
                 }
@@ -259,7 +286,7 @@ impl Session<'_> {
             );
             let violation = Violation::new(Rule::ValidIsTaken, words, why)
                 .values(json!("2xx"), json!(answer.status))
-                .check(Check::Status(vec!["2xx"]));
+                .check(Check::status(&["2xx"]));
             return self.violates(violation);
         }
         self.world.limit(&format!("{words} is answered {}", answer.status));

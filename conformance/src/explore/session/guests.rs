@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::explore::calibrate::values;
+use crate::explore::check::{Check, Condition, Expectation, Judged, with_values};
 use crate::explore::operation::Type;
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::bulk::{number_of_results, status_of};
-use crate::explore::session::groups::{element_of, wrong_member};
+use crate::explore::session::groups::{element_of, member_check, wrong_member};
 use crate::explore::session::{Session, Stop};
 use crate::explore::world::{BULK, World, patch, post, query, request};
 use crate::json::get;
@@ -126,29 +127,38 @@ impl Session<'_> {
         form: &str,
     ) -> Result<(), Stop> {
         let read = self.read(path).await?;
-        let mut shown = vec![("a read", read)];
+        // Each answer is judged before the next request: it is the last one of the finding.
+        self.shows_members(("a read", "/members"), &read, wanted, form)?;
         if self.world.can.group_look_up {
             let filter = format!("displayName eq {}", get(body, "displayName").unwrap_or(&Value::Null));
             let listed = self.ask(&query(self.endpoint(Type::Group), &[("filter", &filter)])).await?;
             let listed = listed.json.as_ref().and_then(|list| resources(list).first()).cloned();
             // A list may leave members out, not some of them.
-            shown.extend(listed.filter(|one| get(one, "members").is_some()).map(|one| ("a list", one)));
-        }
-        for (by, group) in shown {
-            let members: BTreeSet<&str> = values(&group, "members").collect();
-            if members != *wanted {
-                let why = format!(
-                    "after {form} {by} shows {} members, where {} belong",
-                    members.len(),
-                    wanted.len()
-                );
-                let violation = Violation::new(Rule::LargeGroups, form, why)
-                    .about(by)
-                    .values(json!(wanted.len()), json!(members.len()));
-                self.violates(violation)?;
+            if let Some(one) = listed.filter(|one| get(one, "members").is_some()) {
+                self.shows_members(("a list", "/Resources/0/members"), &one, wanted, form)?;
             }
         }
         Ok(())
+    }
+
+    /// Compares the members in an answer, which are at a JSON pointer of it.
+    fn shows_members(
+        &self,
+        (by, pointer): (&str, &str),
+        group: &Value,
+        wanted: &BTreeSet<&str>,
+        form: &str,
+    ) -> Result<(), Stop> {
+        let members: BTreeSet<&str> = values(group, "members").collect();
+        if members == *wanted {
+            return Ok(());
+        }
+        let why = format!("after {form} {by} shows {} members, where {} belong", members.len(), wanted.len());
+        let violation = Violation::new(Rule::LargeGroups, form, why)
+            .about(by)
+            .values(json!(wanted.len()), json!(members.len()))
+            .check(Check::elements(pointer, with_values(wanted.iter().copied())));
+        self.violates(violation)
     }
 
     /// A user in many groups shows them all.
@@ -184,7 +194,8 @@ impl Session<'_> {
             format!("after {form} a user shows {} groups, where it is in {}", shown.len(), wanted.len());
         let violation = Violation::new(Rule::Membership, form, why)
             .about("many groups")
-            .values(json!(wanted.len()), json!(shown.len()));
+            .values(json!(wanted.len()), json!(shown.len()))
+            .check(Check::elements("/groups", with_values(wanted.iter().copied())));
         self.violates(violation)
     }
 
@@ -214,14 +225,21 @@ impl Session<'_> {
             self.world.note_taken(learned, member.is_some());
             member.is_some()
         });
+        let includes = || Check::at("/members", Condition::Includes(json!({ "value": inner.1 })));
         let wrong = match member {
-            None if is_kept => Some(("a group in a group", json!(inner.1), Value::Null)),
+            None if is_kept => Some(("a group in a group", json!(inner.1), Value::Null, includes())),
             None => None,
-            Some(member) => wrong_member(member, &self.world.resource_type(Type::Group).name, &inner.0),
+            Some(member) => wrong_member(member, &self.world.resource_type(Type::Group).name, &inner.0).map(
+                |(about, expected, actual)| {
+                    let check = member_check(&inner.1, about, &expected, &inner.0);
+                    (about, expected, actual, check)
+                },
+            ),
         };
-        let Some((about, expected, actual)) = wrong else { return Ok(()) };
+        let Some((about, expected, actual, check)) = wrong else { return Ok(()) };
         let why = format!("after {form} a group shows another {about} of a group that is its member");
-        self.violates(Violation::new(Rule::NestedGroups, form, why).about(about).values(expected, actual))
+        let violation = Violation::new(Rule::NestedGroups, form, why).about(about);
+        self.violates(violation.values(expected, actual).check(check))
     }
 
     /// Makes the outer group a member of the inner one.
@@ -238,7 +256,7 @@ impl Session<'_> {
                 let violation = Violation::new(Rule::NestedGroups, form, why)
                     .about("GET")
                     .values(json!(200), json!(read.status))
-                    .check(Check::Status(vec!["200"]));
+                    .check(Check::status(&["200"]));
                 self.violates(violation)?;
             }
         }
@@ -248,7 +266,8 @@ impl Session<'_> {
         let read = self.read(&inner.0).await?;
         if element_of(&read, "members", &outer.1).is_some() {
             let why = format!("{form} was refused, and made the circle");
-            self.violates(Violation::new(Rule::ErrorHasNoEffect, form, why))?;
+            let check = Check::at("/members", Condition::Lacks(json!({ "value": outer.1 })));
+            self.violates(Violation::new(Rule::ErrorHasNoEffect, form, why).check(check))?;
         }
         Ok(())
     }
@@ -276,6 +295,10 @@ impl Session<'_> {
                 Some(format!("{endpoint}/{id}"))
             })
             .collect();
+        if paths.len() < results.len() {
+            // A bulk request of few operations tells that; what this one made is not known.
+            return Err(Stop::Ended);
+        }
         self.all_are_answered(&paths, 200, &form).await?;
         let deletions = paths.iter().map(|path| json!({ "method": "DELETE", "path": path })).collect();
         let form = format!("a bulk request of {count} deletions");
@@ -303,7 +326,8 @@ impl Session<'_> {
             let why = format!("{} of {count} operations of {form} are not done", failed.len());
             let violation = Violation::new(Rule::BulkStores, form, why)
                 .about("statuses")
-                .values(json!("2xx"), json!(failed));
+                .values(json!("2xx"), json!(failed))
+                .check(Check::at("/Operations/*/status", Condition::SaysStatus(vec!["2xx"])));
             self.violates(violation)?;
         }
         Ok(Some(results))
@@ -319,8 +343,10 @@ impl Session<'_> {
             return Ok(());
         }
         let why = format!("after {form} {} of {} reads are not answered {status}", others.len(), paths.len());
-        let violation =
-            Violation::new(Rule::BulkStores, form, why).about("reads").values(json!(status), json!(others));
+        let violation = Violation::new(Rule::BulkStores, form, why)
+            .about("reads")
+            .values(json!(status), json!(others))
+            .check(Check::from(Expectation::Every(status)).of(Judged::Reads(paths.to_vec())));
         self.violates(violation)
     }
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::explore::attributes::{Attribute, Kind, Shape};
+use crate::explore::check::Check;
 use crate::explore::operation::{CredentialsKind, InvalidKind, Type};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
 use crate::explore::session::{Session, Stop, kind_of_path};
 use crate::explore::world::{BULK, PATCH_OP, SEARCH, patch, post, query, request};
@@ -112,7 +113,7 @@ impl Session<'_> {
                     Violation::new(Rule::InvalidIsRefused, words, why)
                         .about(if kind == InvalidKind::WriteUnknown { invalid.method.as_str() } else { "" })
                         .values(json!("4xx"), json!(answer.status))
-                        .check(Check::Status(vec!["4xx"])),
+                        .check(Check::status(&["4xx"])),
                 );
                 is_told?;
                 // What it did is another matter.
@@ -165,7 +166,7 @@ impl Session<'_> {
             let violation =
                 Violation::new(Rule::NeedsCredentials, &words, format!("{words} {what}: {}", answer.status))
                     .values(json!(401), json!(answer.status))
-                    .check(Check::Status(vec!["401", "403"]));
+                    .check(Check::status(&["401", "403"]));
             self.violates(violation)?;
             if kind == CredentialsKind::Delete || kind == CredentialsKind::Bulk {
                 return Err(Stop::Ended);
@@ -184,7 +185,8 @@ impl Session<'_> {
             let found = listed.json.as_ref().map_or(0, |body: &Value| resources(body).len());
             if found > 0 {
                 let why = format!("{words} was refused, and made a user");
-                self.violates(Violation::new(Rule::ErrorHasNoEffect, &words, why))?;
+                let violation = Violation::new(Rule::ErrorHasNoEffect, &words, why);
+                self.violates(violation.check(Check::lists(Vec::new())))?;
             }
         }
         debug_assert!(get(&self.resources[at].seen, "id").is_some());

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::case::capability::Feature;
 use crate::explore::calibrate::values;
+use crate::explore::check::{Check, Condition, Earlier, Expectation, Is, When};
 use crate::explore::operation::Type;
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::{After, without};
@@ -35,13 +36,21 @@ impl Session<'_> {
         };
         let ((before, members), (now, members_now)) = (bare(&known.seen), bare(body));
         let is_changed = !same(&before, &now) || members != members_now;
+        let shown_before = |name: &str| Earlier::Read {
+            path: known.path.clone(),
+            pointer: format!("/meta/{name}"),
+            is_absent: false,
+            when: When::BeforeWrite,
+        };
+        let as_before = |name: &str| Check::at(format!("/meta/{name}"), Condition::Same(shown_before(name)));
         for name in ["created", "resourceType", "location"] {
             let (before, now) = (meta(&known.seen, name), meta(body, name));
             if before.is_some() && before != now {
                 let why = format!("after {} meta.{name} is another", after.form);
                 let violation = Violation::new(Rule::MetaMoves, after.form, why)
                     .about(format!("meta.{name}"))
-                    .values(json!(before), json!(now));
+                    .values(json!(before), json!(now))
+                    .check(as_before(name));
                 self.violates(violation)?;
             }
         }
@@ -55,21 +64,34 @@ impl Session<'_> {
         let is_fine = meta(&known.seen, "lastModified").is_some_and(|time| time.contains('.'));
         let resolution = Duration::from_millis(if is_fine { 30 } else { 1_100 });
         let (before, now) = (known.etag.clone(), etag(read, body));
+        let versions = (meta(&known.seen, "version"), meta(body, "version"));
         if let (Some(before), Some(now), false) = (&before, &now, is_open) {
+            let is_in_meta = versions.0.is_some() && versions.0 == versions.1;
             // A weak tag may be made of such a time.
             let may_be_time = before.starts_with("W/") && !is_fine && since_read <= resolution;
             if is_changed && before == now && !may_be_time {
                 let why = format!("{} changed the resource, and its version is the same", after.form);
                 let violation = Violation::new(Rule::MetaMoves, after.form, why)
                     .about("version")
-                    .values(json!("another version"), json!(now));
+                    .values(json!("another version"), json!(now))
+                    .check(if is_in_meta {
+                        Check::at("/meta/version", Condition::Other(shown_before("version")))
+                    } else {
+                        let before = Earlier::Version(known.path.clone());
+                        Expectation::Header("ETag", Is::Another, before).into()
+                    });
                 self.violates(violation)?;
             }
             if after.is_refused && !is_changed && before != now {
                 let why = format!("{} was refused, and the version moved", after.form);
                 let violation = Violation::new(Rule::MetaMoves, after.form, why)
                     .about("version after an error")
-                    .values(json!(before), json!(now));
+                    .values(json!(before), json!(now))
+                    .check(if versions.0 != versions.1 && versions.0.is_some() {
+                        as_before("version")
+                    } else {
+                        Expectation::Header("ETag", Is::The, Earlier::Version(known.path.clone())).into()
+                    });
                 self.violates(violation)?;
             }
         }
@@ -81,9 +103,18 @@ impl Session<'_> {
         if later < earlier || stands {
             let what = if stands { "did not move with the change" } else { "went back" };
             let why = format!("after {} meta.lastModified {what}", after.form);
+            let at = |condition: fn(Earlier) -> Condition| {
+                Expectation::At("/meta/lastModified".to_owned(), condition(shown_before("lastModified")))
+            };
+            let check = if stands {
+                Check { pause: Some(resolution), ..Check::from(at(Condition::Other)) }
+            } else {
+                Expectation::AnyOf(vec![at(Condition::LaterThan), at(Condition::Same)]).into()
+            };
             let violation = Violation::new(Rule::MetaMoves, after.form, why)
                 .about("meta.lastModified")
-                .values(json!(format!("later than {before}")), json!(now));
+                .values(json!(format!("later than {before}")), json!(now))
+                .check(check);
             self.violates(violation)?;
         }
         Ok(())

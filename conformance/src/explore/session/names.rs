@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::explore::attributes::{Attribute, Kind, Shape};
+use crate::explore::check::Check;
 use crate::explore::operation::{NameOf, Type, Write};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
 use crate::explore::session::{Session, Stop};
 use crate::explore::value::Choice;
@@ -28,7 +29,7 @@ impl Session<'_> {
             let violation = Violation::new(Rule::FilterFinds, after, why)
                 .about("an old name")
                 .values(json!(0), json!(found))
-                .check(Check::Lists(Vec::new()));
+                .check(Check::lists(Vec::new()));
             self.violates(violation)?;
         }
         Ok(())
@@ -82,7 +83,7 @@ impl Session<'_> {
                 let violation =
                     Violation::new(Rule::ValidIsTaken, &words, format!("{words} is answered 409"))
                         .values(json!("2xx"), json!(409))
-                        .check(Check::Status(vec!["2xx"]));
+                        .check(Self::status_check(with, "2xx"));
                 self.violates(violation)?;
             } else {
                 self.world.limit(&format!("{words} is answered {status}"));
@@ -105,7 +106,7 @@ impl Session<'_> {
             let violation =
                 Violation::new(Rule::InvalidIsRefused, form, format!("{form} is answered {}", answer.status))
                     .values(json!("4xx"), json!(answer.status))
-                    .check(Check::Status(vec!["4xx"]));
+                    .check(Check::status(&["4xx"]));
             self.violates(violation)?;
             return self.remove_twin(&answer).await;
         }
@@ -118,7 +119,7 @@ impl Session<'_> {
         let violation = Violation::new(Rule::NameIsFree, "POST", why)
             .about("after a refused creation")
             .values(json!(201), json!(answer.status))
-            .check(Check::Status(vec!["201"]));
+            .check(Check::status(&["201"]));
         self.violates(violation)
     }
 
@@ -147,7 +148,7 @@ impl Session<'_> {
                 let violation = Violation::new(Rule::FilterFinds, form, why)
                     .about("externalId of two users")
                     .values(json!(wanted), json!(found))
-                    .check(Check::Lists(wanted.to_vec()));
+                    .check(Check::lists(wanted.to_vec()));
                 self.violates(violation)?;
             }
         }
@@ -216,14 +217,14 @@ impl Session<'_> {
                 let violation = Violation::new(Rule::NameIsFree, "POST", why)
                     .about("that starts with another one")
                     .values(json!(201), json!(409))
-                    .check(Check::Status(vec!["201"]));
+                    .check(Check::status(&["201"]));
                 self.violates(violation)
             }
             (None, false) => {
                 let why = format!("a POST under a name that was given up is answered {}", answer.status);
                 let violation = Violation::new(Rule::NameIsFree, "POST", why)
                     .values(json!(201), json!(answer.status))
-                    .check(Check::Status(vec!["201"]));
+                    .check(Check::status(&["201"]));
                 self.violates(violation)
             }
             (Some(_), true) => {
@@ -236,7 +237,7 @@ impl Session<'_> {
                 let violation = Violation::new(Rule::NameIsUnique, "POST", why)
                     .about(about)
                     .values(json!(409), json!(answer.status))
-                    .check(Check::Status(vec!["409"]));
+                    .check(Check::status(&["409"]));
                 self.violates(violation)?;
                 self.remove_twin(&answer).await
             }
@@ -269,7 +270,7 @@ impl Session<'_> {
             let violation =
                 Violation::new(Rule::NameIsUnique, &words, format!("{words} is answered {}", answer.status))
                     .values(json!(409), json!(answer.status))
-                    .check(Check::Status(vec!["409"]));
+                    .check(Self::status_check(with, "409"));
             self.violates(violation)?;
             // Names are mixed up now.
             return Err(Stop::Ended);

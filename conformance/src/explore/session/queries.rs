@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::casing::lower_case;
 use crate::explore::attributes::{Attribute, Kind, Shape};
+use crate::explore::check::{Check, Condition, Expectation, Judged, Walk};
 use crate::explore::operation::{Filter, Logic, Operator, Type};
-use crate::explore::rule::{Check, Rule, Violation};
-use crate::explore::session::checks::{After, difference, same_but_meta, without};
+use crate::explore::rule::{Rule, Violation};
+use crate::explore::session::checks::{difference, same_but_meta, without};
 use crate::explore::session::{Session, Stop};
 use crate::explore::world::{SEARCH, post, query};
-use crate::json::{get, is_absent, same};
+use crate::json::{get, is_absent};
 use crate::server::discovery::resources;
-use crate::subject::server::client::{Answer, Request};
 
 /// A comparison, as it is evaluated over what was read.
 struct Comparison<'a> {
@@ -111,6 +111,7 @@ impl Session<'_> {
             query(&endpoint, &[("filter", &filter), ("count", "50")])
         };
         let answer = self.ask(&request).await?;
+        let judged = Judged::At(self.exchanges.len() - 1);
         if !answer.is_success() {
             let plain = format!("a filter with: {words}");
             if self.world.taken(&plain) == Some(true) {
@@ -121,7 +122,7 @@ impl Session<'_> {
                 let violation = Violation::new(Rule::ValidIsTaken, "GET with a filter", why)
                     .about(words)
                     .values(json!(200), json!(answer.status))
-                    .check(Check::Status(vec!["200"]));
+                    .check(Check::status(&["200"]));
                 return self.violates(violation);
             }
             self.world.limit(&format!("a filter is answered {}: {words}", answer.status));
@@ -135,11 +136,11 @@ impl Session<'_> {
             let listed = listed.json.as_ref().filter(|_| listed.is_success());
             if let Some(listed) = listed.filter(|listed| ids_of(listed) == ids_of(&body)) {
                 // GET finds the same: the filter is at fault, and not the search.
-                return self.compare_list(Rule::FilterFinds, &words, &wanted, listed);
+                return self.compare_list((Rule::FilterFinds, &words), &wanted, listed, &Judged::Last);
             }
         }
         let rule = if is_search { Rule::SearchAgrees } else { Rule::FilterFinds };
-        self.compare_list(rule, &words, &wanted, &body)
+        self.compare_list((rule, &words), &wanted, &body, &judged)
     }
 
     /// Chooses an attribute that a user has.
@@ -233,8 +234,14 @@ impl Session<'_> {
         Some((comparison, text, format!("{path} {}{elsewhere}{wild}{case}{logic}", operator.word())))
     }
 
-    /// Compares a list of the sequence's users with the ones that belong there.
-    fn compare_list(&self, rule: Rule, about: &str, wanted: &[String], body: &Value) -> Result<(), Stop> {
+    /// Compares a list of the sequence's users with the ones that belong there. A case asks for the list by `judged`.
+    fn compare_list(
+        &self,
+        (rule, about): (Rule, &str),
+        wanted: &[String],
+        body: &Value,
+        judged: &Judged,
+    ) -> Result<(), Stop> {
         let listed: Vec<&Value> = resources(body).iter().collect();
         let id = |one: &Value| get(one, "id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let own: BTreeSet<&str> = self.resources.iter().map(|known| known.id.as_str()).collect();
@@ -259,10 +266,11 @@ impl Session<'_> {
                 Rule::PagesPartition => "GET of pages",
                 _ => "GET with a filter",
             };
+            let crowd = self.crowd(Type::User, found.iter().map(String::as_str));
             let violation = Violation::new(rule, form, format!("{form} ({about}): {what}"))
                 .about(about)
                 .values(json!(wanted), json!(found))
-                .check(Check::Lists(wanted.to_vec()));
+                .check(Check { crowd, ..Check::lists(wanted.to_vec()).of(judged.clone()) });
             return self.violates(violation);
         }
         let total = get(body, "totalResults").and_then(Value::as_u64);
@@ -271,19 +279,26 @@ impl Session<'_> {
             let violation = Violation::new(rule, "totalResults", why)
                 .about(about)
                 .values(json!(wanted.len()), json!(total))
-                .check(Check::Value { pointer: "/totalResults".to_owned(), value: json!(wanted.len()) });
+                .check(Check::value("/totalResults", json!(wanted.len())).of(judged.clone()));
             self.violates(violation)?;
         }
         for one in listed {
-            let Some(known) = self.resources.iter().find(|known| known.id == id(one)) else { continue };
+            let Some(at) = self.resources.iter().position(|known| known.id == id(one)) else { continue };
+            let known = &self.resources[at];
             if !same_but_meta(&without(one, &["groups"]), &without(&known.seen, &["groups"])) {
                 let (member, read, list) = difference(
                     &without(&known.seen, &["meta", "groups"]),
                     &without(one, &["meta", "groups"]),
                 );
                 let why = format!("a list ({about}) shows another {member} than the read");
-                let violation =
-                    Violation::new(Rule::ListAgrees, "GET of a list", why).about(member).values(read, list);
+                let check = self.listed_as_read(at, &member, &read).map(|check| match check.judged {
+                    Judged::Last => check.of(judged.clone()),
+                    _ => check,
+                });
+                let violation = Violation::new(Rule::ListAgrees, "GET of a list", why)
+                    .about(member)
+                    .values(read, list)
+                    .may_check(check);
                 self.violates(violation)?;
             }
         }
@@ -315,10 +330,10 @@ impl Session<'_> {
             let why = format!("after {after} a deleted resource is in a list");
             self.violates(
                 Violation::new(Rule::DeletedIsGone, "GET with a filter", why)
-                    .check(Check::Lists(wanted.clone())),
+                    .check(Check::lists(wanted.clone())),
             )?;
         }
-        self.compare_list(Rule::FilterFinds, "userName sw", &wanted, &body)
+        self.compare_list((Rule::FilterFinds, "userName sw"), &wanted, &body, &Judged::Last)
     }
 
     pub(super) async fn sort(
@@ -346,15 +361,22 @@ impl Session<'_> {
         let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else { return Ok(()) };
         let is_plain =
             |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') && !text.contains("  ");
-        let texts: Vec<String> = resources(&body)
+        let texts: Vec<&str> = resources(&body)
             .iter()
             .filter_map(|one| match (attribute.value_in(one)?, &part) {
                 (whole, Some(part)) => get(whole, part)?.as_str(),
                 (value, None) => value.as_str(),
             })
-            .filter(is_plain)
-            .map(lower_case)
             .collect();
+        // A case compares all texts, and the order of others is the server's business.
+        let pointer = format!(
+            "/Resources/*{}{}",
+            attribute.pointer(),
+            part.as_ref().map_or_else(String::new, |part| format!("/{part}"))
+        );
+        let check =
+            texts.iter().all(is_plain).then(|| Check::at(pointer, Condition::IsDescending(is_descending)));
+        let texts: Vec<String> = texts.into_iter().filter(is_plain).map(lower_case).collect();
         let is_sorted = if is_descending { texts.is_sorted_by(|a, b| a >= b) } else { texts.is_sorted() };
         if is_sorted {
             return Ok(());
@@ -368,7 +390,8 @@ impl Session<'_> {
         let violation =
             Violation::new(Rule::SortOrders, &form, format!("{form}: the list is in another order"))
                 .about(path)
-                .values(json!(sorted), json!(texts));
+                .values(json!(sorted), json!(texts))
+                .may_check(check);
         self.violates(violation)
     }
 
@@ -380,8 +403,18 @@ impl Session<'_> {
         let endpoint = self.world.user.endpoint.clone();
         let count_text = count.to_string();
         let living = self.living(Type::User).len();
-        let mut all = Vec::new();
+        let mut all: Vec<Value> = Vec::new();
         let mut total = None;
+        // The first page behind the last one, if it has resources, and the number of those before it.
+        let mut behind = None;
+        let walk = Walk {
+            resource_type: self.world.user.name.clone(),
+            by: "index",
+            query: vec![("filter".to_owned(), filter.clone()), ("count".to_owned(), count_text.clone())],
+            from: self.exchanges.len(),
+            is_exclusive: false,
+        };
+        let judged = Judged::Walk(walk);
         while all.len() < living + count {
             let start = (all.len() + 1).to_string();
             let parameters =
@@ -393,7 +426,8 @@ impl Session<'_> {
                 let why = format!("a page of at most {count} has {} resources", page.len());
                 let violation = Violation::new(Rule::PagesPartition, "GET of a page", why)
                     .about("count")
-                    .values(json!(count), json!(page.len()));
+                    .values(json!(count), json!(page.len()))
+                    .check(Check::at("/Resources", Condition::AtMost(count)));
                 return self.violates(violation);
             }
             let said = get(&body, "totalResults").and_then(Value::as_u64);
@@ -401,84 +435,35 @@ impl Session<'_> {
                 let why = "totalResults differs from page to page";
                 let violation = Violation::new(Rule::PagesPartition, "GET of a page", why)
                     .about("totalResults")
-                    .values(json!(total), json!(said));
+                    .values(json!(total), json!(said))
+                    .check(Check::from(Expectation::TotalAsListed).of(judged));
                 return self.violates(violation);
             }
             total = said;
             if page.is_empty() {
                 break;
             }
+            if all.len() >= living && behind.is_none() {
+                behind = Some((self.exchanges.len() - 1, all.len()));
+            }
             all.extend(page);
         }
         let wanted: Vec<_> =
             self.living(Type::User).into_iter().map(|at| self.resources[at].id.clone()).collect();
-        let body = json!({ "Resources": all, "totalResults": total });
-        self.compare_list(Rule::PagesPartition, "startIndex", &wanted, &body)
-    }
-
-    pub(super) async fn project(
-        &mut self,
-        of: usize,
-        attribute: usize,
-        is_excluded: bool,
-    ) -> Result<(), Stop> {
-        let Some(at) = self.pick(Type::User, of) else { return Ok(()) };
-        let Some(attribute) = self.present(at, attribute) else { return Ok(()) };
-        let attribute = self.world.attributes[attribute].clone();
-        let seen = self.resources[at].seen.clone();
-        let (parameter, path) = if is_excluded {
-            ("excludedAttributes", attribute.path())
-        } else {
-            ("attributes", attribute.path())
-        };
-        let request: Request = query(&self.resources[at].path.clone(), &[(parameter, &path)]);
-        let answer: Answer = self.ask(&request).await?;
-        let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else {
-            self.world.limit(&format!("{parameter} is answered {}", answer.status));
-            return Ok(());
-        };
-        let form = format!("GET with {parameter}");
-        let shown = attribute.value_in(&body);
-        let problem = if is_excluded {
-            let mut rest = seen.clone();
-            attribute.remove_in(&mut rest);
-            let mut told = body.clone();
-            attribute.remove_in(&mut told);
-            // An extension of which nothing is left may be named or not.
-            let ignored = ["meta", "schemas", attribute.extension.as_deref().unwrap_or("meta")];
-            if shown.is_some() {
-                Some(("the excluded attribute is there", Value::Null, shown.cloned().unwrap_or_default()))
-            } else if !same(&without(&rest, &ignored), &without(&told, &ignored)) {
-                let (_, before, now) = difference(&without(&rest, &ignored), &without(&told, &ignored));
-                Some(("something else is missing or another", before, now))
-            } else {
-                None
-            }
-        } else {
-            let whole = attribute.value_in(&seen);
-            let mut others = self.world.attributes.iter().filter(|other| **other != attribute);
-            let surplus = others.find_map(|other| other.value_in(&body));
-            match (shown, surplus) {
-                (shown, _) if !same(shown.unwrap_or(&Value::Null), whole.unwrap_or(&Value::Null)) => Some((
-                    "the attribute is missing or another",
-                    whole.cloned().unwrap_or_default(),
-                    shown.cloned().unwrap_or_default(),
-                )),
-                (_, Some(surplus)) => {
-                    Some(("an attribute is there that was not asked for", Value::Null, surplus.clone()))
-                }
-                _ => None,
-            }
-        };
-        match problem {
-            Some((what, expected, actual)) => {
-                let why = format!("{form}={path}: {what}");
-                let violation =
-                    Violation::new(Rule::ProjectionSelects, &form, why).about(path).values(expected, actual);
-                self.violates(violation)
-            }
-            None => self.look_at(at, None, After::new(Rule::ReadsAgree, &form)).await,
+        if let Some((at, before)) = behind
+            && wanted.len() == before
+            && wanted.iter().all(|id| all[..before].iter().any(|one| get(one, "id") == Some(&json!(id))))
+        {
+            let form = "GET of pages";
+            let why = format!("{form} (startIndex): a page behind the last one has resources");
+            let violation = Violation::new(Rule::PagesPartition, form, why)
+                .about("startIndex")
+                .values(json!(wanted.len()), json!(all.len()))
+                .check(Check::lists(Vec::new()).of(Judged::At(at)));
+            return self.violates(violation);
         }
+        let body = json!({ "Resources": all, "totalResults": total });
+        self.compare_list((Rule::PagesPartition, "startIndex"), &wanted, &body, &judged)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::explore::check::Check;
 use crate::explore::model::{PatchKind, Target};
 use crate::explore::operation::Write;
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::patch::Made;
 use crate::explore::session::write::set_attribute;
 use crate::explore::session::{Session, Stop};
@@ -26,7 +27,7 @@ impl Session<'_> {
         Violation::new(Rule::ValidIsTaken, form, format!("{why}: it is answered {}{detail}", answer.status))
             .about(about)
             .values(json!("2xx"), json!(answer.status))
-            .check(Check::Status(vec!["2xx"]))
+            .check(Check::status(&["2xx"]))
     }
 
     /// Whether a new user with one value is taken; tried once.
@@ -207,6 +208,7 @@ impl Session<'_> {
             return Ok(());
         }
         let why = format!("{words} is refused, and taken of a fresh user");
-        self.violates(Self::refusal(words, "", &why, answer))
+        let violation = Self::refusal(words, "", &why, answer);
+        self.violates(violation.check(Self::status_check(with, "2xx")))
     }
 }

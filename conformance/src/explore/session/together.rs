@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::explore::attributes::{Kind, Shape};
 use crate::explore::calibrate::values;
+use crate::explore::check::{Check, Condition, Expectation, with_values};
 use crate::explore::operation::{TogetherKind, Type, Write};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
 use crate::explore::session::{Session, Stop};
 use crate::explore::value::Choice;
@@ -43,7 +44,7 @@ impl Session<'_> {
         form: &str,
         why: &str,
         (expected, actual): (Value, Value),
-        check: Check,
+        check: impl Into<Check>,
     ) -> Result<(), Stop> {
         self.violates(Violation::new(Rule::SomeOrder, form, why).values(expected, actual).check(check))
     }
@@ -59,7 +60,7 @@ impl Session<'_> {
         if made.len() > 1 {
             let why = format!("{} users were created under one userName", made.len());
             let values = (json!("one success"), json!(statuses));
-            self.lost(form, &why, values, Check::OneSuccess(&[409]))?;
+            self.lost(form, &why, values, Expectation::OneSuccess(&[409]))?;
             let paths: Vec<_> =
                 made.iter().filter_map(|answer| World::path_of(self.world.user, answer)).collect();
             for (path, _) in paths {
@@ -69,7 +70,7 @@ impl Session<'_> {
         }
         let Some(answer) = made.first().map(|answer| (*answer).clone()) else {
             let values = (json!("one success"), json!(statuses));
-            return self.lost(form, "no user was created", values, Check::OneSuccess(&[409]));
+            return self.lost(form, "no user was created", values, Expectation::OneSuccess(&[409]));
         };
         let Some(at) = self.add(Type::User, &body, &answer, form)? else { return Ok(()) };
         self.look_at(at, Some(&answer), After::new(Rule::CreateStores, form)).await?;
@@ -108,8 +109,10 @@ impl Session<'_> {
         if !done.is_subset(&there) {
             let lost = done.difference(&there).count();
             let why = format!("{lost} of {} values that were added at the same time are lost", done.len());
-            let values = done.iter().map(|value| json!({ "value": value })).collect();
-            let check = Check::Includes { pointer: attributes[index].pointer(), values };
+            let includes = with_values(done.iter().copied())
+                .into_iter()
+                .map(|value| Expectation::At(attributes[index].pointer(), Condition::Includes(value)));
+            let check = Check::all(includes.collect());
             self.lost(form, &why, (json!(done), json!(there)), check)?;
         }
         self.adopt(at, &body);
@@ -178,7 +181,7 @@ impl Session<'_> {
         if !done.is_empty() && !done.iter().any(|value| Some(*value) == actual.as_ref()) {
             let why = format!("{name} has none of the values that were set at the same time");
             let values = done.iter().map(|value| (*value).clone()).collect();
-            let check = Check::OneOf { pointer: attribute.pointer(), values };
+            let check = Check::at(attribute.pointer(), Condition::OneOf(values));
             self.lost(form, &why, (json!(done), json!(actual)), check)?;
         }
         self.resources[at].expected.set(index, actual);
@@ -234,7 +237,7 @@ impl Session<'_> {
             let why =
                 format!("{} of {MANY} writes with one version were done, where one belongs", done.len());
             let values = (json!("one success"), json!(statuses));
-            self.lost(form, &why, values, Check::OneSuccess(&[409, 412, 423, 429, 503]))?;
+            self.lost(form, &why, values, Expectation::OneSuccess(&[409, 412, 423, 429, 503]))?;
         }
         match done.as_slice() {
             [] => {}
@@ -279,7 +282,7 @@ impl Session<'_> {
                 let why = "a GET beside others shows another resource";
                 let violation = Violation::new(Rule::OwnAnswer, form, why)
                     .values(json!(id), json!(shown))
-                    .check(Check::Shows(ids.clone()));
+                    .check(Expectation::Shows(ids.clone()));
                 self.violates(violation)?;
             }
         }
@@ -306,7 +309,7 @@ impl Session<'_> {
                 level: crate::requirement::Level::Should,
                 ..Violation::new(Rule::SomeOrder, form, why)
                     .values(json!("one success"), json!(statuses))
-                    .check(Check::OneSuccess(&[404, 410, 409, 412]))
+                    .check(Expectation::OneSuccess(&[404, 410, 409, 412]))
             };
             self.violates(violation)?;
         }

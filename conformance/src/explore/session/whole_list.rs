@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::explore::check::{self, Check, Condition, Crowd, Expectation, Judged, Listed};
 use crate::explore::operation::{ListWay, Type};
 use crate::explore::rule::{Rule, Violation};
-use crate::explore::session::{Session, Stop};
+use crate::explore::session::guests::Guest;
+use crate::explore::session::{Resource, Session, Stop};
 use crate::explore::world::{SEARCH, post, query, request};
 use crate::json::get;
 use crate::server::discovery::resources;
@@ -31,6 +33,7 @@ struct Wrong {
     what: String,
     expected: Value,
     actual: Value,
+    expectations: Vec<Expectation>,
 }
 
 fn words(way: ListWay) -> &'static str {
@@ -39,6 +42,14 @@ fn words(way: ListWay) -> &'static str {
         ListWay::Cursor => "GET of the whole list by cursors",
         ListWay::Filter => "GET of the list with a filter that all match",
         ListWay::Search => "POST .search without a filter",
+    }
+}
+
+/// Returns a filter that every resource of a type matches.
+fn everyone(kind: Type) -> &'static str {
+    match kind {
+        Type::User => "userName pr",
+        Type::Group => "displayName pr",
     }
 }
 
@@ -65,32 +76,57 @@ impl Session<'_> {
         let form = words(way);
         let form = if kind == Type::Group { format!("{form} of groups") } else { form.to_owned() };
         let mut wrong = None;
+        let mut from = self.exchanges.len();
         for _ in 0..2 {
+            from = self.exchanges.len();
             let Some(walk) = self.walk(kind, way, count, &form).await? else {
                 wrong = None;
                 break;
             };
-            wrong = self.wrong_in(kind, &walk, &living, &deleted).await?;
+            wrong = self.wrong_in(kind, &walk, (&living, &deleted), &guests).await?;
             if wrong.is_none() {
                 break;
             }
         }
-        self.remove_guests(&guests).await?;
-        let Some(Wrong { about, what, expected, actual }) = wrong else { return Ok(()) };
-        let violation = Violation::new(Rule::ListHoldsAll, &form, format!("{form}: {what}"))
-            .about(about)
-            .values(expected, actual);
-        self.violates(violation)
+        if let Some(Wrong { about, what, expected, actual, expectations }) = wrong {
+            let query = match way {
+                ListWay::Filter => vec![("filter".to_owned(), everyone(kind).to_owned())],
+                ListWay::Index | ListWay::Cursor | ListWay::Search => Vec::new(),
+            };
+            // Other sequences have resources in the list, of which there are several pages, and deleted some.
+            let own = guests.len() + self.living(kind).len();
+            let crowd = Some(Crowd {
+                resource_type: self.world.resource_type(kind).name.clone(),
+                count: (2 * count + 1).saturating_sub(own),
+                has_deleted: true,
+            });
+            let walk = check::Walk {
+                resource_type: self.world.resource_type(kind).name.clone(),
+                by: match way {
+                    ListWay::Index | ListWay::Filter => "index",
+                    ListWay::Cursor => "cursor",
+                    ListWay::Search => "search",
+                },
+                query: query.into_iter().chain([("count".to_owned(), count.to_string())]).collect(),
+                from,
+                is_exclusive: true,
+            };
+            let violation = Violation::new(Rule::ListHoldsAll, &form, format!("{form}: {what}"))
+                .about(about)
+                .values(expected, actual)
+                .check(Check { crowd, ..Check::all(expectations).of(Judged::Walk(walk)) });
+            self.violates(violation)?;
+        }
+        self.remove_guests(&guests).await
     }
 
     fn page(&self, kind: Type, way: ListWay, count: usize, start: usize, cursor: &str) -> Request {
         let endpoint = self.endpoint(kind);
         let (start, size) = (start.to_string(), count.to_string());
-        let everyone = if kind == Type::User { "userName pr" } else { "displayName pr" };
         let index = [("startIndex", start.as_str()), ("count", size.as_str())];
         match way {
             ListWay::Index => query(endpoint, &index),
-            ListWay::Filter => query(endpoint, &[("filter", everyone), index[0], index[1]]),
+            ListWay::Filter => query(endpoint, &[("filter", everyone(kind)), index[0], index[1]]),
             ListWay::Cursor => query(endpoint, &[("cursor", cursor), index[1]]),
             ListWay::Search => post(
                 &format!("{endpoint}/.search"),
@@ -146,16 +182,24 @@ impl Session<'_> {
         &mut self,
         kind: Type,
         walk: &Walk,
-        living: &BTreeSet<String>,
-        deleted: &BTreeSet<String>,
+        (living, deleted): (&BTreeSet<String>, &BTreeSet<String>),
+        guests: &[Guest],
     ) -> Result<Option<Wrong>, Stop> {
         let listed: BTreeSet<&String> = walk.ids.iter().collect();
+        // A case knows the resources of its own sequence alone.
+        let of_kind = self.resources.iter().filter(|one| one.kind == kind);
+        let (gone, there): (Vec<_>, Vec<_>) = of_kind.partition(|one| one.is_deleted);
+        let ids = |all: &[&Resource]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        let own_deleted = ids(&gone);
+        let mut own_living = ids(&there);
+        own_living.extend(guests.iter().map(|(_, id)| id.clone()));
         if listed.len() < walk.ids.len() {
             return Ok(Some(Wrong {
                 about: "twice",
                 what: "a resource is there twice".to_owned(),
                 expected: json!(listed.len()),
                 actual: json!(walk.ids.len()),
+                expectations: vec![Expectation::At("/Resources".to_owned(), Condition::Unique)],
             }));
         }
         // A resource that reads otherwise breaks another rule.
@@ -166,6 +210,7 @@ impl Session<'_> {
                     what: "a resource is missing that can be read".to_owned(),
                     expected: json!(id),
                     actual: json!(walk.ids),
+                    expectations: vec![Expectation::Lists(Listed::All, own_living)],
                 }));
             }
         }
@@ -176,6 +221,7 @@ impl Session<'_> {
                     what: "a resource is there that was deleted".to_owned(),
                     expected: Value::Null,
                     actual: json!(id),
+                    expectations: vec![Expectation::Lists(Listed::Not, own_deleted)],
                 }));
             }
         }
@@ -186,6 +232,7 @@ impl Session<'_> {
                 what: "totalResults differs from page to page".to_owned(),
                 expected: json!(listed.len()),
                 actual: json!(walk.totals),
+                expectations: vec![Expectation::TotalAsListed],
             }));
         }
         let total = walk.totals.first().copied().flatten();
@@ -194,6 +241,7 @@ impl Session<'_> {
             what: "totalResults is not the number of resources on its pages".to_owned(),
             expected: json!(listed.len()),
             actual: json!(total),
+            expectations: vec![Expectation::TotalAsListed],
         }))
     }
 

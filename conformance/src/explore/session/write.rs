@@ -6,9 +6,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::explore::attributes::Shape;
+use crate::explore::check::{Check, Condition, Judged};
 use crate::explore::model::Expected;
 use crate::explore::operation::{Setting, Type, Write};
-use crate::explore::rule::{Check, Rule, Violation};
+use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::{After, Written};
 use crate::explore::session::{Resource, Session, Stop};
 use crate::explore::value::Choice;
@@ -73,14 +74,16 @@ impl Session<'_> {
         let known = self.world.resource_type(kind);
         let Some((path, id)) = World::path_of(known, answer) else {
             let why = format!("the answer to {form} has no id");
-            self.violates(Violation::new(Rule::AnswerIsRead, form, why).about("id"))?;
+            let violation = Violation::new(Rule::AnswerIsRead, form, why).about("id");
+            self.violates(violation.check(Check::at("/id", Condition::IsPresent)))?;
             return Ok(None);
         };
         if let Some(other) = self.resources.iter().find(|other| other.id == id) {
             let why = format!("{form} was answered with the id of another resource");
             let violation = Violation::new(Rule::OwnAnswer, form, why)
                 .about("id")
-                .values(json!("a new id"), json!(other.id));
+                .values(json!("a new id"), json!(other.id))
+                .check(Check::at("/id", Condition::Differs(json!(other.id))));
             self.violates(violation)?;
             return Ok(None);
         }
@@ -89,7 +92,8 @@ impl Session<'_> {
             let why = format!("the Location of {form} does not lead to the resource");
             let violation = Violation::new(Rule::IdStays, form, why)
                 .about("Location")
-                .values(json!(path), json!(location));
+                .values(json!(path), json!(location))
+                .check(Check::value("/id", json!(id)).of(Judged::Location(path.clone())));
             self.violates(violation)?;
         }
         let text = |name| get(body, name).and_then(Value::as_str).map(ToOwned::to_owned);
@@ -251,6 +255,14 @@ impl Session<'_> {
         operations.and_then(|all| all.first()).map_or(0, super::bulk::status_of)
     }
 
+    /// Returns the check of the status of the one write of a request.
+    pub(super) fn status_check(with: Write, wanted: &'static str) -> Check {
+        match with {
+            Write::Bulk => Check::at("/Operations/0/status", Condition::SaysStatus(vec![wanted])),
+            Write::PatchWithPath | Write::PatchWithoutPath | Write::Put => Check::status(&[wanted]),
+        }
+    }
+
     /// Returns the answer if it is about the one resource of the request.
     pub(super) fn own(with: Write, answer: &Answer) -> Option<&Answer> {
         (with != Write::Bulk).then_some(answer)
@@ -311,7 +323,7 @@ impl Session<'_> {
             let violation = Violation::new(Rule::DeletedIsGone, form, why)
                 .about("GET")
                 .values(json!(404), json!(read.status))
-                .check(Check::Status(vec!["404"]));
+                .check(Check::status(&["404"]));
             self.violates(violation)?;
         }
         let writes = [
@@ -325,7 +337,7 @@ impl Session<'_> {
                 let violation = Violation::new(Rule::DeletedIsGone, form, why)
                     .about(method)
                     .values(json!(404), json!(answer.status))
-                    .check(Check::Status(vec!["404"]));
+                    .check(Check::status(&["404"]));
                 self.violates(violation)?;
             }
         }

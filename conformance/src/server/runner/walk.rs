@@ -5,15 +5,26 @@ use serde_json::{Value, json};
 use crate::case::step::{Paging, Step};
 use crate::json::get;
 use crate::server::deviation;
+use crate::server::runner::SEARCH;
 use crate::server::runner::{End, Player};
 use crate::subject::server::bounded::{LARGE, outline};
-use crate::subject::server::client::Answer;
+use crate::subject::server::client::{Answer, Request};
 
 /// Bytes of pages whose resources are kept whole; of those behind them only what tells which one it is.
 const WALKED_WHOLE: usize = 64 * LARGE;
 
 /// Reads at most this number of pages; a subject with more never ends.
 const MAX_PAGES: usize = 1_000;
+
+/// Returns a query as a POST to `.search`: its parameters are members of the body, numbers as numbers.
+fn as_search(query: Request) -> Request {
+    let mut body = json!({ "schemas": [SEARCH] });
+    for (name, value) in query.query {
+        body[name] = value.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number));
+    }
+    let path = format!("{}/.search", query.path);
+    Request { method: "POST".to_owned(), path, query: Vec::new(), body: Some(body.to_string()), ..query }
+}
 
 impl Player<'_> {
     /// Reads page after page, as a client does. The answer is the last page's, with the resources of all pages in its
@@ -25,12 +36,15 @@ impl Player<'_> {
         let mut read = 0;
         let mut seen = Vec::new();
         let mut place = match paging {
-            Paging::Index => ("startIndex", "1".to_owned()),
+            Paging::Index | Paging::Search => ("startIndex", "1".to_owned()),
             Paging::Cursor => ("cursor", String::new()),
         };
         loop {
             let mut request = first.clone();
             request.query.push((place.0.to_owned(), place.1.clone()));
+            if paging == Paging::Search {
+                request = as_search(request);
+            }
             let mut answer = self.ask(step, &request).await?;
             // Of pages alike one says it.
             for new in self.seen.drain(..) {
@@ -60,7 +74,7 @@ impl Player<'_> {
             let total = get(&page, "totalResults").and_then(Value::as_u64);
             let next = get(&page, "nextCursor").and_then(Value::as_str).map(ToOwned::to_owned);
             // Without a total the end is a page without resources, or one that came before: such servers may not page.
-            let is_repeated = paging == Paging::Index
+            let is_repeated = paging != Paging::Cursor
                 && total.is_none()
                 && found.iter().all(|resource| resources.contains(resource));
             let last = found.is_empty() || is_repeated || pages.len() >= MAX_PAGES;
@@ -69,7 +83,7 @@ impl Player<'_> {
                 pages.push(page);
             }
             let more = match paging {
-                Paging::Index => {
+                Paging::Index | Paging::Search => {
                     place.1 = (resources.len() + 1).to_string();
                     total.is_none_or(|total| (resources.len() as u64) < total)
                 }

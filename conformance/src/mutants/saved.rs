@@ -1,0 +1,161 @@
+//! Findings of `explore` at mutants, saved as cases: each fails at its mutant, and passes at the server without a defect.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
+use tokio::sync::watch;
+
+use crate::case::load as cases;
+use crate::explore::{self, Explored};
+use crate::mutants::file::Mutant;
+use crate::mutants::load;
+use crate::mutants::proxy::Proxy;
+use crate::report::{CaseResult, Verdict};
+use crate::server::discovery::{Blank, Facts};
+use crate::server::{self, Options};
+use crate::subject::server::client::{Client, Credentials, Manners};
+
+const TOKEN: &str = "mutant-token";
+
+/// The sequences that are played against a mutant: those that are written by hand, and some of the tours.
+const SEQUENCES: usize = 40;
+
+/// The number of findings at which a mutant is known.
+const FINDINGS: usize = 6;
+
+/// Mutants whose findings no case shows, and why.
+const APART: [(&str, &str); 3] = [
+    ("bulk-leaves-members", "deletions of several sequences are compared"),
+    ("answers-crossed", "requests of different sequences at the same time"),
+    (
+        "config-changes",
+        "what discovery says is compared at the end of the run, and is no finding of a sequence",
+    ),
+];
+
+/// The mock, and the proxy in front of it.
+struct Stage {
+    mock: MockAquera,
+    proxy: Arc<Proxy>,
+}
+
+impl Stage {
+    async fn start() -> Self {
+        let mock = MockAquera::builder().auth(Auth::bearer(TOKEN)).seed(1).start().await.expect("a mock");
+        Self { mock, proxy: Proxy::start().await.expect("a proxy") }
+    }
+
+    /// Returns a client of a fresh server, which has the defect of a mutant or none.
+    fn client(&self, name: &str, mutant: Option<&Mutant>) -> Client {
+        let clean = || Profile::builtin("rfc").expect("the profile");
+        let profile = mutant.map_or_else(clean, |mutant| load::profile(mutant).expect("a profile"));
+        let config = ApplicationConfig { profile, auth: vec![Auth::bearer(TOKEN)], seed: 1 };
+        let upstream = self.mock.create_application(name, config).expect("an application").scim_url();
+        let url = mutant.map_or(upstream.clone(), |mutant| {
+            let mutant = Mutant { slug: name.to_owned(), ..mutant.clone() };
+            self.proxy.add(mutant, upstream, format!("Bearer {TOKEN}"))
+        });
+        let manners = Manners { retries: 0, ..Manners::default() };
+        Client::new(&url, Credentials::Bearer(TOKEN.to_owned()), manners).expect("a client")
+    }
+}
+
+/// Findings that no case can tell: they compare what several sequences saw, and either may be right.
+const UNTOLD: [&str; 1] = ["membership-agrees/delete/a-deleted-member"];
+
+/// Explores a server.
+async fn explored(client: Client) -> Explored {
+    let facts = Facts::ask(&client).await;
+    let (_sender, stop) = watch::channel(false);
+    // One sequence after the other: the findings are the same each time.
+    let options = explore::Options {
+        jobs: 1,
+        seed: 1,
+        steps: 12,
+        sequences: SEQUENCES,
+        findings: FINDINGS,
+        patience: Duration::from_secs(60),
+        time: None,
+        blank: Blank::default(),
+        stop,
+    };
+    let runtime = tokio::runtime::Handle::current();
+    // Its state cannot move between threads.
+    let explored = tokio::task::spawn_blocking(move || {
+        runtime.block_on(explore::explore(&client, &facts, &options, &|_| ()))
+    });
+    explored.await.expect("an end").expect("a server with users")
+}
+
+/// Plays the cases of a folder.
+async fn played(client: Client, folder: &Path) -> Vec<CaseResult> {
+    let cases = cases::folder(folder).expect("good cases");
+    let facts = Facts::ask(&client).await;
+    let (_sender, stop) = watch::channel(false);
+    let options =
+        Options { jobs: 2, seed: 3, keep: false, keep_exchanges: false, blank: Blank::default(), stop };
+    server::run(client, facts, &cases, options, |_| ()).await.cases
+}
+
+/// Whether a finding came again each time that it was played.
+fn is_certain(explored: &Explored, id: &str) -> bool {
+    let result = explored.report.cases.iter().find(|case| case.id == id).expect("its result");
+    result.because.as_ref().is_none_or(|why| !why.contains("it was reproduced"))
+}
+
+/// Returns what is wrong with the saved findings at a mutant.
+async fn wrong_at(stage: &Stage, mutant: &Mutant) -> Vec<String> {
+    let slug = &mutant.slug;
+    let named: Vec<&str> = mutant.found_by.iter().filter_map(|id| id.strip_prefix("explore/")).collect();
+    let client = stage.client(slug, Some(mutant));
+    let explored = explored(client.clone()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut wrong, mut saved) = (Vec::new(), BTreeSet::new());
+    for finding in explored.findings.iter().filter(|finding| is_certain(&explored, &finding.id())) {
+        match finding.save(folder.path(), &client) {
+            Ok(file) => drop(saved.insert(file.display().to_string())),
+            Err(_) if UNTOLD.iter().any(|untold| finding.id().ends_with(untold)) => {}
+            Err(error) => wrong.push(format!("{slug}: {} is not saved: {error}", finding.id())),
+        }
+    }
+    let is_of = |id: &str, rule: &str| {
+        id.contains(&format!("/{}{rule}-", if id.ends_with(".toml") { "explore-" } else { "" }))
+    };
+    let missing = named.iter().filter(|rule| !saved.iter().any(|file| is_of(file, rule)));
+    wrong.extend(missing.map(|rule| format!("{slug}: nothing of {rule} is saved")));
+    if saved.is_empty() {
+        return wrong;
+    }
+    for (name, defect) in [("again", Some(mutant)), ("clean", None)] {
+        let client = stage.client(&format!("{slug}-{name}"), defect);
+        for CaseResult { id, verdict, because, .. } in played(client, folder.path()).await {
+            // What else is found of a defect may depend on it in ways that a case of its own does not see.
+            let is_named = named.iter().any(|rule| is_of(&id, rule));
+            let is_right = match (defect, verdict) {
+                (Some(_), verdict) => verdict.fails_or_warns() || !is_named,
+                (None, Verdict::Pass) => true,
+                (None, Verdict::Skipped) => !is_named,
+                (None, _) => false,
+            };
+            if !is_right {
+                wrong.push(format!("{slug}: {id} {} at the {name} server: {because:?}", verdict.as_str()));
+            }
+        }
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn saved_findings_fail_at_the_mutant_and_pass_at_a_clean_server() {
+    let stage = Stage::start().await;
+    let mut mutants = load::built_in().expect("good mutants");
+    mutants.retain(|mutant| mutant.found_by.iter().any(|id| id.starts_with("explore/")));
+    mutants.retain(|mutant| !APART.iter().any(|(slug, _)| *slug == mutant.slug));
+    assert!(mutants.len() > 40, "{}", mutants.len());
+    let wrong = stream::iter(&mutants).map(|mutant| wrong_at(&stage, mutant)).buffer_unordered(3);
+    assert_eq!(wrong.concat().await, Vec::<String>::new());
+}
