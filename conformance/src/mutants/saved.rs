@@ -78,7 +78,7 @@ async fn explored(client: Client) -> Explored {
         steps: 12,
         sequences: SEQUENCES,
         findings: FINDINGS,
-        patience: Duration::from_secs(60),
+        patience: Duration::from_mins(1),
         time: None,
         blank: Blank::default(),
         stop,
@@ -123,7 +123,7 @@ async fn wrong_at(stage: &Stage, mutant: &Mutant) -> Vec<String> {
         }
     }
     let is_of = |id: &str, rule: &str| {
-        id.contains(&format!("/{}{rule}-", if id.ends_with(".toml") { "explore-" } else { "" }))
+        [format!("/{rule}-"), format!("/explore-{rule}-")].iter().any(|part| id.contains(part))
     };
     let missing = named.iter().filter(|rule| !saved.iter().any(|file| is_of(file, rule)));
     wrong.extend(missing.map(|rule| format!("{slug}: nothing of {rule} is saved")));

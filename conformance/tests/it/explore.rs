@@ -105,6 +105,42 @@ async fn finding_is_shrunk_and_played_as_a_case() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn server_that_stops_is_told_as_stopped() {
+    let mock = mock("rfc").await;
+    let client = Client::new(&mock.scim_url(), Credentials::Bearer(TOKEN.to_owned()), Manners::default())
+        .expect("a client");
+    let facts = Facts::ask(&client).await;
+    let (_sender, stop) = watch::channel(false);
+    let (blank, patience) = (Blank::default(), Duration::from_secs(10));
+    let options = Options {
+        jobs: 1,
+        seed: 1,
+        steps: 12,
+        sequences: 6,
+        findings: 20,
+        patience,
+        time: None,
+        blank,
+        stop,
+    };
+    let (stopper, mut stopped) = tokio::sync::mpsc::unbounded_channel::<()>();
+    tokio::spawn(async move {
+        stopped.recv().await;
+        mock.stop().await;
+    });
+    let told = |_: conformance::explore::Progress<'_>| stopper.send(()).unwrap_or_default();
+    let explored = explore(&client, &facts, &options, &told).await.expect("a server with users");
+    let told = |id: &str| {
+        let case = explored.report.cases.iter().find(|case| case.id == id).expect(id);
+        (case.verdict, case.because.clone().unwrap_or_default())
+    };
+    let (verdict, because) = told("explore/answers");
+    assert_eq!(verdict, Verdict::Error);
+    assert!(because.starts_with("the server stopped answering: "), "{because}");
+    assert_eq!(told("explore/discovery-stays").0, Verdict::Skipped);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lacks_are_left_out_and_told() {
     let mock = mock("patch-501").await;
     let (explored, _) = explored(&mock, 1, 130, 8).await;

@@ -51,6 +51,68 @@ async fn clean_mock_passes_all_cases_and_is_left_empty() {
     assert!(!report.facts.contains_key("left behind"));
 }
 
+/// Cases that have what saved findings need.
+const OWN_CASE: &str = r#"
+[[case]]
+slug = "own"
+title = "lists by search, totals, resources of bulk requests, other versions"
+level = "must"
+requirement = "r"
+exclusive = true
+
+[[case.step]]
+bulk = """[{"method": "POST", "path": "/Users", "bulkId": "a", "data": {"...": "{{User.new-a}}"}},
+    {"method": "POST", "path": "/Users", "bulkId": "b", "data": {"...": "{{User.new-b}}"}},
+    {"method": "POST", "path": "/Users", "bulkId": "c", "data": {"...": "{{User.new-c}}"}}]"""
+as = "b"
+
+[[case.step]]
+send = "GET /Users/{{b.2.id}}"
+as = "before"
+expect = [{ status = [200] }, { at = "/meta/version", equals = '"{{b.2.version}}"' }]
+
+[[case.step]]
+send = "PATCH {{b.2.path}}"
+body = """{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+    "Operations": [{"op": "replace", "path": "title", "value": "x"}]}"""
+
+[[case.step]]
+send = "GET /Users/{{b.2.id}}"
+expect = [{ header = "ETag", differs = "{{before.version}}" }]
+
+[[case.step]]
+walk = "User"
+by = "search"
+query = { count = 2 }
+expect = [{ status = [200] }, { lists = ["b.*"] }, { total = "as-listed" }]
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_of_a_folder_names_the_resources_of_a_bulk_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let below = folder.path().join("rfc7644/3.7");
+    std::fs::create_dir_all(&below).expect("a folder");
+    let play = async |text: &str| {
+        std::fs::write(below.join("own.toml"), text).expect("a file");
+        let mock = mock("rfc").await;
+        let credentials = Credentials::Bearer("a-long-token".to_owned());
+        let client = Client::new(&mock.scim_url(), credentials, Manners::default()).expect("a client");
+        let cases = load::folder(folder.path()).expect("good cases");
+        let facts = Facts::ask(&client).await;
+        let (_sender, stop) = watch::channel(false);
+        let options =
+            Options { jobs: 1, seed: 1, keep: false, keep_exchanges: true, blank: Blank::default(), stop };
+        server::run(client, facts, &cases, options, |_| {}).await
+    };
+    let report = play(OWN_CASE).await;
+    assert_eq!(told(&report), Vec::<String>::new());
+    let pages = report.cases[0].exchanges.iter().filter(|one| one.request.url.ends_with("/.search"));
+    assert_eq!(pages.map(|one| one.request.body["startIndex"].clone()).collect::<Vec<_>>(), [1, 3]);
+    let wrong =
+        play(&OWN_CASE.replace("differs = \"{{before.version}}\"", "equals = \"{{before.version}}\"")).await;
+    assert!(told(&wrong)[0].starts_with("fail "), "{:?}", told(&wrong));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unadvertised_features_are_not_judged_and_broken_ones_fail() {
     let report = judged(&mock("patch-501").await, "rfc7644/3.5.2", Manners::default()).await;

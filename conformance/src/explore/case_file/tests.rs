@@ -104,3 +104,54 @@ fn finding_without_an_expectation_is_not_saved() {
     let violation = Violation::new(Rule::SomeOrder, "PATCH", "lost");
     assert!(matches!(text(&violation, &minimal, &client), Err(SaveError::Untold(_))));
 }
+
+/// Returns the case of a finding whose last request depends on the version of a resource.
+fn conditional(header: &str, value: &str, last: Exchange, versions: [&str; 2]) -> String {
+    let client = Client::new("http://h/scim", Credentials::None, Manners::default()).expect("a client");
+    let etag = |exchange: Exchange, version: &str| {
+        let response = exchange
+            .response
+            .map(|answer| Received { headers: vec![("etag".to_owned(), version.to_owned())], ..answer });
+        Exchange { response, ..exchange }
+    };
+    let user = || json!({ "id": "7f" });
+    let mut last = last;
+    last.request.headers.push((header.to_owned(), value.to_owned()));
+    let exchanges = vec![
+        etag(exchange("POST", "/Users", json!({}), 201, user()), versions[0]),
+        etag(exchange("PATCH", "/Users/7f", json!({ "Operations": [] }), 200, user()), versions[0]),
+        etag(exchange("GET", "/Users/7f", Value::Null, 200, user()), versions[1]),
+        last,
+    ];
+    let violation = Violation::new(Rule::Conditional, "PUT", "it is done").check(Check::status(&["412"]));
+    text(&violation, &minimal(exchanges, Vec::new()), &client).expect("a case")
+}
+
+#[test]
+fn version_that_was_last_shown_is_that_of_the_next_run() {
+    let put = || exchange("PUT", "/Users/7f", json!({}), 412, Value::Null);
+    let current = conditional("If-Match", "W/\"2\"", put(), ["W/\"1\"", "W/\"2\""]);
+    assert!(current.contains("If-Match = \"{{r1.version}}\""), "{current}");
+    assert_eq!(current.matches("send = \"GET /Users/{{r1.id}}\"\nas = \"r1\"").count(), 1, "{current}");
+    let earlier = conditional("If-Match", "W/\"1\"", put(), ["W/\"1\"", "W/\"2\""]);
+    assert!(earlier.contains("If-Match = 'W/\"1\"'"), "{earlier}");
+    assert!(!earlier.contains("send = \"GET"), "{earlier}");
+    let read = exchange("GET", "/Users/7f", Value::Null, 200, Value::Null);
+    let read = conditional("If-None-Match", "W/\"2\"", read, ["W/\"1\"", "W/\"2\""]);
+    assert!(read.contains("If-None-Match = \"{{r1.version}}\""), "{read}");
+}
+
+#[test]
+fn versions_of_requests_at_the_same_time_are_places() {
+    let client = Client::new("http://h/scim", Credentials::None, Manners::default()).expect("a client");
+    let user = || json!({ "id": "7f", "meta": { "version": "3" } });
+    let put = || {
+        let mut put = exchange("PUT", "/Users/7f", json!({}), 200, user());
+        put.request.headers.push(("If-Match".to_owned(), "3".to_owned()));
+        put
+    };
+    let exchanges = vec![exchange("POST", "/Users", json!({}), 201, user()), put(), put()];
+    let both = Violation::new(Rule::SomeOrder, "PUT", "both").check(Expectation::OneSuccess(&[412]));
+    let text = text(&both, &minimal(exchanges, vec![Range { start: 1, end: 3 }]), &client).expect("a case");
+    assert_eq!(text.matches("If-Match = \"{{r1.version}}\"").count(), 2, "{text}");
+}

@@ -43,3 +43,39 @@ impl Judge<'_> {
         Some(if found.is_some_and(Value::is_u64) { miss } else { miss.unrelated() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::case::expect::Total;
+    use crate::case::expect::{Check, Expectation};
+    use crate::requirement::Level;
+    use crate::server::bindings::Bindings;
+    use crate::server::discovery::{Blank, Facts};
+    use crate::server::judge::*;
+    use crate::subject::server::client::{Client, Credentials, Manners};
+
+    #[test]
+    fn each_page_has_to_count_what_is_listed() {
+        let client = Client::new("http://h/scim", Credentials::None, Manners::default()).expect("a client");
+        let (facts, blank, nouns) =
+            (Facts::of(None, None, None), Blank::default(), crate::case::noun::Nouns::default());
+        let bindings = Bindings::new(&facts, &client, &blank, &nouns, false, "u".to_owned());
+        let total = Check::Total(Total::AsListed);
+        let expectation = Expectation { level: None, why: None, gone: None, check: total };
+        let ask = Ask { level: Level::Must, about: &[], stand_in: None };
+        let misses = |body: Value| {
+            let answer = Answer { status: 200, json: Some(body), ..Answer::default() };
+            let misses = judge(std::slice::from_ref(&expectation), ask, &answer, &bindings);
+            misses.expect("no places").into_iter().map(|miss| miss.actual).collect::<Vec<_>>()
+        };
+        let pages = |totals: [Value; 2]| {
+            let pages: Vec<_> = totals.into_iter().map(|total| json!({ "totalResults": total })).collect();
+            json!({ "pages": pages, "Resources": [{}, {}, {}] })
+        };
+        assert_eq!(misses(pages([json!(3), json!(3)])), Vec::<Value>::new());
+        assert_eq!(misses(pages([json!(3), json!(2)])), [json!(2)]);
+        assert_eq!(misses(pages([json!("3"), json!(3)])), [json!("3")]);
+        assert_eq!(misses(json!({ "totalResults": 1, "Resources": [{}] })), Vec::<Value>::new());
+        assert_eq!(misses(json!({ "totalResults": 1 })), [json!(1)]);
+    }
+}
