@@ -134,7 +134,7 @@ impl Finding {
                 rule.title().to_owned(),
                 *level,
                 rule.requirement().to_owned(),
-                rule.spec(),
+                self.violation.spec(),
             )
         }
     }

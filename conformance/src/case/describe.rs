@@ -50,6 +50,9 @@ fn step(text: &mut String, number: usize, step: &Step) {
     if let Some(pause) = step.pause {
         line("after", &format!("{} ms", pause.as_millis()));
     }
+    if step.new_second {
+        line("after", "1 s where versions are weak and times are whole seconds");
+    }
     if let Some(auth) = step.auth {
         line(
             "credentials",

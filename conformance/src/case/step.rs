@@ -25,6 +25,8 @@ pub struct Step {
     pub content_type: Option<String>,
     /// Waited for before it is sent, so that times which a server writes can differ.
     pub pause: Option<std::time::Duration>,
+    /// Sent in another second than the step before where the subject's versions may be the same for all changes within one.
+    pub new_second: bool,
     /// The body is sent in chunks, without its length.
     pub chunked: bool,
     /// Names whose resources have to be the same before and after the step.

@@ -233,6 +233,7 @@ impl World<'_> {
         let (_, read) = self.send(made, &request("GET", &path, None)).await;
         let read = read.and_then(|read| read.json).unwrap_or_default();
         self.can.members = values(&read, "members").any(|value| value == plain.id);
+        self.can.members_by_post = self.can.members;
         if !self.can.members && self.scope.patch {
             // What creation loses, a PATCH may keep.
             let operation = json!([{ "op": "add", "path": "members", "value": [{ "value": plain.id }] }]);

@@ -50,7 +50,7 @@ pub(crate) fn save(
 ) -> Result<PathBuf, SaveError> {
     let text = text(violation, minimal, client)?;
     toml::from_str::<CaseFile>(&text).map_err(SaveError::Invalid)?;
-    let spec = violation.rule.spec();
+    let spec = violation.spec();
     let document =
         DOCUMENTS.iter().find(|(_, name)| *name == spec.document).map_or("rfc7644", |(folder, _)| folder);
     let below =

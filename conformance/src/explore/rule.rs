@@ -207,12 +207,42 @@ impl Violation {
         }
     }
 
+    /// Returns the section that is broken: that of the kind of request where a rule is about every kind.
+    pub(crate) fn spec(&self) -> Spec {
+        let of_rule = self.rule.spec();
+        let (document, section) = match self.rule {
+            Rule::InvalidIsRefused if self.form.contains("userName") => ("RFC 7643", "4.1.1"),
+            Rule::ValidIsTaken | Rule::NoServerError => ("RFC 7644", section_of(&self.form)),
+            _ => return of_rule,
+        };
+        let also = vec![format!("{} §{}", of_rule.document, of_rule.section)];
+        Spec { document: document.to_owned(), section: section.to_owned(), also }
+    }
+
     /// Returns the text by which findings are told apart.
     pub(crate) fn key(&self) -> String {
         format!("{}/{}/{}", self.rule.slug(), slug(&self.form), slug(&self.about))
             .trim_end_matches('/')
             .to_owned()
     }
+}
+
+/// Returns the section of RFC 7644 about a kind of request.
+fn section_of(form: &str) -> &'static str {
+    const SECTIONS: [(&str, &str); 11] = [
+        ("Bulk", "3.7"),
+        ("bulk", "3.7"),
+        (".search", "3.4.3"),
+        ("filter", "3.4.2.2"),
+        ("sort", "3.4.2.3"),
+        ("PUT", "3.5.1"),
+        ("PATCH", "3.5.2"),
+        ("POST", "3.3"),
+        ("DELETE", "3.6"),
+        ("{id}", "3.4.1"),
+        ("GET", "3.4.2"),
+    ];
+    SECTIONS.iter().find(|(word, _)| form.contains(word)).map_or("3.12", |(_, section)| section)
 }
 
 /// Returns a text as a part of an id: small letters, digits and hyphens.
@@ -239,6 +269,22 @@ mod tests {
         let slugs: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.slug()).collect();
         assert_eq!(slugs.len(), Rule::ALL.len());
         assert!(slugs.iter().all(|word| *word == slug(word)), "{slugs:?}");
+    }
+
+    #[test]
+    fn section_is_that_of_the_request() {
+        for (rule, form, section, also) in [
+            (Rule::NoServerError, "GET /Users/{id}", "RFC 7644 §3.4.1", "RFC 7644 §3.12"),
+            (Rule::NoServerError, "POST /Bulk", "RFC 7644 §3.7", "RFC 7644 §3.12"),
+            (Rule::ValidIsTaken, "GET with a filter", "RFC 7644 §3.4.2.2", "RFC 7644 §3.5"),
+            (Rule::ValidIsTaken, "a rename by PUT", "RFC 7644 §3.5.1", "RFC 7644 §3.5"),
+            (Rule::InvalidIsRefused, "POST with an empty userName", "RFC 7643 §4.1.1", "RFC 7644 §3.12"),
+        ] {
+            let spec = Violation::new(rule, form, "x").spec();
+            assert_eq!(format!("{} §{}", spec.document, spec.section), section, "{form}");
+            assert_eq!(spec.also, [also], "{form}");
+        }
+        assert!(Violation::new(Rule::ReadsAgree, "GET", "x").spec().also.is_empty());
     }
 
     #[test]

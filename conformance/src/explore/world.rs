@@ -67,6 +67,8 @@ pub(crate) struct Abilities {
     pub(crate) external_id: bool,
     /// Groups show their members.
     pub(crate) members: bool,
+    /// A POST of a group stores its members.
+    pub(crate) members_by_post: bool,
     /// Users show their groups.
     pub(crate) user_groups: bool,
     /// Users show the displayName of their groups.

@@ -81,6 +81,17 @@ impl<'a> Bindings<'a> {
         self.names.get(name)
     }
 
+    /// Whether two changes of a resource within one second may give it the same version: it is weak, and the times of the
+    /// subject are whole seconds, of which such a version may be made (RFC 9110 §8.8.1).
+    pub(crate) fn versions_may_repeat(&self) -> bool {
+        self.names.values().any(|known| {
+            let meta = |name: &str| get(get(&known.seen, "meta")?, name)?.as_str();
+            let time = meta("lastModified").and_then(|time| time.parse::<jiff::Timestamp>().ok());
+            meta("version").is_some_and(|version| version.starts_with("W/"))
+                && time.is_some_and(|time| time.subsec_nanosecond() == 0)
+        })
+    }
+
     /// Returns the names that a listing refers to: `u.*` is all of `u.1`, `u.2` …
     pub(crate) fn expand(&self, name: &str) -> Vec<String> {
         let Some(stem) = name.strip_suffix(".*") else { return vec![name.to_owned()] };

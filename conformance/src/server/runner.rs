@@ -16,6 +16,7 @@ mod unmade;
 mod walk;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -48,6 +49,9 @@ use crate::transcript::Exchange;
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// The wait after which a time in whole seconds is another one.
+const SECOND: Duration = Duration::from_millis(1100);
 
 /// The number of attempts of a case with a tally that are shown with their answers.
 const TRIES_SHOWN: usize = 3;
@@ -278,6 +282,9 @@ impl Player<'_> {
             }
             if let Some(pause) = step.pause {
                 tokio::time::sleep(pause).await;
+            }
+            if step.new_second && self.bindings.versions_may_repeat() {
+                tokio::time::sleep(SECOND).await;
             }
             let before = self.snapshots(step).await?;
             self.step(step).await?;

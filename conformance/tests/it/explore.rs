@@ -174,7 +174,7 @@ async fn program_explores_and_refuses_bad_options() {
     assert!(error.contains("20 sequences, ") && out.contains("cases of"), "{out}{error}");
     let (code, _, error) = run(&["--time", "soon"]).await;
     assert_eq!(code, Some(2));
-    assert!(error.contains("expected a time, as in 60s or 5m"), "{error}");
+    assert!(error.contains("expected a number of seconds, or a number with a unit"), "{error}");
     let (code, _, error) = run(&["--sequences", "0"]).await;
     assert_eq!(code, Some(2), "{error}");
 }

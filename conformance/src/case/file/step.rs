@@ -144,6 +144,8 @@ pub(crate) enum Key {
     Untouched(Vec<String>),
     /// The next two reads say what the answer said.
     ReadsAgree(True),
+    /// Sent in another second where versions are weak and times are whole seconds.
+    NewSecond(True),
     /// The list says what a read says.
     ListAgrees(True),
     /// Steps after the first page of a walk.
@@ -288,6 +290,7 @@ impl TryFrom<StepTable> for Step {
             chunked: false,
             untouched: Vec::new(),
             reads_agree: false,
+            new_second: false,
             list_agrees: false,
             between: Vec::new(),
             auth: None,
@@ -313,6 +316,7 @@ impl TryFrom<StepTable> for Step {
                 Key::Chunked(True) => step.chunked = true,
                 Key::Untouched(names) => step.untouched = names,
                 Key::ReadsAgree(True) => step.reads_agree = true,
+                Key::NewSecond(True) => step.new_second = true,
                 Key::ListAgrees(True) => step.list_agrees = true,
                 Key::Between(steps) => step.between = steps,
                 Key::ContentType(media_type) => step.content_type = Some(media_type),

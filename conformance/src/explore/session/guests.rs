@@ -75,6 +75,9 @@ impl Session<'_> {
 
     /// A group of many members, through each kind of write.
     pub(super) async fn large_group(&mut self, members: usize) -> Result<(), Stop> {
+        if !self.world.can.members_by_post {
+            return Ok(());
+        }
         let mut users = self.guests(Type::User, members + 1).await?;
         let Some(last) = users.pop() else { return Ok(()) };
         let all: Value = users.iter().map(|(_, id)| json!({ "value": id })).collect();
@@ -163,7 +166,7 @@ impl Session<'_> {
 
     /// A user in many groups shows them all.
     pub(super) async fn many_groups(&mut self, count: usize) -> Result<(), Stop> {
-        if !self.world.can.user_groups {
+        if !self.world.can.user_groups || !self.world.can.members_by_post {
             return Ok(());
         }
         let users = self.guests(Type::User, 1).await?;

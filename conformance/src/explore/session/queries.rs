@@ -254,7 +254,7 @@ impl Session<'_> {
         } else if surplus && found.iter().any(|id| own.contains(id.as_str()) && !wanted.contains(id)) {
             "a resource is there that does not match"
         } else if surplus {
-            "a resource of somebody else is there"
+            "a resource is there that belongs to another sequence or was deleted"
         } else if is_twice {
             "a resource is there twice"
         } else {

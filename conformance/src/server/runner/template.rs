@@ -1,10 +1,11 @@
-//! Requests that are refused because they lack an attribute of the template: a server may require more than its schema
-//! says, so such a refusal judges nothing.
+//! Requests that are refused because they lack an attribute of the template, or have a member that is made up: a server may
+//! require more than its schema says, or what no one can make up, so such a refusal judges nothing.
 
 use serde_json::Value;
 
 use crate::format;
 use crate::json::{get, is_absent};
+use crate::server::PREFIX;
 use crate::server::discovery::ResourceType;
 use crate::server::runner::{DETAIL, Player};
 use crate::subject::server::client::{Answer, Request};
@@ -25,22 +26,37 @@ impl Player<'_> {
             let rest = path.strip_prefix(known.endpoint.as_str());
             rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && rest != "/.search"))
         })?;
-        let template = self.context.blank.templates.get(&known.name.to_ascii_lowercase())?;
         let body: Value = serde_json::from_str(request.body.as_deref()?).ok()?;
-        let name = match request.method.as_str() {
+        let template = self.context.blank.templates.get(&known.name.to_ascii_lowercase());
+        let name = template.and_then(|template| match request.method.as_str() {
             "POST" | "PUT" => left_out(template, &body, known),
             "PATCH" => cleared(template, &body),
             _ => None,
-        }?;
+        });
+        let reason = match name {
+            Some(name) => {
+                format!("it is without `{name}`, which the template has and the server seems to require")
+            }
+            None if has_made_up_member(&body) => {
+                "the server's schema requires members of a group, and the one sent is made up".to_owned()
+            }
+            None => return None,
+        };
         let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
         let detail =
             detail.map_or_else(String::new, |detail| format!(", saying: {}", format::cut(detail, DETAIL)));
         Some(format!(
-            "it could not be tried: {} is answered {}{detail}; it is without `{name}`, which the template has and the \
-             server seems to require",
+            "it could not be tried: {} is answered {}{detail}; {reason}",
             request.method, answer.status
         ))
     }
+}
+
+/// Whether a group has a member that [`Blank`](crate::server::blank::Blank) made up.
+fn has_made_up_member(body: &Value) -> bool {
+    let members = get(body, "members").and_then(Value::as_array).into_iter().flatten();
+    let mut values = members.filter_map(|member| get(member, "value")?.as_str());
+    values.any(|value| value.starts_with(PREFIX))
 }
 
 /// Returns the first attribute of a template that a resource lacks.
@@ -98,6 +114,15 @@ mod tests {
 
     use crate::server::discovery::Facts;
     use crate::server::runner::template::*;
+
+    #[test]
+    fn made_up_member_is_recognized() {
+        for (value, is_made_up) in [("conformance-x-1", true), ("7f3a", false)] {
+            let body = json!({ "members": [{ "value": value }] });
+            assert_eq!(has_made_up_member(&body), is_made_up, "{value}");
+        }
+        assert!(!has_made_up_member(&json!({ "members": [], "displayName": "conformance-x" })));
+    }
 
     #[test]
     fn template_attribute_missing_from_a_request_is_found() {

@@ -139,7 +139,7 @@ fn latencies_add_up_beside_another_fault() {
     assert_eq!(strikes.delay(Phase::AfterEffect), Duration::from_secs(1));
     assert_eq!(strikes.main.as_ref().unwrap().phase, Phase::AfterEffect);
     let fired: Vec<_> = strikes.rules().map(|rule| &**rule).collect();
-    assert_eq!(fired, [rules[0], rules[2], rules[3], rules[1]]);
+    assert_eq!(fired, [rules[1], rules[0], rules[2], rules[3]], "the rule that decided comes first");
     let strikes = bench.go(&Method::GET, 0);
     assert_eq!((strikes.delays.len(), strikes.main), (1, None));
     assert_eq!(bench.go(&Method::GET, 0), Strikes::default());
