@@ -351,3 +351,24 @@ pub(crate) fn query(path: &str, parameters: &[(&str, &str)]) -> Request {
         ..request("GET", path, None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::server::client::{Credentials, Manners};
+
+    #[test]
+    fn names_differ_from_those_of_the_suite_with_the_same_seed() {
+        let client = Client::new("http://h/scim", Credentials::None, Manners::default()).expect("a client");
+        let (facts, blank) = (Facts::of(None, None, None), Blank::default());
+        let user = facts.resource_type("User").expect("users");
+        let run = crate::server::run_name(7);
+        let world = World::new(&client, &facts, &blank, user, run.clone());
+        let own: Vec<String> = (0..3_000).map(|_| format!("{}-1", world.next_name())).collect();
+        for number in 1..=3_000 {
+            let of_case = format!("{}{run}-{}-1", crate::server::PREFIX, radix(number));
+            assert!(!own.contains(&of_case), "{of_case}");
+        }
+        assert!(own.iter().all(|name| crate::server::names::run_in(name).as_ref() == Some(&run)));
+    }
+}
