@@ -84,8 +84,8 @@ impl Stage {
 /// Findings that no case can tell: they compare what several sequences saw, and either may be right.
 const UNTOLD: [&str; 1] = ["membership-agrees/delete/a-deleted-member"];
 
-/// Explores a server.
-async fn explored(client: Client) -> Explored {
+/// Explores a server. The error says why it cannot be explored.
+async fn explored(client: Client) -> Result<Explored, explore::Unexplorable> {
     let facts = Facts::ask(&client).await;
     let (_sender, stop) = watch::channel(false);
     // One sequence after the other: the findings are the same each time.
@@ -105,7 +105,7 @@ async fn explored(client: Client) -> Explored {
     let explored = tokio::task::spawn_blocking(move || {
         runtime.block_on(explore::explore(&client, &facts, &options, &|_| ()))
     });
-    explored.await.expect("an end").expect("a server with users")
+    explored.await.expect("an end")
 }
 
 /// Plays the cases of a folder.
@@ -129,7 +129,10 @@ async fn wrong_at(stage: &Stage, mutant: &Mutant) -> Vec<String> {
     let slug = &mutant.slug;
     let named: Vec<&str> = mutant.found_by.iter().filter_map(|id| id.strip_prefix("explore/")).collect();
     let client = stage.client(slug, Some(mutant));
-    let explored = explored(client.clone()).await;
+    let explored = match explored(client.clone()).await {
+        Ok(explored) => explored,
+        Err(error) => return vec![format!("{slug}: {error}")],
+    };
     let folder = tempfile::tempdir().expect("a folder");
     let (mut wrong, mut saved) = (Vec::new(), BTreeSet::new());
     for finding in explored.findings.iter().filter(|finding| is_certain(&explored, &finding.id())) {
