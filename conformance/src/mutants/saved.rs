@@ -21,7 +21,7 @@ use crate::subject::server::client::{Client, Credentials, Manners};
 
 const TOKEN: &str = "mutant-token";
 
-/// The sequences that are played against a mutant: those that are written by hand, and some of the tours.
+/// The number of sequences at a mutant: all hand-written ones come first, then tours.
 const SEQUENCES: usize = 40;
 
 /// The number of findings at which a mutant is known.
@@ -55,12 +55,12 @@ const SAMPLE: [&str; 10] = [
 const ALL: &str = "SAVED_FINDINGS_OF_ALL";
 
 /// The mock, and the proxy in front of it.
-struct Stage {
+struct Environment {
     mock: MockAquera,
     proxy: Arc<Proxy>,
 }
 
-impl Stage {
+impl Environment {
     async fn start() -> Self {
         let mock = MockAquera::builder().auth(Auth::bearer(TOKEN)).seed(1).start().await.expect("a mock");
         Self { mock, proxy: Proxy::start().await.expect("a proxy") }
@@ -125,10 +125,10 @@ fn is_certain(explored: &Explored, id: &str) -> bool {
 }
 
 /// Returns what is wrong with the saved findings at a mutant.
-async fn wrong_at(stage: &Stage, mutant: &Mutant) -> Vec<String> {
+async fn wrong_at(environment: &Environment, mutant: &Mutant) -> Vec<String> {
     let slug = &mutant.slug;
     let named: Vec<&str> = mutant.found_by.iter().filter_map(|id| id.strip_prefix("explore/")).collect();
-    let client = stage.client(slug, Some(mutant));
+    let client = environment.client(slug, Some(mutant));
     let explored = match explored(client.clone()).await {
         Ok(explored) => explored,
         Err(error) => return vec![format!("{slug}: {error}")],
@@ -151,7 +151,7 @@ async fn wrong_at(stage: &Stage, mutant: &Mutant) -> Vec<String> {
         return wrong;
     }
     for (name, defect) in [("again", Some(mutant)), ("clean", None)] {
-        let client = stage.client(&format!("{slug}-{name}"), defect);
+        let client = environment.client(&format!("{slug}-{name}"), defect);
         for CaseResult { id, verdict, because, .. } in played(client, folder.path()).await {
             // What else is found of a defect may depend on it in ways that a case of its own does not see.
             let is_named = named.iter().any(|rule| is_of(&id, rule));
@@ -171,7 +171,7 @@ async fn wrong_at(stage: &Stage, mutant: &Mutant) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn saved_findings_fail_at_the_mutant_and_pass_at_a_clean_server() {
-    let stage = Stage::start().await;
+    let environment = Environment::start().await;
     let mut mutants = load::built_in().expect("good mutants");
     mutants.retain(|mutant| mutant.found_by.iter().any(|id| id.starts_with("explore/")));
     mutants.retain(|mutant| !APART.iter().any(|(slug, _)| *slug == mutant.slug));
@@ -180,6 +180,6 @@ async fn saved_findings_fail_at_the_mutant_and_pass_at_a_clean_server() {
         mutants.retain(|mutant| SAMPLE.contains(&mutant.slug.as_str()));
         assert_eq!(mutants.len(), SAMPLE.len());
     }
-    let wrong = stream::iter(&mutants).map(|mutant| wrong_at(&stage, mutant)).buffer_unordered(3);
+    let wrong = stream::iter(&mutants).map(|mutant| wrong_at(&environment, mutant)).buffer_unordered(3);
     assert_eq!(wrong.concat().await, Vec::<String>::new());
 }

@@ -9,7 +9,7 @@ use crate::case::noun::Nouns;
 use crate::case::template::{Place, Property, Shift, Values};
 use crate::casing::same_without_case;
 use crate::json::get;
-use crate::server::discovery::{Blank, Facts, ResourceType, id_text};
+use crate::server::discovery::{Blank, Facts, ResourceType, id_in, id_text};
 use crate::server::fit::Fit;
 use crate::subject::server::client::{Answer, Client};
 
@@ -210,11 +210,10 @@ impl Bindings<'_> {
         for (index, result) in results.into_iter().flatten().enumerate() {
             let text = |name| Some(get(result, name)?.as_str()?.to_owned());
             let Some(location) = text("location") else { continue };
-            let last = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            let id = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
+            let id = id_in(&location);
             let path = self.client.below(&self.address(&location));
             let version = text("version");
-            let known = Known { path, id: Some(id), location: Some(location), version, ..Known::default() };
+            let known = Known { path, id, location: Some(location), version, ..Known::default() };
             self.names.insert(format!("{name}.{}", index + 1), known);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::case::capability::{Capability, Feature};
@@ -337,6 +338,12 @@ pub(crate) fn id_text(id: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// Returns the id in a path or location of a resource: its last segment, decoded. `None` if it has none.
+pub(crate) fn id_in(path: &str) -> Option<String> {
+    let last = path.trim_end_matches('/').rsplit('/').next().filter(|last| !last.is_empty())?;
+    Some(percent_decode_str(last).decode_utf8_lossy().into_owned())
 }
 
 /// Returns the elements of a list in any form.

@@ -204,7 +204,7 @@ impl JournalQuery {
         self
     }
 
-    /// Whether an exchange is among those that are asked for without `limit`.
+    /// Whether an exchange matches the query. `limit` does not count.
     pub fn matches(&self, exchange: &Exchange) -> bool {
         CRITERIA.iter().all(|lacks| lacks(self, exchange).is_none())
     }

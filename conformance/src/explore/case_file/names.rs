@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::explore::case_file::SaveError;
 use crate::json::get;
-use crate::server::discovery::id_text;
+use crate::server::discovery::{id_in, id_text};
 use crate::subject::server::client::Client;
 use crate::transcript::Exchange;
 
@@ -22,12 +22,6 @@ pub(super) struct Names<'a> {
     bulks: usize,
     /// The versions that resources were last shown with, by path.
     versions: BTreeMap<String, String>,
-}
-
-/// Returns the id in a path or location of a resource.
-fn id_in(path: &str) -> Option<String> {
-    let last = path.trim_end_matches('/').rsplit('/').next().filter(|last| !last.is_empty())?;
-    Some(percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned())
 }
 
 /// Whether an exchange was answered with success.

@@ -80,8 +80,8 @@ fn compared(expectation: &Expectation) -> Vec<(&str, When)> {
 /// The reads that are steps, by their places. Each step has the name of the resource, or [`BEFORE`].
 pub(super) type Reads = BTreeSet<(usize, Option<&'static str>)>;
 
-/// Chooses the reads that are steps: those that show a version which is sent, those that the judged answer is compared
-/// with, and the last one of what is judged before the last write, for a cache that shows the old state.
+/// Chooses the reads that become steps. A read becomes one if a request sends the version that it shows, or if the judged
+/// answer is compared with it. So does the last read of the judged resource before the last write: a cache may show that state.
 pub(super) fn reads(
     check: &Check,
     exchanges: &[Exchange],

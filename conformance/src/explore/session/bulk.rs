@@ -10,6 +10,7 @@ use crate::explore::session::checks::After;
 use crate::explore::session::{Session, Stop};
 use crate::explore::world::{BULK, PATCH_OP, post};
 use crate::json::get;
+use crate::server::discovery::id_in;
 use crate::subject::server::client::Answer;
 
 /// Returns the status of an operation in an answer; 0 where it has none.
@@ -362,8 +363,7 @@ impl Session<'_> {
             // What was made is not known.
             return Err(Stop::Ended);
         };
-        let id = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
+        let id = id_in(location).unwrap_or_default();
         let answer = Answer { status: 201, json: Some(json!({ "id": id })), ..Answer::default() };
         self.add(kind, body, &answer, words)
     }
