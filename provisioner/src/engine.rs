@@ -5,6 +5,7 @@
 //! delete guard (`guard`), and only then write (`execute`).
 
 mod capabilities;
+pub(crate) mod census;
 mod context;
 mod correlate;
 mod create;
@@ -17,7 +18,9 @@ mod remove;
 mod resolve;
 mod scope;
 mod source_checks;
+mod spool;
 mod task;
+mod task_list;
 mod user;
 mod worker_pool;
 mod write;
@@ -25,19 +28,20 @@ mod write;
 pub mod explain;
 pub mod plan;
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::census::{Census, CensusBuilder, Survey};
 use self::context::Context;
-use self::task::Task;
+use self::task_list::TaskList;
 use crate::causes::with_cause;
 use crate::clock::{Clock, SystemClock, timestamp};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::ids::{RuleName, SourceId, TargetId};
+use crate::ids::{RuleName, SourceId};
 use crate::report::{Confirmation, RunReport, Stopped};
-use crate::source::{self, SourceProblem};
+use crate::source::{self, SourceProblem, SourceUser};
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
 use crate::state::{Learned, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
@@ -46,7 +50,7 @@ use crate::transport::{Transport, TransportError};
 use cli_support::suggest::nearest;
 
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
-pub(crate) use self::source_checks::{Refusal, matches, refusals, without_users};
+pub(crate) use self::source_checks::{Refusal, matches, without_users};
 pub use self::worker_pool::Progress;
 use crate::interrupt::Interrupt;
 
@@ -112,7 +116,7 @@ pub struct Provisioner {
 /// A run up to the point where something would be written.
 pub(crate) struct PreparedRun {
     pub(crate) context: Arc<Context>,
-    pub(crate) tasks: Vec<Task>,
+    pub(crate) tasks: TaskList,
     pub(crate) users: u64,
     /// Accounts under management, those removed by Disable aside.
     pub(crate) managed: usize,
@@ -130,6 +134,36 @@ pub(crate) struct EndedRun {
     pub(crate) stopped: Stopped,
     pub(crate) users: u64,
     pub(crate) requests: u64,
+}
+
+impl EndedRun {
+    fn before_requests(exit: Exit, stopped: Stopped, users: u64) -> Self {
+        Self { exit, stopped, users, requests: 0 }
+    }
+
+    fn of_state(error: &StoreError, users: u64) -> Self {
+        let message = format!("{}; {}", with_cause(error), error.way_out());
+        Self::before_requests(Exit::Usage, Stopped::new("state", message), users)
+    }
+
+    fn of_spool(error: &io::Error) -> Self {
+        let message = format!("failed to write a temporary file beside the state: {error}; free disk space");
+        Self::before_requests(Exit::Usage, Stopped::new("state", message), 0)
+    }
+
+    /// Returns the report of the run.
+    pub(crate) fn report(self) -> RunReport {
+        let Self { exit, stopped, users, requests } = self;
+        RunReport::new(Vec::new(), users, requests, Some((exit, stopped)))
+    }
+}
+
+impl PreparedRun {
+    /// Returns the report of a run that was stopped before anything was written.
+    pub(crate) fn stopped(&self) -> RunReport {
+        let client = &self.context.client;
+        RunReport::new(Vec::new(), self.users, client.requests(), client.stopped())
+    }
 }
 
 impl Provisioner {
@@ -178,8 +212,11 @@ impl Provisioner {
         self.interrupt.clone()
     }
 
-    /// Returns a copy of everything that is stored for the SCIM URL of this connection.
-    pub fn stored(&self) -> Loaded {
+    /// Reads everything that is stored for the SCIM URL of this connection.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn stored(&self) -> Result<Loaded, StoreError> {
         self.store.loaded()
     }
 
@@ -236,7 +273,7 @@ impl Provisioner {
         options: &SyncOptions,
         only: Option<&SourceId>,
     ) -> Result<PreparedRun, EndedRun> {
-        let mut loaded = self.store.loaded();
+        let known = self.store.known();
         let ended = |exit, stopped| EndedRun { exit, stopped, users: 0, requests: 0 };
         if !self.config.enabled {
             let message = "the connection is off: turn it on with `provisioner enable`, which sets `enabled = true` under \
@@ -256,32 +293,27 @@ impl Provisioner {
             return Err(ended(Exit::Usage, Stopped::new("unknown-rule", message)));
         }
         let identity = &self.config.source.identity;
-        if let Some(last) = loaded.source.as_ref().filter(|last| *last != identity)
+        if let Some(last) = known.source.as_ref().filter(|last| *last != identity)
             && !options.accept_new_source
         {
             return Err(ended(Exit::Usage, source_checks::other_source(last, identity).into()));
         }
-        let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
-            let stopped = Stopped::new("source-unreadable", format!("{error}; {}", error.way_out()));
-            let is_empty = *error.problem() == SourceProblem::Empty;
-            let confirmation = is_empty.then_some(Confirmation::EmptySource);
-            ended(Exit::SourceUnreadable, Stopped { confirmation, ..stopped })
-        })?;
-        let users = snapshot.users.len() as u64;
+        let census = self.census(options, only).await?;
+        let users = census.users;
         let refused = |exit, refusal: Refusal| EndedRun { users, ..ended(exit, refusal.into()) };
         if !options.accept_new_source
-            && let Some(refusal) = source_checks::other_users(&snapshot.users, &loaded.records)
+            && let Some(refusal) = source_checks::other_users(&census)
         {
             return Err(refused(Exit::Usage, refusal));
         }
-        let allowed = &options.allow_empty_scope;
-        let empty = source_checks::match_nobody(&self.config, &snapshot.users);
-        let doubtful =
-            source_checks::empty_rules(&self.config, &snapshot.users, &loaded.records, &empty, allowed);
+        let records = |rows: Vec<i64>| self.store.records_now(&rows);
+        let doubtful = source_checks::empty_rules(&census, &options.allow_empty_scope, records)
+            .map_err(|error| EndedRun::of_state(&error, users))?;
         if let Some(refusal) = doubtful {
             return Err(refused(Exit::SourceUnreadable, refusal));
         }
-        let duplicate_names = duplicate_names(&self.config, &snapshot.users);
+        let duplicate_names =
+            self.duplicate_names(&census).map_err(|error| EndedRun::of_state(&error, users))?;
         let client = self.client();
         let report = client.test().await;
         let requests = client.requests();
@@ -292,33 +324,16 @@ impl Provisioner {
             return Err(stopped(Exit::ConnectionUnusable, failed));
         }
         let mut changes = Vec::new();
-        if loaded.source.as_ref() != Some(identity) {
+        if known.source.as_ref() != Some(identity) {
             changes.push(StateChange::Source(identity.clone()));
         }
-        let links: HashMap<TargetId, SourceId> = loaded
-            .records
-            .iter()
-            .filter_map(|(id, record)| Some((record.link.as_ref()?.account.clone(), id.clone())))
-            .collect();
         let connection = self.store.connection();
         let config = Arc::clone(&self.config);
+        let managed = census.survey.index.entries().iter().filter(|entry| entry.flags().is_managed()).count();
         let context =
-            Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
-        let cut_off = loaded.records.values().map(AsRef::as_ref);
-        let context = Arc::new(context.with_duplicate_names(duplicate_names).with_cut_off(cut_off));
-        let managed = loaded.records.values().filter(|record| record.is_managed()).count();
-        let learned = context.capabilities.learned();
-        let mut scope = scope::subjects(
-            &self.config,
-            snapshot,
-            &mut loaded.records,
-            options.full,
-            &learned,
-            &mut changes,
-        );
-        scope.subjects.retain(|subject| only.is_none_or(|only| subject.id == *only));
-        let tasks =
-            correlate::tasks(&context, scope, options.full, &self.environment.progress, &mut changes).await;
+            Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), census);
+        let context = Arc::new(context.with_duplicate_names(duplicate_names));
+        let tasks = correlate::tasks(&context, options.full, &self.environment.progress, &mut changes).await;
         if let Some((exit, mut stopped)) = context.client.stopped() {
             if let Some((done, total)) = context.looked_up() {
                 stopped.message = format!(
@@ -328,19 +343,55 @@ impl Provisioner {
             }
             return Err(EndedRun { exit, stopped, users, requests: context.client.requests() });
         }
-        let users_before = loaded.connection.last_run.map(|run| run.users);
+        let users_before = known.connection.last_run.map(|run| run.users);
         let mut prepared = PreparedRun {
             context,
             tasks,
             users,
             managed,
-            withdrawals: loaded.withdrawals,
+            withdrawals: known.withdrawals,
             users_before,
             changes,
         };
         let now = self.environment.clock.now();
         delete_guard::hold_back(&self.config.options, &mut prepared, now, options.approve_removals);
         Ok(prepared)
+    }
+
+    /// Reads the source, and examines each of its users; `only` is the user that the run is about, if it is about one.
+    ///
+    /// # Errors
+    /// The source or the state cannot be read.
+    async fn census(&self, options: &SyncOptions, only: Option<&SourceId>) -> Result<Census, EndedRun> {
+        let index = self.store.index().await.map_err(|error| EndedRun::of_state(&error, 0))?;
+        let survey = Survey::new(Arc::clone(&self.config), index, options.full);
+        let folder = self.environment.state.parent().unwrap_or(Path::new("."));
+        let mut builder = CensusBuilder::new(survey, folder, only);
+        let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
+            let stopped = Stopped::new("source-unreadable", format!("{error}; {}", error.way_out()));
+            let is_empty = *error.problem() == SourceProblem::Empty;
+            let confirmation = is_empty.then_some(Confirmation::EmptySource);
+            EndedRun::before_requests(Exit::SourceUnreadable, Stopped { confirmation, ..stopped }, 0)
+        })?;
+        for user in snapshot.users {
+            let examined = builder.survey().examine(user);
+            builder.add(examined).map_err(|error| EndedRun::of_spool(&error))?;
+        }
+        let mut census = builder.finish();
+        let missing = census.missing();
+        if missing.len() > 1 {
+            let ids =
+                self.store.source_ids(&missing).map_err(|error| EndedRun::of_state(&error, census.users))?;
+            census.sort_missing(ids);
+        }
+        Ok(census)
+    }
+
+    fn duplicate_names(&self, census: &Census) -> Result<Vec<DuplicateName>, StoreError> {
+        census.duplicate_names(|row| {
+            let record = self.store.records_now(&[row])?.pop();
+            Ok::<_, StoreError>(record.map(|(id, record)| (id, record.user_name)))
+        })
     }
 
     /// Asks the delete guard, writes, and returns the report.
@@ -350,9 +401,7 @@ impl Provisioner {
         options: &SyncOptions,
     ) -> RunReport {
         let report = match prepared {
-            Err(EndedRun { exit, stopped, users, requests }) => {
-                RunReport::new(Vec::new(), users, requests, Some((exit, stopped)))
-            }
+            Err(ended) => ended.report(),
             Ok(prepared) => {
                 let now = self.environment.clock.now();
                 match delete_guard::check(&self.config.options, &prepared, now, options.approve_removals) {
@@ -393,6 +442,26 @@ impl Provisioner {
         }
         report
     }
+}
+
+/// Returns why a run without a confirmation would refuse `users`, by what `store` has of the last run.
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) async fn refusals_of(
+    config: &Config,
+    store: &Store,
+    users: &[SourceUser],
+) -> Result<Vec<Refusal>, StoreError> {
+    let survey = Survey::new(Arc::new(config.clone()), store.index().await?, false);
+    let folder = store.path().parent().unwrap_or(Path::new("."));
+    let mut builder = CensusBuilder::new(survey, folder, None);
+    for user in users {
+        let examined = builder.survey().examine(user.clone());
+        builder.add(examined).map_err(|source| StoreError::Open { path: folder.to_owned(), source })?;
+    }
+    let last_source = store.known().source;
+    source_checks::refusals(&builder.finish(), last_source.as_deref(), |rows| store.records_now(&rows))
 }
 
 /// Returns the settings that what was learned depends on, besides the URL: other credentials or another method invalidate

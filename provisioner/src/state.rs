@@ -4,6 +4,7 @@
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
 
 mod database;
+pub(crate) mod index;
 mod learned;
 mod link;
 pub mod store;

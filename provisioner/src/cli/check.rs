@@ -9,11 +9,11 @@ use super::Common;
 use super::confirmation::way_out;
 use super::output::Output;
 use crate::config::Config;
-use crate::engine::{duplicate_names, matches, without_users};
+use crate::engine::{Refusal, duplicate_names, matches, refusals_of, without_users};
 use crate::exit::Exit;
 use crate::report::word;
-use crate::source;
-use crate::state::store::{Access, Durability, Loaded, Store};
+use crate::source::{self, SourceUser};
+use crate::state::store::{Access, Durability, Store};
 use findings::Finding;
 
 #[derive(Serialize)]
@@ -60,7 +60,7 @@ pub(super) async fn run(common: &Common) -> Exit {
         clashes = duplicate_names(&config, users);
         if !users.is_empty() {
             let empty = without_users(&config, &matched);
-            let refused = findings::of_refusals(&config, users, &stored(common, &config).await, &empty);
+            let refused = findings::of_refusals(&refusals(common, &config, users).await);
             if refused.is_empty() {
                 notes.extend(findings::of_empty_rules(&empty));
             }
@@ -138,14 +138,15 @@ pub(super) async fn run(common: &Common) -> Exit {
     exit
 }
 
-/// Returns the stored state, or an empty one if there is no state file or it cannot be read.
-async fn stored(common: &Common, config: &Config) -> Loaded {
+/// Returns why a sync would refuse `users`; nothing if there is no state, or it cannot be read.
+async fn refusals(common: &Common, config: &Config, users: &[SourceUser]) -> Vec<Refusal> {
     let url = &config.authentication.scim_url;
-    match Store::open(&common.state(), url, Durability::Full, Access::Read).await {
-        Ok(store) => store.loaded(),
-        Err(error) => {
-            Output::notice(&format!("note: the state was not looked at: {error}"));
-            Loaded::default()
-        }
-    }
+    let refused = match Store::open(&common.state(), url, Durability::Full, Access::Read).await {
+        Ok(store) => refusals_of(config, &store, users).await,
+        Err(error) => Err(error),
+    };
+    refused.unwrap_or_else(|error| {
+        Output::notice(&format!("note: the state was not looked at: {error}"));
+        Vec::new()
+    })
 }

@@ -56,7 +56,13 @@ pub(super) async fn run(common: &Common) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let loaded = provisioner.stored();
+    let loaded = match provisioner.stored() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            Output::store_error(&error);
+            return Exit::Usage;
+        }
+    };
     let config = provisioner.config();
     let standing = Standing {
         connection: config.name.clone(),

@@ -1,13 +1,15 @@
 //! State that all users of a run share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
 
 use super::capabilities::Capabilities;
+use super::census::{Census, Pending};
 use super::duplicate_names::DuplicateName;
+use super::scope::{self, Subject};
 use super::write::Effects;
 use crate::causes::with_cause;
 use crate::config::Config;
@@ -15,8 +17,9 @@ use crate::diff::PathEffect;
 use crate::exit::Exit;
 use crate::ids::{SourceId, TargetId};
 use crate::mapping::{Desired, TargetPath};
-use crate::state::store::Store;
-use crate::state::{ConnectionRecord, Intent, Learned, Record, StateChange, WriteMethod};
+use crate::state::index::Key;
+use crate::state::store::{Store, StoreError};
+use crate::state::{ConnectionRecord, Learned, Record, StateChange, WriteMethod};
 use crate::target::Halt;
 use crate::target::client::Client;
 use crate::target::schemas::HiddenAttributes;
@@ -30,12 +33,12 @@ pub(crate) struct Context {
     connection: Mutex<ConnectionRecord>,
     /// The attributes that reads lack by the target's schemas; requested when one is missing.
     hidden_attributes: OnceCell<HiddenAttributes>,
-    /// The holders of accounts.
-    links: Mutex<HashMap<TargetId, SourceId>>,
+    /// The users of the run, and the holders of accounts before it.
+    pub(crate) census: Census,
+    /// The holders of accounts that changed in this run; `None` if the account has no holder any longer.
+    holders: Mutex<HashMap<Key, Option<Key>>>,
     /// Users with a duplicate user name, each with a description of the conflict.
     duplicate_names: HashMap<SourceId, String>,
-    /// Accounts with a Disable whose outcome is unknown.
-    cut_off: HashSet<TargetId>,
     /// The number of settled users of this run.
     settled: AtomicUsize,
     /// The number of users that were looked up before the decisions, and of all such users.
@@ -49,11 +52,11 @@ impl Context {
         store: Arc<Store>,
         connection: ConnectionRecord,
         claims_patch: Option<bool>,
-        links: HashMap<TargetId, SourceId>,
+        census: Census,
     ) -> Self {
         let learned = connection.learned.clone();
         let capabilities = Capabilities::new(learned, config.options.update_method, claims_patch);
-        let (connection, links) = (Mutex::new(connection), Mutex::new(links));
+        let connection = Mutex::new(connection);
         Self {
             config,
             client,
@@ -61,9 +64,9 @@ impl Context {
             store,
             connection,
             hidden_attributes: OnceCell::new(),
-            links,
+            census,
+            holders: Mutex::new(HashMap::new()),
             duplicate_names: HashMap::new(),
-            cut_off: HashSet::new(),
             settled: AtomicUsize::new(0),
             looked_up: OnceLock::new(),
         }
@@ -78,20 +81,9 @@ impl Context {
         self
     }
 
-    /// Returns the context with the accounts of `records` whose Disable was cut off.
-    pub(crate) fn with_cut_off<'a>(mut self, records: impl Iterator<Item = &'a Record>) -> Self {
-        let unknown = |record: &&Record| {
-            let is_late = record.link.as_ref().is_some_and(|link| link.late_disable.is_some());
-            is_late || record.intent == Some(Intent::Disable)
-        };
-        let links = records.filter(unknown).filter_map(|record| record.link.as_ref());
-        self.cut_off = links.map(|link| link.account.clone()).collect();
-        self
-    }
-
     /// Whether the outcome of a Disable of `account` is unknown.
     pub(crate) fn is_cut_off(&self, account: &TargetId) -> bool {
-        self.cut_off.contains(account)
+        self.census.survey.index.by_account(account.into()).is_some_and(|entry| entry.flags().is_cut_off())
     }
 
     /// Describes which users have the same user name as `user`; returns `None` if there are none.
@@ -160,34 +152,90 @@ impl Context {
         if changes.is_empty() {
             return Ok(());
         }
-        match self.store.write(changes).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let message = format!("{}; {}", with_cause(&error), error.way_out());
-                self.client.stop(Exit::Usage, "state", message);
-                Err(Halt::Stopped)
-            }
-        }
+        self.store.write(changes).await.map_err(|error| self.stop_for_state(&error))
     }
 
     /// Returns the user that holds `account`.
-    pub(crate) fn holder(&self, account: &TargetId) -> Option<SourceId> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
+    pub(crate) fn holder(&self, account: &TargetId) -> Option<Key> {
+        let account = Key::from(account);
+        let changed = self.holders.lock().unwrap_or_else(PoisonError::into_inner).get(&account).copied();
+        changed.unwrap_or_else(|| self.census.survey.index.by_account(account).map(|entry| entry.id))
+    }
+
+    /// Whether a user other than `user` holds `account`.
+    pub(crate) fn is_held_by_another(&self, account: &TargetId, user: &SourceId) -> bool {
+        self.holder(account).is_some_and(|holder| holder != user.into())
     }
 
     /// Assigns `account` to `user` unless another user holds it; returns the holder.
-    pub(crate) fn claim(&self, account: &TargetId, user: &SourceId) -> SourceId {
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        links.entry(account.clone()).or_insert_with(|| user.clone()).clone()
+    pub(crate) fn claim(&self, account: &TargetId, user: &SourceId) -> Key {
+        let (account, user) = (Key::from(account), Key::from(user));
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = || self.census.survey.index.by_account(account).map(|entry| entry.id);
+        let holder = holders.get(&account).copied().unwrap_or_else(before).unwrap_or(user);
+        if holder == user {
+            holders.insert(account, Some(user));
+        }
+        holder
     }
 
     /// Assigns `account` to `user`, whether or not another user held it.
     pub(crate) fn hand_over(&self, account: &TargetId, user: &SourceId) {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), user.clone());
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        holders.insert(account.into(), Some(user.into()));
     }
 
     /// Removes the holder of `account`.
     pub(crate) fn release(&self, account: &TargetId) {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner).insert(account.into(), None);
+    }
+
+    /// Returns the id of a user that was known before the run.
+    pub(crate) fn known_user(&self, user: Key) -> Option<SourceId> {
+        let index = &self.census.survey.index;
+        let row = index.entries().get(index.find(user)?)?.row;
+        self.store.source_id(row).map_err(|error| self.stop_for_state(&error)).ok().flatten()
+    }
+
+    /// Reads the records in `rows` of the state.
+    ///
+    /// # Errors
+    /// The state cannot be read: the run is stopped.
+    pub(crate) async fn records(&self, rows: Vec<i64>) -> Result<Vec<(SourceId, Record)>, Halt> {
+        self.store.records(rows).await.map_err(|error| self.stop_for_state(&error))
+    }
+
+    /// Reads as [`Context::records`] does, and waits for the disk.
+    ///
+    /// # Errors
+    /// The state cannot be read: the run is stopped.
+    pub(crate) fn records_now(&self, rows: &[i64]) -> Result<Vec<(SourceId, Record)>, Halt> {
+        self.store.records_now(rows).map_err(|error| self.stop_for_state(&error))
+    }
+
+    fn stop_for_state(&self, error: &StoreError) -> Halt {
+        self.client.stop(Exit::Usage, "state", format!("{}; {}", with_cause(error), error.way_out()));
+        Halt::Stopped
+    }
+
+    /// Reads what is stored of a pending user, and returns it with what is wanted of it, or `None` if there is nothing to do.
+    ///
+    /// # Errors
+    /// The state or the spool cannot be read: the run is stopped.
+    pub(crate) fn subject(
+        &self,
+        pending: Pending,
+        record: Option<(SourceId, Record)>,
+        full: bool,
+        changes: &mut Vec<StateChange>,
+    ) -> Result<Option<Subject>, Halt> {
+        let learned = self.capabilities.learned();
+        scope::subject(&self.census, pending, record, full, &learned, changes).map_err(|error| {
+            let message = format!(
+                "failed to read a user from the temporary file beside the state: {error}; free disk space"
+            );
+            self.client.stop(Exit::Usage, "state", message);
+            Halt::Stopped
+        })
     }
 }

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::census::Pending;
 use super::context::Context;
 use super::resolve::{Created, find_again, resolve};
-use super::scope::{Scope, ScopeStatus, Subject};
+use super::scope::{ScopeStatus, Subject};
 use super::task::{LookupResult, ReadAnew, Task, TaskStep};
+use super::task_list::TaskList;
 use super::worker_pool::{Progress, in_parallel};
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Leave, OwnedDecision};
 use crate::report::Reason;
+use crate::state::index::{Entry, Flags, Key};
 use crate::state::{DisableKind, Intent, Link, LinkState, Posted, Record, StateChange};
+use crate::target::listing::Listing;
 use crate::target::lookup::{Lookup, Read, SearchKeys};
 use crate::target::personal_data::{PersonalData, with_personal_data};
 use crate::target::{Halt, Trouble};
@@ -38,6 +42,11 @@ enum Found {
 }
 
 impl Found {
+    /// Whether the decision follows from the user's data alone, so that it can be made again with the same result.
+    fn leaves_no_trace(&self) -> bool {
+        matches!(self, Self::Nothing | Self::LookedUp(Ok(Lookup::None)))
+    }
+
     /// Whether the run was stopped before the response.
     fn is_stopped(&self) -> bool {
         let is = |halt: Option<&Halt>| halt == Some(&Halt::Stopped);
@@ -52,92 +61,217 @@ impl Found {
     }
 }
 
-/// Looks up what every subject needs, and decides for each, in order.
+/// The number of users without an account from which on the accounts are listed once. A few look-ups are cheaper.
+const LISTED_FROM: usize = 1000;
+
+/// How many users are read, looked up and decided at a time.
+const WINDOW: usize = 1024;
+
+/// Looks up what every pending user needs, and decides for each, in order.
 pub(crate) async fn tasks(
     context: &Arc<Context>,
-    scope: Scope,
     full: bool,
     progress: &Arc<dyn Progress>,
     changes: &mut Vec<StateChange>,
-) -> Vec<Task> {
-    let Scope { subjects, present } = scope;
-    let subjects = Arc::new(subjects);
-    let asking =
-        subjects.iter().filter(|subject| !matches!(need(subject, full), LookupNeed::Nothing)).count();
+) -> TaskList {
+    let pending = &context.census.pending;
+    let asking = pending.iter().filter(|pending| is_asked_for(context, **pending, full)).count();
     progress.begin("looking up", asking);
-    let concurrency = context.config.options.concurrency.get();
-    let found = {
-        let (context, subjects) = (Arc::clone(context), Arc::clone(&subjects));
-        let which: Arc<Vec<usize>> = Arc::new(
-            (0..subjects.len())
-                .filter(|index| !matches!(need(&subjects[*index], full), LookupNeed::Nothing))
-                .collect(),
-        );
-        let picked = Arc::clone(&which);
-        let results = in_parallel(which.len(), concurrency, progress, move |index| {
-            let (context, subjects, which) =
-                (Arc::clone(&context), Arc::clone(&subjects), Arc::clone(&picked));
-            async move { ask(&context, &subjects[which[index]], full).await }
-        })
-        .await;
-        which.iter().copied().zip(results).collect::<BTreeMap<usize, Found>>()
-    };
+    let mut asked = Asked { context, full, progress, done: 0, listing: None, changes };
+    let tasks = asked.all(pending).await;
+    let done = asked.done;
     progress.end();
-    context.note_looked_up(found.values().filter(|found| !found.is_stopped()).count(), asking);
-    if context.client.is_stopping() {
-        return Vec::new();
-    }
-    let Some(mut subjects) = Arc::into_inner(subjects) else { return Vec::new() };
-    let mut found = found;
-    // Unresolved creates come first: no other user may be given an account that one of them has created.
-    let mut unresolved = BTreeMap::new();
-    for (index, subject) in subjects.iter_mut().enumerate() {
-        if matches!(found.get(&index), Some(Found::Resolved(..)))
-            && let Some(Found::Resolved(created, lookup)) = found.remove(&index)
-        {
-            if created.is_err() && present.contains(&subject.id) {
-                unresolved
-                    .extend(subject.record.posted.clone().map(|sent| (sent.user_name, subject.id.clone())));
-            }
-            found.insert(index, settle_create(context, subject, created, lookup, changes));
-        }
-    }
-    let mut tasks = Vec::with_capacity(subjects.len());
-    for (index, subject) in subjects.into_iter().enumerate() {
-        let response = found.remove(&index).unwrap_or(Found::Nothing);
-        let response = claimed(&subject, response, &unresolved);
-        tasks.extend(decide(context, subject, response, &present, full, changes));
-    }
-    // A link that moved to a re-hired user is no longer its former holder's to lose.
-    let moved: BTreeSet<SourceId> = tasks.iter().filter_map(|task| task.moved_from.clone()).collect();
-    tasks.retain(|task| !moved.contains(&task.id));
-    one_create_each(context, &mut tasks);
-    hold_back(&mut tasks);
-    tasks
+    context.note_looked_up(done, asking);
+    tasks.unwrap_or_default()
 }
 
-/// Gives the account to the first of several users of one name; no POST is sent for the others.
-fn one_create_each(context: &Context, tasks: &mut [Task]) {
-    let mut names = BTreeSet::new();
-    for task in tasks {
-        if let TaskStep::Owned(owned) = &task.step
-            && matches!(owned.decision, OwnedDecision::Create { .. })
-            && !names.insert(owned.wanted.user_name())
-        {
-            let detail = match context.clash(&task.id) {
-                // The detail names the clash anyway.
-                Some(_) => "",
-                None => "another user of the source has this userName",
-            };
-            task.step = TaskStep::Fail(Trouble::new(Reason::AccountLinkedElsewhere, detail));
-        }
+/// Whether a look-up is expected for a pending user, by what the index has of it.
+fn is_asked_for(context: &Context, pending: Pending, full: bool) -> bool {
+    let flags = context.census.entry(pending).map(Entry::flags);
+    match (pending, flags) {
+        (Pending::Owned { .. }, Some(flags)) if flags.is_linked() => full || flags.is_to_be_read(),
+        (Pending::Owned { .. }, _) => true,
+        (Pending::Left { .. }, flags) => flags.is_some_and(Flags::has_unresolved_create),
+        (Pending::Other { .. }, _) => false,
     }
+}
+
+/// The look-ups of a run.
+struct Asked<'a> {
+    context: &'a Arc<Context>,
+    full: bool,
+    progress: &'a Arc<dyn Progress>,
+    done: usize,
+    /// The accounts by name, where they were listed.
+    listing: Option<Arc<Listing>>,
+    changes: &'a mut Vec<StateChange>,
+}
+
+impl Asked<'_> {
+    /// Returns the tasks of all pending users.
+    ///
+    /// # Errors
+    /// The run was stopped.
+    async fn all(&mut self, pending: &[Pending]) -> Result<TaskList, Halt> {
+        // Unresolved creates come first: no other user may be given an account that one of them has created.
+        let (mut resolved, unresolved) = self.resolve_creates(pending).await?;
+        let names = self.context.census.names_to_look_up();
+        if names.len() > LISTED_FROM {
+            self.listing = self.context.client.list(&names).await?.map(Arc::new);
+        }
+        drop(names);
+        let mut tasks = TaskList::new(self.full);
+        let mut created_names = BTreeSet::new();
+        for (window, pending) in pending.chunks(WINDOW).enumerate() {
+            let mut subjects = Vec::with_capacity(pending.len());
+            let known: Vec<usize> =
+                (0..pending.len()).filter(|at| !resolved.contains_key(&(window * WINDOW + at))).collect();
+            let (read, found) = self.ask(&known.iter().map(|at| pending[*at]).collect::<Vec<_>>()).await?;
+            let mut read = known.into_iter().zip(read.into_iter().zip(found)).peekable();
+            for at in 0..pending.len() {
+                let subject = match read.next_if(|(known, _)| *known == at) {
+                    Some((_, (subject, found))) => subject.map(|subject| (subject, found)),
+                    None => resolved.remove(&(window * WINDOW + at)),
+                };
+                subjects.extend(subject.map(|(subject, found)| (at, subject, found)));
+            }
+            for (at, subject, found) in subjects {
+                let found = claimed(&subject, found, &unresolved);
+                let may_wait = found.leaves_no_trace();
+                let Some(mut task) = decide(self.context, subject, found, self.full, self.changes) else {
+                    continue;
+                };
+                one_create_each(self.context, &mut task, &mut created_names);
+                let at = window * WINDOW + at;
+                tasks.push(at, task, may_wait);
+            }
+        }
+        // A link that moved to a re-hired user is no longer its former holder's to lose.
+        let moved: BTreeSet<SourceId> = tasks.kept().filter_map(|task| task.moved_from.clone()).collect();
+        tasks.retain(|task| !moved.contains(&task.id));
+        hold_back(&mut tasks);
+        Ok(tasks)
+    }
+
+    /// Settles the creates whose outcome is unknown; returns their users by their place among `pending`, and the names of those
+    /// that stay unresolved.
+    async fn resolve_creates(
+        &mut self,
+        pending: &[Pending],
+    ) -> Result<(Resolved, BTreeMap<UserName, SourceId>), Halt> {
+        let is_unresolved = |pending: Pending| {
+            let entry = self.context.census.entry(pending);
+            entry.is_some_and(|entry| entry.flags().has_unresolved_create())
+        };
+        let places: Vec<usize> = (0..pending.len())
+            .filter(|at| pending.get(*at).is_some_and(|pending| is_unresolved(*pending)))
+            .collect();
+        let (mut resolved, mut unresolved) = (Resolved::new(), BTreeMap::new());
+        for window in places.chunks(WINDOW) {
+            let pending: Vec<Pending> = window.iter().filter_map(|at| pending.get(*at).copied()).collect();
+            let (subjects, found) = self.ask(&pending).await?;
+            for (at, (subject, found)) in window.iter().zip(subjects.into_iter().zip(found)) {
+                let Some(mut subject) = subject else { continue };
+                let found = match found {
+                    Found::Resolved(created, lookup) => {
+                        if created.is_err() && self.context.census.is_present(Key::from(&subject.id)) {
+                            let sent = subject.record.posted.clone();
+                            unresolved.extend(sent.map(|sent| (sent.user_name, subject.id.clone())));
+                        }
+                        settle_create(self.context, &mut subject, created, lookup, self.changes)
+                    }
+                    other => other,
+                };
+                resolved.insert(*at, (subject, found));
+            }
+        }
+        Ok((resolved, unresolved))
+    }
+
+    /// Reads what is stored of `pending`, and asks the target what is needed of each; both results are in the same order.
+    ///
+    /// # Errors
+    /// The run was stopped.
+    async fn ask(&mut self, pending: &[Pending]) -> Result<(Vec<Option<Subject>>, Vec<Found>), Halt> {
+        let mut subjects = Vec::with_capacity(pending.len());
+        let rows: Vec<Option<i64>> = pending
+            .iter()
+            .map(|pending| self.context.census.entry(*pending).map(|entry| entry.row))
+            .collect();
+        let mut records = self.context.records(rows.iter().copied().flatten().collect()).await?.into_iter();
+        for (pending, row) in pending.iter().zip(rows) {
+            let record = row.and_then(|_| records.next());
+            subjects.push(self.context.subject(*pending, record, self.full, self.changes)?);
+        }
+        let subjects = Arc::new(subjects);
+        let which: Arc<Vec<usize>> = Arc::new(
+            (0..subjects.len())
+                .filter(|at| {
+                    let subject = subjects.get(*at).and_then(Option::as_ref);
+                    subject.is_some_and(|subject| !matches!(need(subject, self.full), LookupNeed::Nothing))
+                })
+                .collect(),
+        );
+        let results = {
+            let (context, subjects, which) =
+                (Arc::clone(self.context), Arc::clone(&subjects), Arc::clone(&which));
+            let (listing, full) = (self.listing.clone(), self.full);
+            let concurrency = context.config.options.concurrency.get();
+            in_parallel(which.len(), concurrency, self.progress, move |at| {
+                let (context, subjects, which) =
+                    (Arc::clone(&context), Arc::clone(&subjects), Arc::clone(&which));
+                let listing = listing.clone();
+                async move {
+                    let subject = which.get(at).and_then(|at| subjects.get(*at)?.as_ref());
+                    match subject {
+                        Some(subject) => ask(&context, subject, listing.as_deref(), full).await,
+                        None => Found::Nothing,
+                    }
+                }
+            })
+            .await
+        };
+        let mut found: Vec<Found> = subjects.iter().map(|_| Found::Nothing).collect();
+        for (at, result) in which.iter().zip(results) {
+            self.done += usize::from(!result.is_stopped());
+            if let Some(found) = found.get_mut(*at) {
+                *found = result;
+            }
+        }
+        if self.context.client.is_stopping() {
+            return Err(Halt::Stopped);
+        }
+        Ok((Arc::into_inner(subjects).unwrap_or_default(), found))
+    }
+}
+
+/// Users whose unresolved create was settled, with what was found for each, by their place among the pending users.
+type Resolved = BTreeMap<usize, (Subject, Found)>;
+
+/// Gives the account to the first of several users of one name; no POST is sent for the others.
+fn one_create_each(context: &Context, task: &mut Task, names: &mut BTreeSet<UserName>) {
+    // Only users in one of the known groups can have the name of another one.
+    if let TaskStep::Owned(owned) = &task.step
+        && matches!(owned.decision, OwnedDecision::Create { .. })
+        && context.clash(&task.id).is_some()
+        && !names.insert(owned.wanted.user_name())
+    {
+        // The detail names the clash anyway.
+        task.step = TaskStep::Fail(Trouble::new(Reason::AccountLinkedElsewhere, ""));
+    }
+}
+
+/// Decides again about a user for whom nothing was found, as [`tasks`] did.
+pub(crate) fn decide_again(context: &Context, subject: Subject, full: bool) -> Option<Task> {
+    let is_unlinked = subject.record.link.is_none();
+    let found = if is_unlinked { Found::LookedUp(Ok(Lookup::None)) } else { Found::Nothing };
+    decide(context, subject, found, full, &mut Vec::new())
 }
 
 /// Drops removals of users whose link may be about to move: it is not known whether a new user has their user name.
-fn hold_back(tasks: &mut Vec<Task>) {
+fn hold_back(tasks: &mut TaskList) {
     let unclear: BTreeSet<UserName> =
-        tasks.iter().filter(|task| task.is_unclear()).flat_map(|task| task.record.names()).collect();
+        tasks.kept().filter(|task| task.is_unclear()).flat_map(|task| task.record.names()).collect();
     tasks.retain(|task| {
         let carried = task.record.link.as_ref().and_then(Link::user_name);
         let held = || {
@@ -157,7 +291,9 @@ fn settle_create(
 ) -> Found {
     let account = match created {
         Err(halt) => return Found::LookedUp(Err(halt)),
-        Ok(Created::Account(account)) if context.claim(&account.id, &subject.id) == subject.id => {
+        Ok(Created::Account(account))
+            if context.claim(&account.id, &subject.id) == Key::from(&subject.id) =>
+        {
             Some(account)
         }
         Ok(Created::Account(_) | Created::Nothing) => None,
@@ -224,7 +360,13 @@ fn need(subject: &Subject, full: bool) -> LookupNeed {
     }
 }
 
-async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
+async fn ask(context: &Context, subject: &Subject, listing: Option<&Listing>, full: bool) -> Found {
+    if let (Some(listing), ScopeStatus::Owned(_), LookupNeed::LookUp) =
+        (listing, &subject.standing, need(subject, full))
+        && let Some(lookup) = listing.look_up(&subject.record.user_name)
+    {
+        return Found::LookedUp(Ok(lookup));
+    }
     let wanted = match &subject.standing {
         ScopeStatus::Owned(owned) => owned.wanted.as_ref().ok(),
         ScopeStatus::Left(_) => None,
@@ -304,7 +446,6 @@ fn decide(
     context: &Context,
     mut subject: Subject,
     found: Found,
-    present: &BTreeSet<SourceId>,
     full: bool,
     changes: &mut Vec<StateChange>,
 ) -> Option<Task> {
@@ -312,7 +453,7 @@ fn decide(
         Halt::Stopped => None,
         Halt::Failed(trouble) => Some(Task::failed(subject, trouble)),
     };
-    let is_present = |id: &SourceId| present.contains(id);
+    let is_present = |user: Key| context.census.is_present(user);
     let owned = match subject.standing {
         ScopeStatus::Owned(ref mut owned) => owned,
         ScopeStatus::Left(leave) => return left(context, subject, leave, found, changes),

@@ -16,6 +16,7 @@ use crate::engine::outcome::OutcomePart;
 use crate::ids::TargetId;
 use crate::mapping::TargetPath;
 use crate::report::{Operation, Reason};
+use crate::state::index::Key;
 use crate::state::{Intent, Link, LinkState, Posted, WriteMethod};
 use crate::target::client::{Request, unreachable_target};
 use crate::target::lookup::{Lookup, Read};
@@ -117,7 +118,7 @@ impl TaskRun<'_> {
 
     /// Whether an account that appeared after a POST without a clear answer is the posted one.
     fn is_ours(&self, account: &Account, posted: &Posted) -> bool {
-        let free = self.context.holder(&account.id).is_none_or(|holder| holder == self.task.id);
+        let free = !self.context.is_held_by_another(&account.id, &self.task.id);
         let origin = posted.external_id.as_deref();
         free && match account.external_id() {
             Some(id) => origin == Some(id),
@@ -135,8 +136,7 @@ impl TaskRun<'_> {
     /// Links the account that was created; returns `false` if another user holds it.
     fn link_created(&mut self, owned: &OwnedTask, account: TargetId) -> bool {
         self.unsure = false;
-        let holder = self.context.claim(&account, &self.task.id);
-        if holder != self.task.id {
+        if self.context.claim(&account, &self.task.id) != Key::from(&self.task.id) {
             let detail = "the target answered a create with the id of an account that is linked already";
             self.failed(Operation::Create, Trouble::new(Reason::AccountLinkedElsewhere, detail));
             return false;

@@ -53,7 +53,7 @@ struct Figures {
 impl Figures {
     fn of(options: &Options, prepared: &PreparedRun, now: SystemTime) -> Self {
         let count = |which: Withdraws| {
-            prepared.tasks.iter().filter(|task| withdraws(task) == Some(which)).count() as u64
+            prepared.tasks.kept().filter(|task| withdraws(task) == Some(which)).count() as u64
         };
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(WINDOW).as_secs();
         let recent = |kind: WithdrawalKind| {
@@ -93,7 +93,7 @@ pub(crate) fn hold_back(
     }
     let room = usize::try_from(limit.count.saturating_sub(anew + done)).unwrap_or(usize::MAX);
     let mut tasks: Vec<&mut Task> =
-        prepared.tasks.iter_mut().filter(|task| withdraws(task) == Some(Withdraws::Again)).collect();
+        prepared.tasks.kept_mut().filter(|task| withdraws(task) == Some(Withdraws::Again)).collect();
     // Users that were held back last time come first.
     tasks.sort_by_key(|task| !was_held(task));
     for task in tasks.into_iter().skip(room) {
@@ -171,7 +171,7 @@ pub(crate) fn check(
         return Ok(());
     }
     let concerned: Vec<&Task> =
-        prepared.tasks.iter().filter(|task| withdraws(task) == Some(Withdraws::Anew)).collect();
+        prepared.tasks.kept().filter(|task| withdraws(task) == Some(Withdraws::Anew)).collect();
     let Figures { anew: planned, done, managed, limit, .. } = figures;
     if planned + done <= limit.count {
         return Ok(());

@@ -1,6 +1,6 @@
 //! Carrying out the decisions: users beside each other, each one's requests in order.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::context::Context;
 use super::task::{Task, TaskStep};
@@ -24,24 +24,20 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
         return report(Vec::new());
     }
     environment.progress.begin("provisioning", tasks.len());
-    let width = context.config.options.concurrency.get();
+    let width = users_in_work(context.config.options.concurrency.get());
     let mut lines = Vec::new();
     let mut deferred = Vec::new();
     let mut refused = Vec::new();
-    let mut placed: Vec<Placed> = tasks.into_iter().enumerate().collect();
-    // An account that takes nothing shows nothing of the target: it is not the first to be asked.
-    placed.sort_by_key(|(_, task)| task.record.was_sent_in_vain());
-    let slots: Arc<Vec<_>> = Arc::new(placed.into_iter().map(|placed| Mutex::new(Some(placed))).collect());
+    let order = Arc::new(tasks.order());
+    let tasks = Arc::new(tasks);
     let results = {
-        let (shared, slots) = (Arc::clone(&context), Arc::clone(&slots));
-        in_parallel(slots.len(), width, &environment.progress, move |index| {
-            let (context, slots) = (Arc::clone(&shared), Arc::clone(&slots));
+        let (shared, order) = (Arc::clone(&context), Arc::clone(&order));
+        in_parallel(order.len(), width, &environment.progress, move |index| {
+            let (context, tasks, order) = (Arc::clone(&shared), Arc::clone(&tasks), Arc::clone(&order));
             async move {
-                let placed = slots[index].lock().unwrap_or_else(PoisonError::into_inner).take();
-                match placed {
-                    Some((position, task)) => Some((position, attempt(&context, task, false).await)),
-                    None => None,
-                }
+                let position = *order.get(index)?;
+                let task = tasks.get(&context, position as usize).ok()??;
+                Some((position as usize, attempt(&context, task, false).await))
             }
         })
         .await
@@ -64,6 +60,21 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
     environment.progress.end();
     lines.sort_by_key(|(position, _)| *position);
     report(lines.into_iter().map(|(_, line)| line).collect())
+}
+
+/// Returns how many users are in work at once where `concurrency` requests are in flight.
+///
+/// Most of them wait for the state, which writes the intents and outcomes of all of them in one transaction: without them
+/// each user would cost two waits for the disk. The requests themselves are limited by the client.
+const fn users_in_work(concurrency: usize) -> usize {
+    const EACH: usize = 32;
+    const MOST: usize = 512;
+    match concurrency {
+        0 | 1 => 1,
+        more if more.saturating_mul(EACH) < MOST => more * EACH,
+        more if more < MOST => MOST,
+        more => more,
+    }
 }
 
 /// Returns why the run was stopped, with the number of settled users; `total` users had something to do.

@@ -34,8 +34,15 @@ impl Provisioner {
     /// Follows the user with this source id, user name or target id. Reads, and writes nothing.
     pub async fn explain(&self, user: &str, allow_empty: bool) -> Explanation {
         let _running = self.running.lock().await;
-        let stored = self.stored();
         let mut stages = Vec::new();
+        let stored = match self.stored() {
+            Ok(stored) => stored,
+            Err(error) => {
+                let lines = vec![error.to_string(), error.way_out().to_owned()];
+                stages.push(Stage { stage: "found", lines });
+                return Explanation { stages, exit: Exit::Usage };
+            }
+        };
         let snapshot = match source::read(&self.config().source, allow_empty) {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -174,7 +181,13 @@ impl Provisioner {
             Some(link) => format!("linked to account {} (active: {})", link.account, link.active),
             None => "not linked to an account".to_owned(),
         }];
-        let Some(task) = prepared.tasks.first() else {
+        let Ok(task) = prepared.tasks.get(&prepared.context, 0) else {
+            let stopped = prepared.stopped();
+            let message = stopped.summary.stopped.map(|stopped| stopped.message);
+            stages.push(Stage { stage: "decided", lines: message.into_iter().collect() });
+            return stopped.exit;
+        };
+        let Some(task) = task else {
             let waits = record
                 .and_then(|record| record.link.as_ref())
                 .is_some_and(|link| matches!(link.state, LinkState::Withheld(_)));
@@ -198,7 +211,7 @@ impl Provisioner {
             compared.push(format!("enabled at the source: {}", owned.enabled));
         }
         stages.push(Stage { stage: "compared", lines: compared });
-        let lines = match entry(&prepared.context, task) {
+        let lines = match entry(&prepared.context, &task) {
             None => vec!["nothing".to_owned()],
             Some(entry) => {
                 let mut lines = vec![

@@ -9,7 +9,7 @@ use super::outcome::{OutcomePart, UserOutcome, names, user_outcome};
 use super::remove::not_removed;
 use super::task::{OwnedTask, Task, TaskStep};
 use super::user::{no_account, not_created, to_write, with_clash};
-use super::{EndedRun, PreparedRun, Provisioner, SyncOptions};
+use super::{PreparedRun, Provisioner, SyncOptions};
 use crate::ids::{SourceId, TargetId, UserName};
 use crate::mapping::TargetPath;
 use crate::policy::{LeaveDecision, OwnedDecision};
@@ -17,7 +17,7 @@ use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, RunReport};
 use crate::source::fingerprint;
 use crate::state::{Method, MethodSupport, WriteKind};
-use crate::target::Trouble;
+use crate::target::{Halt, Trouble};
 
 /// The expected requests of a run. It has the names of attributes, never their values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,10 +111,8 @@ impl Provisioner {
     pub async fn plan(&self, options: SyncOptions) -> Result<Plan, NoPlan> {
         let _running = self.running.lock().await;
         match self.prepare(&options, None).await {
-            Ok(prepared) => Ok(self.document(&prepared, &options)),
-            Err(EndedRun { exit, stopped, users, requests }) => {
-                Err(RunReport::new(Vec::new(), users, requests, Some((exit, stopped))))
-            }
+            Ok(prepared) => self.document(&prepared, &options).map_err(|_| prepared.stopped()),
+            Err(ended) => Err(ended.report()),
         }
     }
 
@@ -127,7 +125,7 @@ impl Provisioner {
         let options = SyncOptions { full: plan.full, ..options };
         let prepared = self.prepare(&options, None).await;
         if let Ok(prepared) = &prepared {
-            let now = self.document(prepared, &options);
+            let Ok(now) = self.document(prepared, &options) else { return Ok(prepared.stopped()) };
             if let Some(difference) = difference(plan, &now) {
                 return Err(ApplyError::Stale(difference));
             }
@@ -135,14 +133,19 @@ impl Provisioner {
         Ok(self.carry_out(prepared, &options).await)
     }
 
-    fn document(&self, prepared: &PreparedRun, options: &SyncOptions) -> Plan {
+    /// Returns the plan of a prepared run.
+    ///
+    /// # Errors
+    /// The state cannot be read: the run is stopped.
+    fn document(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<Plan, Halt> {
         let mut summary = PlanSummary { users: prepared.users, ..PlanSummary::default() };
         let mut entries = Vec::new();
         let mut behind = Vec::new();
-        for task in &prepared.tasks {
-            let Some(entry) = entry(&prepared.context, task) else { continue };
-            count(&mut summary, task, &entry);
-            behind.push(format!("{} {}", entry.source_id, values(task)));
+        for at in 0..prepared.tasks.len() {
+            let Some(task) = prepared.tasks.get(&prepared.context, at)? else { continue };
+            let Some(entry) = entry(&prepared.context, &task) else { continue };
+            count(&mut summary, &task, &entry);
+            behind.push(format!("{} {}", entry.source_id, values(&task)));
             entries.push(entry);
         }
         let config = self.config();
@@ -157,7 +160,7 @@ impl Provisioner {
         );
         let preconditions =
             fingerprint(std::iter::once(settings.as_str()).chain(behind.iter().map(String::as_str)));
-        Plan {
+        Ok(Plan {
             version: 1,
             connection: config.name.clone(),
             scim_url: config.authentication.scim_url.to_string(),
@@ -174,7 +177,7 @@ impl Provisioner {
             )
             .err()
             .map(|error| error.to_string()),
-        }
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::mapping::{Desired, TargetPath};
 use crate::policy::{AccountState, Leave, LeaveDecision, decide_leave};
 use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
+use crate::state::index::Key;
 use crate::state::{DisableKind, Intent, Link, LinkState};
 use crate::target::client::Request;
 use crate::target::lookup::{Lookup, Read, Searched};
@@ -109,7 +110,8 @@ async fn follow(work: &mut TaskRun<'_>, link: &mut Link, searched: &Searched) ->
         |account: &Account| keys.external_id().is_some() && account.external_id() == keys.external_id();
     let account = match found {
         Lookup::One(account)
-            if is_ours(&account) && work.context.claim(&account.id, &work.task.id) == work.task.id =>
+            if is_ours(&account)
+                && work.context.claim(&account.id, &work.task.id) == Key::from(&work.task.id) =>
         {
             account
         }

@@ -33,7 +33,7 @@ pub(crate) enum Created {
 /// # Errors
 /// The target could not answer, or an account may or may not be the posted one: the create stays unresolved.
 pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -> Result<Created, Halt> {
-    let free = |account: &Account| context.holder(&account.id).is_none_or(|holder| holder == *id);
+    let free = |account: &Account| !context.is_held_by_another(&account.id, id);
     let origin = posted.external_id.as_deref();
     let by_origin = match origin {
         Some(origin) => context.client.accounts_from(origin).await,
@@ -90,7 +90,7 @@ pub(crate) async fn find_again(
     let by_name = searched.look_up(&context.client, name).await?;
     let (Lookup::None, Some(origin)) = (&by_name, keys.external_id()) else { return Ok(by_name) };
     let mut found = searched.accounts_from(&context.client, origin).await?.unwrap_or_default();
-    found.retain(|account| context.holder(&account.id).is_none_or(|holder| holder == *id));
+    found.retain(|account| !context.is_held_by_another(&account.id, id));
     let (mut named, renamed): (Vec<Account>, Vec<Account>) =
         found.into_iter().partition(|account| keys.have_name_of(account));
     match (only(&mut named), named.is_empty() && renamed.is_empty()) {

@@ -1,24 +1,16 @@
 //! The scope of a run: users that are owned by a rule, have left, or are left alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 
+use super::census::{Census, Pending};
 use crate::config::Config;
 use crate::ids::{SourceId, UserName};
-use crate::mapping::{Desired, Mapping, MappingError, TargetPath};
+use crate::mapping::{Desired, MappingError, TargetPath};
 use crate::policy::Leave;
 use crate::report::Outcome;
-use crate::rule::Rule;
-use crate::source::{Snapshot, SourceUser, fingerprint};
+use crate::source::SourceUser;
 use crate::state::{Intent, Learned, Link, LinkState, Record, StateChange};
-
-/// The users of a run.
-pub(crate) struct Scope {
-    /// The users that may have something to do.
-    pub(crate) subjects: Vec<Subject>,
-    /// All users in the source.
-    pub(crate) present: BTreeSet<SourceId>,
-}
 
 /// A user that may have something to do.
 pub(crate) struct Subject {
@@ -45,75 +37,36 @@ pub(crate) struct Owned {
     pub(crate) fingerprint: String,
 }
 
-/// A rule with the values that are computed once per run.
-struct PreparedRule<'a> {
-    rule: &'a Rule,
-    mapping: &'a Mapping,
-    targets: Arc<[TargetPath]>,
-    fingerprint: String,
-}
-
-/// Returns the users that a run has to examine, in the order of the source, then the missing ones by id.
+/// Returns a pending user with what is wanted of it, or `None` if there is nothing to do for it; `record` is what is stored of
+/// it.
 ///
-/// Users whose data are unchanged since the last run are left out, unless the run is `full`. Records that serve no user
-/// any longer go into `changes`; `records` loses those that were looked at.
-pub(crate) fn subjects(
-    config: &Config,
-    snapshot: Snapshot,
-    records: &mut BTreeMap<SourceId, Arc<Record>>,
+/// A record that serves no user any longer goes into `changes`.
+///
+/// # Errors
+/// The spool cannot be read.
+pub(crate) fn subject(
+    census: &Census,
+    pending: Pending,
+    record: Option<(SourceId, Record)>,
     full: bool,
     learned: &Learned,
     changes: &mut Vec<StateChange>,
-) -> Scope {
-    let present = snapshot.users.iter().map(|user| user.id.clone()).collect();
-    let rules = prepare(config);
-    let mut subjects = Vec::new();
-    for user in snapshot.users {
-        let record = records.remove(&user.id);
-        let owner = rules.iter().find(|prepared| prepared.rule.enabled && prepared.rule.matches(&user));
-        let Some(owner) = owner else {
-            let last = record.as_ref().and_then(|record| record.rule.as_ref());
-            let is_frozen = record.as_ref().is_some_and(|record| is_frozen(config, record))
-                || rules.iter().any(|prepared| !prepared.rule.enabled && prepared.rule.matches(&user));
-            if is_frozen || excluded(config, record.as_deref()) {
-                continue;
-            }
-            let rule_is_there = last.is_none_or(|last| rules.iter().any(|one| one.rule.name == *last));
-            let leave = if rule_is_there { Leave::LeftScope } else { Leave::RuleDeleted };
-            subjects.extend(left(user.id, record, leave, changes));
-            continue;
-        };
-        subjects.extend(owned(config, user, record, owner, full, learned));
-    }
-    for (id, record) in std::mem::take(records) {
-        if !is_frozen(config, &record) && !excluded(config, Some(&record)) {
-            subjects.extend(left(id, Some(record), Leave::Deleted, changes));
+) -> io::Result<Option<Subject>> {
+    let config = &census.survey.config;
+    let subject = match pending {
+        Pending::Owned { spooled, .. } => {
+            let Some((user, rule, fingerprint)) = census.spooled(spooled)?.into_parts() else {
+                return Ok(None);
+            };
+            owned(census, user, record.map(|(_, record)| record), (rule, fingerprint), full, learned)
         }
-    }
-    subjects.retain(|subject| full || !waits_for_full(config, subject));
-    Scope { subjects, present }
-}
-
-/// Whether the rule that owned the user is turned off.
-pub(super) fn is_frozen(config: &Config, record: &Record) -> bool {
-    record
-        .rule
-        .as_ref()
-        .is_some_and(|name| config.rules.iter().any(|rule| rule.name == *name && !rule.enabled))
-}
-
-fn prepare(config: &Config) -> Vec<PreparedRule<'_>> {
-    let settings = format!("{:?} {}", config.preferences, config.options.clear_missing_attributes);
-    config
-        .rules
-        .iter()
-        .map(|rule| PreparedRule {
-            rule,
-            mapping: &rule.mapping,
-            targets: rule.mapping.targets(),
-            fingerprint: format!("{} {} {settings}", rule.fingerprint(), rule.mapping.fingerprint()),
-        })
-        .collect()
+        Pending::Left { leave, .. } => match record {
+            Some((id, record)) if !excluded(config, Some(&record)) => left(id, record, leave, changes),
+            Some(_) | None => None,
+        },
+        Pending::Other { .. } => None,
+    };
+    Ok(subject.filter(|subject| full || !waits_for_full(config, subject)))
 }
 
 pub(super) fn excluded(config: &Config, record: Option<&Record>) -> bool {
@@ -121,18 +74,19 @@ pub(super) fn excluded(config: &Config, record: Option<&Record>) -> bool {
 }
 
 fn owned(
-    config: &Config,
+    census: &Census,
     user: SourceUser,
-    record: Option<Arc<Record>>,
-    owner: &PreparedRule<'_>,
+    record: Option<Record>,
+    (rule, fingerprint): (usize, String),
     full: bool,
     learned: &Learned,
 ) -> Option<Subject> {
-    let fingerprint = fingerprint([user.digest().as_str(), owner.fingerprint.as_str()]);
+    let config = &census.survey.config;
+    let owner = config.rules.get(rule)?;
     if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint, learned)) {
         return None;
     }
-    if excluded(config, record.as_deref()) {
+    if excluded(config, record.as_ref()) {
         return None;
     }
     let wanted = owner.mapping.apply(&user);
@@ -144,12 +98,12 @@ fn owned(
     if config.options.exclude.contains(&name) {
         return None;
     }
-    let mut record = record.map_or_else(|| Record::new(name.clone()), Arc::unwrap_or_clone);
+    let mut record = record.unwrap_or_else(|| Record::new(name.clone()));
     // The sent name stays known when the source's present name replaces it.
     record.posted = record.unresolved_create(&user.id);
     record.user_name = name;
-    record.rule = Some(owner.rule.name.clone());
-    let targets = Arc::clone(&owner.targets);
+    record.rule = Some(owner.name.clone());
+    let targets = census.survey.targets(rule);
     let owned = Owned { enabled: user.enabled, wanted, targets, fingerprint };
     let standing = ScopeStatus::Owned(Box::new(owned));
     Some(Subject { id: user.id, standing, record })
@@ -166,17 +120,10 @@ fn settled(record: &Record, fingerprint: &str, learned: &Learned) -> bool {
     as_it_was && !failed && at_rest && !has_news && !is_late && record.intent.is_none()
 }
 
-fn left(
-    id: SourceId,
-    record: Option<Arc<Record>>,
-    leave: Leave,
-    changes: &mut Vec<StateChange>,
-) -> Option<Subject> {
-    let record = record?;
+fn left(id: SourceId, record: Record, leave: Leave, changes: &mut Vec<StateChange>) -> Option<Subject> {
     match (&record.link, record.intent) {
         (Some(Link { state: LinkState::Removed, .. }), None) => None,
         (Some(_), _) | (None, Some(Intent::Create)) => {
-            let record = Arc::unwrap_or_clone(record);
             // A failed removal keeps its cause even if the rule changes; only a deletion overrides it.
             let leave = match record.link.as_ref().map(|link| link.state) {
                 Some(LinkState::Pending(pending)) if leave != Leave::Deleted => pending,

@@ -2,23 +2,19 @@
 //!
 //! Either would remove the accounts of all users concerned, so both are refused until a person confirms them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use super::scope::{excluded, is_frozen};
+use super::census::Census;
+use super::scope::excluded;
 use crate::config::Config;
 use crate::ids::{RuleName, SourceId, UserName};
 use crate::report::{Confirmation, Stopped};
 use crate::rule::Rule;
 use crate::source::SourceUser;
-use crate::state::store::Loaded;
-use crate::state::{LinkState, Record};
+use crate::state::Record;
 
 /// The code of a run that a changed source stops.
 const SOURCE_CHANGED: &str = "source-changed";
-
-type Records = BTreeMap<SourceId, Arc<Record>>;
 
 /// From how many accounts on it tells something that none of their users is in the source. One user that is re-hired
 /// has another id too.
@@ -33,12 +29,6 @@ pub(crate) fn matches(config: &Config, users: &[SourceUser]) -> Vec<usize> {
 pub(crate) fn without_users<'a>(config: &'a Config, matches: &[usize]) -> Vec<&'a Rule> {
     let rules = config.rules.iter().zip(matches);
     rules.filter(|(rule, matches)| rule.enabled && **matches == 0).map(|(rule, _)| rule).collect()
-}
-
-/// Returns the enabled rules that match none of `users`.
-pub(crate) fn match_nobody<'a>(config: &'a Config, users: &[SourceUser]) -> Vec<&'a Rule> {
-    let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
-    config.rules.iter().filter(matches_nobody).collect()
 }
 
 /// A source that looks like a mistake.
@@ -56,21 +46,24 @@ impl From<Refusal> for Stopped {
     }
 }
 
-/// Returns the refusals of a source with these users by a run without a confirmation; `empty` are the rules that match no user.
-pub(crate) fn refusals(
-    config: &Config,
-    users: &[SourceUser],
-    stored: &Loaded,
-    empty: &[&Rule],
-) -> Vec<Refusal> {
-    let last_source = stored.source.as_ref().filter(|last| **last != config.source.identity);
-    if let Some(last) = last_source {
-        return vec![other_source(last, &config.source.identity)];
+/// Returns the refusals of a source with the users of `census` by a run without a confirmation; `last_source` is that of the last
+/// run, and `records` reads users from the state by row.
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) fn refusals<E>(
+    census: &Census,
+    last_source: Option<&str>,
+    records: impl FnOnce(Vec<i64>) -> Result<Vec<(SourceId, Record)>, E>,
+) -> Result<Vec<Refusal>, E> {
+    let identity = &census.survey.config.source.identity;
+    if let Some(last) = last_source.filter(|last| last != identity) {
+        return Ok(vec![other_source(last, identity)]);
     }
-    other_users(users, &stored.records)
-        .or_else(|| empty_rules(config, users, &stored.records, empty, &[]))
-        .into_iter()
-        .collect()
+    if let Some(refusal) = other_users(census) {
+        return Ok(vec![refusal]);
+    }
+    Ok(empty_rules(census, &[], records)?.into_iter().collect())
 }
 
 /// Returns the refusal of users from another source than that of the last run.
@@ -82,78 +75,85 @@ pub(crate) fn other_source(last: &str, now: &str) -> Refusal {
     Refusal { code: SOURCE_CHANGED, message, confirmation: Confirmation::NewSource }
 }
 
-/// Whether `record` has an account that its user's leaving would cost.
-fn is_linked(record: &Record) -> bool {
-    record.link.as_ref().is_some_and(|link| link.state == LinkState::Owned)
-}
-
-/// Returns the refusal of `users` if none of the users that have accounts is among them.
-pub(crate) fn other_users(users: &[SourceUser], records: &Records) -> Option<Refusal> {
-    let known = |id: &SourceId| records.get(id).is_some_and(|record| is_linked(record));
-    if users.is_empty() || users.iter().any(|user| known(&user.id)) {
-        return None;
-    }
-    let accounts = records.values().filter(|record| is_linked(record)).count();
-    if accounts < STRANGERS_FROM {
+/// Returns the refusal of the users of `census` if none of the users that have accounts is among them.
+pub(crate) fn other_users(census: &Census) -> Option<Refusal> {
+    let (accounts, some_present) = census.owned();
+    if census.users == 0 || some_present || accounts < STRANGERS_FROM {
         return None;
     }
     let message = format!(
         "none of the {} users that have accounts is among the {} users in the source, as if another file were behind \
          its path; nothing was sent: correct `path` under [source], or confirm the new source if these are other people \
          by intent",
-        accounts,
-        users.len()
+        accounts, census.users
     );
     Some(Refusal { code: SOURCE_CHANGED, message, confirmation: Confirmation::NewSource })
 }
 
 /// A user with an account that no rule holds now.
-struct Leaving<'a> {
-    name: &'a UserName,
+struct Leaving {
+    name: UserName,
     /// The rule that held the user.
-    rule: Option<&'a RuleName>,
+    rule: Option<RuleName>,
     /// Whether the user is in the source.
     present: bool,
 }
 
-/// Returns the refusal of the `empty` rules, which match no user, if users with accounts would leave them; `allowed` rules may be
-/// empty.
+/// Returns the refusal of the rules that match no user, if users with accounts would leave them; `allowed` rules may be
+/// empty, and `records` reads users from the state by row.
 ///
 /// Users of a rule that is gone count too: a rule that was renamed, with a wrong filter under the new name, would take their
 /// accounts. Leavers of a rule that holds others do not: a seasonal rule may match no user.
-pub(crate) fn empty_rules(
-    config: &Config,
-    users: &[SourceUser],
-    records: &Records,
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) fn empty_rules<E>(
+    census: &Census,
+    allowed: &[RuleName],
+    records: impl FnOnce(Vec<i64>) -> Result<Vec<(SourceId, Record)>, E>,
+) -> Result<Option<Refusal>, E> {
+    let rules = &census.survey.config.rules;
+    let empty: Vec<&Rule> = census.rules_without_users().filter_map(|at| rules.get(at)).collect();
+    // If a source without users is allowed, so are rules without any.
+    if census.users == 0 || empty.iter().all(|rule| allowed.contains(&rule.name)) {
+        return Ok(None);
+    }
+    let (rows, present): (Vec<i64>, Vec<bool>) =
+        census.leaving().map(|(entry, present)| (entry.row, present)).unzip();
+    let leaving = records(rows)?
+        .into_iter()
+        .zip(present)
+        .filter(|((_, record), _)| !excluded(&census.survey.config, Some(record)))
+        .map(|((_, record), present)| Leaving { name: record.user_name, rule: record.rule, present })
+        .collect::<Vec<_>>();
+    Ok(refuse_empty_rules(census, &empty, &leaving, allowed))
+}
+
+fn refuse_empty_rules(
+    census: &Census,
     empty: &[&Rule],
+    leaving: &[Leaving],
     allowed: &[RuleName],
 ) -> Option<Refusal> {
-    // If a source without users is allowed, so are rules without any.
-    if users.is_empty() {
-        return None;
-    }
-    if empty.iter().all(|rule| allowed.contains(&rule.name)) {
-        return None;
-    }
-    let leaving = leaving(config, users, records);
+    let rules = &census.survey.config.rules;
     let by_gone_rules: Vec<&UserName> = leaving
         .iter()
         .filter(|one| {
-            one.present && one.rule.is_some_and(|name| !config.rules.iter().any(|rule| rule.name == *name))
+            one.present && one.rule.as_ref().is_some_and(|name| !rules.iter().any(|rule| rule.name == *name))
         })
-        .map(|one| one.name)
+        .map(|one| &one.name)
         .collect();
     let mut text = String::new();
     let mut names = Vec::new();
     for rule in empty.iter().filter(|rule| !allowed.contains(&rule.name)) {
         let own: Vec<&UserName> =
-            leaving.iter().filter(|one| one.rule == Some(&rule.name)).map(|one| one.name).collect();
+            leaving.iter().filter(|one| one.rule.as_ref() == Some(&rule.name)).map(|one| &one.name).collect();
         if own.is_empty() && by_gone_rules.is_empty() {
             continue;
         }
         let separator = if text.is_empty() { "" } else { "; " };
         // Writing into a text cannot fail.
-        let _ = write!(text, "{separator}{}", describe(rule, users.len(), &own, &by_gone_rules));
+        let _ = write!(text, "{separator}{}", describe(rule, census.users, &own, &by_gone_rules));
         names.push(rule.name.clone());
     }
     if text.is_empty() {
@@ -168,31 +168,7 @@ pub(crate) fn empty_rules(
     Some(Refusal { code: "rule-matches-nobody", message, confirmation })
 }
 
-/// Returns the users with an account that no rule owns now.
-fn leaving<'a>(config: &Config, users: &[SourceUser], records: &'a Records) -> Vec<Leaving<'a>> {
-    let present: BTreeSet<&SourceId> = users.iter().map(|user| &user.id).collect();
-    let held: BTreeSet<&SourceId> = users
-        .iter()
-        .filter(|user| records.contains_key(&user.id) && config.rules.iter().any(|rule| rule.matches(user)))
-        .map(|user| &user.id)
-        .collect();
-    records
-        .iter()
-        .filter(|(id, record)| {
-            is_linked(record)
-                && !held.contains(id)
-                && !excluded(config, Some(record))
-                && !is_frozen(config, record)
-        })
-        .map(|(id, record)| Leaving {
-            name: &record.user_name,
-            rule: record.rule.as_ref(),
-            present: present.contains(id),
-        })
-        .collect()
-}
-
-fn describe(rule: &Rule, users: usize, own: &[&UserName], by_gone_rules: &[&UserName]) -> String {
+fn describe(rule: &Rule, users: u64, own: &[&UserName], by_gone_rules: &[&UserName]) -> String {
     let filter = match &rule.filter {
         Some(filter) => format!(" ({filter})"),
         None => String::new(),

@@ -15,6 +15,7 @@ use crate::policy::{
 };
 use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason};
+use crate::state::index::Key;
 use crate::state::{
     Learned, Link, LinkState, PathSupport, Record, ShownForm, WriteKind, differences, matched,
 };
@@ -255,7 +256,7 @@ impl Task {
         owned: Owned,
         wanted: Desired,
         found: LookupResult,
-        present: &dyn Fn(&SourceId) -> bool,
+        present: &dyn Fn(Key) -> bool,
     ) -> Self {
         let label = label_of_unlinked(&record, owned.enabled);
         let mut differs = Vec::new();
@@ -278,15 +279,15 @@ impl Task {
                 let active = link.active;
                 let clear = context.config.options.clear_missing_attributes;
                 differs = differences(&wanted, &link, &owned.targets, clear, !made_here);
-                if holder == id {
+                if holder == Key::from(&id) {
                     record.link = Some(link);
                     AccountState::UnlinkedMatch { active }
-                } else if present(&holder) {
+                } else if present(holder) {
                     AccountState::LinkedElsewhere { holder_in_source: true, active }
                 } else {
                     context.hand_over(&account.id, &id);
                     record.link = Some(link);
-                    moved_from = Some(holder);
+                    moved_from = context.known_user(holder);
                     AccountState::LinkedElsewhere { holder_in_source: false, active }
                 }
             }

@@ -1,53 +1,51 @@
 //! The SQL of the state file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::store::{Access, Durability, Loaded, StoreError};
+use super::index::{Flags, Index, IndexError, IndexRow};
+use super::store::{Access, Durability, Known, StoreError};
 use super::{Record, StateChange, Withdrawal, WithdrawalKind};
-use crate::ids::{ScimUrl, SourceId};
+use crate::ids::{RuleName, ScimUrl, SourceId};
 
 /// The layout this version reads and writes (`PRAGMA user_version`).
-pub(super) const LAYOUT: i64 = 2;
+pub(super) const LAYOUT: i64 = 3;
 
+/// `subject` has what a run asks of every user, so that a million of them are read in a second; `record` has the rest, which is
+/// read for users with something to do.
 const CREATE: &str = "
 BEGIN IMMEDIATE;
 CREATE TABLE target (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
 CREATE TABLE subject (
+  id INTEGER PRIMARY KEY,
   target INTEGER NOT NULL REFERENCES target (id), source_id TEXT NOT NULL,
-  account TEXT, user_name TEXT NOT NULL, record TEXT NOT NULL,
-  PRIMARY KEY (target, source_id)
-) WITHOUT ROWID;
+  account TEXT, fingerprint TEXT, rule TEXT, flags INTEGER NOT NULL,
+  UNIQUE (target, source_id)
+);
 CREATE UNIQUE INDEX subject_account ON subject (target, account) WHERE account IS NOT NULL;
+CREATE TABLE record (subject INTEGER PRIMARY KEY REFERENCES subject (id) ON DELETE CASCADE, record TEXT NOT NULL);
 CREATE TABLE removal (
-  target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL, disable INTEGER NOT NULL DEFAULT 0
+  target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL, disable INTEGER NOT NULL
 );
 CREATE TABLE source (only INTEGER PRIMARY KEY CHECK (only = 1), identity TEXT NOT NULL);
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 COMMIT;
 ";
 
-/// From layout 1, which did not count disables, to layout 2.
-const MIGRATE: &str = "
-BEGIN IMMEDIATE;
-ALTER TABLE removal ADD COLUMN disable INTEGER NOT NULL DEFAULT 0;
-PRAGMA user_version = 2;
-COMMIT;
-";
-
-/// Everything that is stored for a URL: the kind of row, its text, and its owner. One statement, because each has to be
+/// The small part of what is stored for a URL: the kind of row, its text, and its owner. One statement, because each has to be
 /// parsed.
 const LOAD: &str = "
 SELECT 0, record, CAST (id AS TEXT) FROM target WHERE url = ?1
-UNION ALL SELECT 1, subject.record, source_id FROM target JOIN subject ON target = id WHERE url = ?1
 UNION ALL SELECT 2, CAST (at AS TEXT), CAST (removal.disable AS TEXT) FROM target JOIN removal ON target = id WHERE url = ?1
 UNION ALL SELECT 3, identity, '' FROM source
 ";
 
 /// An open database.
+#[derive(Debug)]
 pub(super) struct Database {
     connection: Connection,
     /// The row of the URL it was opened for.
@@ -62,11 +60,13 @@ impl Database {
         url: &ScimUrl,
         durability: Durability,
         access: Access,
-    ) -> Result<Option<(Self, Loaded)>, StoreError> {
+    ) -> Result<Option<(Self, Known)>, StoreError> {
         let failed = |source| StoreError::Database { path: path.to_owned(), source };
         let connection = connect(path, durability, access).map_err(failed)?;
-        let Some(layout) = prepare(&connection, path, access)? else { return Ok(None) };
-        let (found, loaded) = load(&connection, url, path, layout)?;
+        if !prepare(&connection, path, access)? {
+            return Ok(None);
+        }
+        let (found, loaded) = load(&connection, url, path)?;
         let target = match found {
             Some(id) => id,
             None if access == Access::Read => return Ok(None),
@@ -80,15 +80,74 @@ impl Database {
 
     /// Writes the changes in one transaction.
     pub(super) fn write(&mut self, changes: &[&StateChange]) -> rusqlite::Result<()> {
-        if let [only] = changes {
-            // One statement is a transaction of its own.
-            return apply(&self.connection, self.target, only);
-        }
         let transaction = self.connection.transaction()?;
         for change in changes {
             apply(&transaction, self.target, change)?;
         }
         transaction.commit()
+    }
+
+    /// Reads what a run has to know of every user.
+    pub(super) fn index(&self) -> Result<Index, ReadError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, source_id, account, fingerprint, rule, flags FROM subject WHERE target = ?",
+        )?;
+        let mut rows = statement.query([self.target])?;
+        let mut index = Index::default();
+        while let Some(row) = rows.next()? {
+            let text = |column: usize| -> Result<Option<&str>, ReadError> {
+                Ok(row.get_ref(column)?.as_str_or_null()?)
+            };
+            index.push(&IndexRow {
+                row: row.get(0)?,
+                source_id: text(1)?.unwrap_or_default(),
+                account: text(2)?,
+                fingerprint: text(3)?,
+                rule: text(4)?,
+                flags: row.get(5)?,
+            })?;
+        }
+        Ok(index)
+    }
+
+    /// Reads the records in `rows`, in that order.
+    pub(super) fn records(&self, rows: &[i64]) -> Result<Vec<(SourceId, Record)>, ReadError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT source_id, record FROM subject JOIN record ON subject = id WHERE id = ?",
+        )?;
+        rows.iter()
+            .map(|row| {
+                let (id, record): (String, String) =
+                    statement.query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                parse_record(&id, &record)
+            })
+            .collect()
+    }
+
+    /// Reads the ids of the users in `rows`, in that order.
+    pub(super) fn source_ids(&self, rows: &[i64]) -> Result<Vec<SourceId>, ReadError> {
+        let mut statement = self.connection.prepare_cached("SELECT source_id FROM subject WHERE id = ?")?;
+        rows.iter()
+            .map(|row| {
+                let id: String = statement.query_row([row], |row| row.get(0))?;
+                id.parse().map_err(ReadError::record)
+            })
+            .collect()
+    }
+
+    /// Reads every record, by id.
+    pub(super) fn all_records(&self) -> Result<BTreeMap<SourceId, Arc<Record>>, ReadError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT source_id, record FROM subject JOIN record ON subject = id WHERE target = ?",
+        )?;
+        let mut rows = statement.query([self.target])?;
+        let mut records = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let (id, record): (String, String) = row.try_into()?;
+            let (id, record) = parse_record(&id, &record)?;
+            records.insert(id, Arc::new(record));
+        }
+        Ok(records)
     }
 
     /// Closes the file.
@@ -118,7 +177,9 @@ fn connect(path: &Path, durability: Durability, access: Access) -> rusqlite::Res
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY"
         }
         // In this order: the other way round a new file is flushed to disk.
-        Durability::Full => "PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL",
+        Durability::Full => {
+            "PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL; PRAGMA cache_size = -32768"
+        }
     })?;
     Ok(connection)
 }
@@ -139,15 +200,14 @@ fn read_only(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Checks the layout, and makes it in a new file or brings an older one to it; the layout that there is to read.
-fn prepare(connection: &Connection, path: &Path, access: Access) -> Result<Option<i64>, StoreError> {
+/// Checks the layout, and makes it in a new file; returns whether there is one.
+fn prepare(connection: &Connection, path: &Path, access: Access) -> Result<bool, StoreError> {
     let failed = |source| StoreError::Database { path: path.to_owned(), source };
     let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     match (found, access) {
-        (LAYOUT, _) | (1, Access::Read) => Ok(Some(found)),
-        (0, Access::Read) => Ok(None),
-        (0, Access::Write) => connection.execute_batch(CREATE).map(|()| Some(LAYOUT)).map_err(failed),
-        (1, Access::Write) => connection.execute_batch(MIGRATE).map(|()| Some(LAYOUT)).map_err(failed),
+        (LAYOUT, _) => Ok(true),
+        (0, Access::Read) => Ok(false),
+        (0, Access::Write) => connection.execute_batch(CREATE).map(|()| true).map_err(failed),
         (found, _) => Err(StoreError::Layout { path: path.to_owned(), found }),
     }
 }
@@ -157,40 +217,74 @@ fn insert(connection: &Connection, url: &ScimUrl) -> rusqlite::Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-/// Loads the target of this URL, if it is stored, and its state.
-fn load(
-    connection: &Connection,
-    url: &ScimUrl,
-    path: &Path,
-    layout: i64,
-) -> Result<(Option<i64>, Loaded), StoreError> {
+/// Loads the target of this URL, if it is stored, and what is known of it.
+fn load(connection: &Connection, url: &ScimUrl, path: &Path) -> Result<(Option<i64>, Known), StoreError> {
     let failed = |source| StoreError::Database { path: path.to_owned(), source };
     let invalid = |source| StoreError::Record { path: path.to_owned(), source };
     let number = |text: &str| text.parse::<i64>().map_err(|error| invalid(error.into()));
-    let query = if layout == 1 { LOAD.replace("removal.disable", "0") } else { LOAD.to_owned() };
-    let mut statement = connection.prepare(&query).map_err(failed)?;
+    let mut statement = connection.prepare(LOAD).map_err(failed)?;
     let mut rows = statement.query([url.to_string()]).map_err(failed)?;
-    let (mut target, mut loaded) = (None, Loaded::default());
+    let (mut target, mut known) = (None, Known::default());
     while let Some(row) = rows.next().map_err(failed)? {
         let (kind, text, whose): (i64, String, String) = row.try_into().map_err(failed)?;
         match kind {
             0 => {
                 target = Some(number(&whose)?);
-                loaded.connection = serde_json::from_str(&text).map_err(|error| invalid(error.into()))?;
-            }
-            1 => {
-                let record: Record = serde_json::from_str(&text).map_err(|error| invalid(error.into()))?;
-                let id = whose.parse::<SourceId>().map_err(|error| invalid(error.into()))?;
-                loaded.records.insert(id, Arc::new(record));
+                known.connection = serde_json::from_str(&text).map_err(|error| invalid(error.into()))?;
             }
             2 => {
                 let kind = if whose == "0" { WithdrawalKind::Removal } else { WithdrawalKind::Disable };
-                loaded.withdrawals.push(Withdrawal { at: number(&text)?, kind });
+                known.withdrawals.push(Withdrawal { at: number(&text)?, kind });
             }
-            _ => loaded.source = Some(text),
+            _ => known.source = Some(text),
         }
     }
-    Ok((target, loaded))
+    Ok((target, known))
+}
+
+fn parse_record(id: &str, record: &str) -> Result<(SourceId, Record), ReadError> {
+    let record = serde_json::from_str(record).map_err(ReadError::record)?;
+    Ok((id.parse::<SourceId>().map_err(ReadError::record)?, record))
+}
+
+/// A read of an open state file that failed.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    Database(rusqlite::Error),
+    Record(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ReadError {
+    pub(super) fn record(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Record(Box::new(source))
+    }
+
+    /// Returns the error of the file at `path`.
+    pub(super) fn at(self, path: &Path) -> StoreError {
+        let path = path.to_owned();
+        match self {
+            Self::Database(source) => StoreError::Database { path, source },
+            Self::Record(source) => StoreError::Record { path, source },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<IndexError> for ReadError {
+    fn from(error: IndexError) -> Self {
+        Self::record(error)
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for ReadError {
+    fn from(error: rusqlite::types::FromSqlError) -> Self {
+        Self::record(error)
+    }
 }
 
 /// Deletes old withdrawals. The guard looks back 24 hours, so those long before the newest one are not needed.
@@ -206,19 +300,28 @@ fn forget_old(connection: &Connection, target: i64, withdrawals: &[Withdrawal]) 
 fn apply(connection: &Connection, target: i64, change: &StateChange) -> rusqlite::Result<()> {
     let encode = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
     match change {
-        StateChange::Put(id, record) => connection
-            .prepare_cached(
-                "INSERT INTO subject (target, source_id, account, user_name, record) VALUES (?, ?, ?, ?, ?) \
-                 ON CONFLICT (target, source_id) DO UPDATE SET account = excluded.account, \
-                 user_name = excluded.user_name, record = excluded.record",
-            )?
-            .execute(params![
-                target,
-                id.as_str(),
-                record.link.as_ref().map(|link| link.account.as_str()),
-                record.user_name.as_str(),
-                serde_json::to_string(&**record).map_err(encode)?,
-            ]),
+        StateChange::Put(id, record) => {
+            let subject: i64 = connection
+                .prepare_cached(
+                    "INSERT INTO subject (target, source_id, account, fingerprint, rule, flags) VALUES (?, ?, ?, ?, ?, ?) \
+                     ON CONFLICT (target, source_id) DO UPDATE SET account = excluded.account, \
+                     fingerprint = excluded.fingerprint, rule = excluded.rule, flags = excluded.flags RETURNING id",
+                )?
+                .query_row(
+                    params![
+                        target,
+                        id.as_str(),
+                        record.link.as_ref().map(|link| link.account.as_str()),
+                        record.fingerprint.as_deref(),
+                        record.rule.as_ref().map(RuleName::as_str),
+                        Flags::of(record).bits(),
+                    ],
+                    |row| row.get(0),
+                )?;
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO record (subject, record) VALUES (?, ?)")?
+                .execute(params![subject, serde_json::to_string(&**record).map_err(encode)?])
+        }
         StateChange::Remove(id) => connection
             .prepare_cached("DELETE FROM subject WHERE target = ? AND source_id = ?")?
             .execute(params![target, id.as_str()]),

@@ -1,7 +1,8 @@
 //! The SQLite file behind the state.
 //!
-//! One task owns the connection and writes the queued changes in one transaction, so that many users' intents cost one
-//! flush; a caller continues when its own change is durable. A lock file beside the database keeps a second run out for
+//! One task writes the queued changes in one transaction, so that many users' intents cost one
+//! flush; a caller continues when its own change is durable. Users are not kept in memory: a run reads the [`Index`] of all of
+//! them, and the records of those with something to do. A lock file beside the database keeps a second run out for
 //! the lifetime of this process, however it ends.
 
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::database::{Database, LAYOUT};
+use super::database::{Database, LAYOUT, ReadError};
+use super::index::Index;
 use super::{ConnectionRecord, Record, StateChange, Withdrawal};
 use crate::causes::with_cause;
 use crate::ids::{ScimUrl, SourceId};
@@ -123,7 +125,7 @@ impl StoreError {
     }
 }
 
-/// The content of the state when it was opened.
+/// The whole content of the state.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// Every user known at this target.
@@ -136,12 +138,22 @@ pub struct Loaded {
     pub source: Option<String>,
 }
 
-impl Loaded {
+/// What is known of the target as a whole: everything but the users.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// The connection.
+    pub(crate) connection: ConnectionRecord,
+    /// Recently finished removals and disables.
+    pub(crate) withdrawals: Vec<Withdrawal>,
+    /// The source of the users of the last run.
+    pub(crate) source: Option<String>,
+}
+
+impl Known {
     fn apply(&mut self, changes: Vec<StateChange>) {
         for change in changes {
             match change {
-                StateChange::Put(id, record) => drop(self.records.insert(id, record)),
-                StateChange::Remove(id) => drop(self.records.remove(&id)),
+                StateChange::Put(..) | StateChange::Remove(_) => {}
                 StateChange::Connection(record) => self.connection = *record,
                 StateChange::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
                 StateChange::Source(identity) => self.source = Some(identity),
@@ -158,8 +170,13 @@ pub struct Store {
     path: PathBuf,
     /// The way to the writing task, and the task; `None` if there is none, or no longer.
     writer: Mutex<Option<(mpsc::UnboundedSender<Job>, JoinHandle<()>)>>,
-    mirror: Arc<Mutex<Loaded>>,
+    durability: Durability,
+    known: Arc<Mutex<Known>>,
+    /// `None` if there is no file, or after the store was closed.
+    database: SharedDatabase,
 }
+
+type SharedDatabase = Arc<Mutex<Option<Database>>>;
 
 impl Store {
     /// Opens (and makes, for writing) the state at `path` and reads all that is stored for `url`.
@@ -169,13 +186,15 @@ impl Store {
         durability: Durability,
         access: Access,
     ) -> Result<Self, StoreError> {
-        let still = |loaded| Self {
+        let opened = |known, database| Self {
             path: path.to_owned(),
             writer: Mutex::new(None),
-            mirror: Arc::new(Mutex::new(loaded)),
+            durability,
+            known: Arc::new(Mutex::new(known)),
+            database: Arc::new(Mutex::new(database)),
         };
         if access == Access::Read && !path.exists() {
-            return Ok(still(Loaded::default()));
+            return Ok(opened(Known::default(), None));
         }
         if path.is_dir() {
             return Err(StoreError::Folder(path.to_owned()));
@@ -187,37 +206,102 @@ impl Store {
         if access == Access::Write {
             keep_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         }
-        let opened = {
+        let found = {
             let (path, url) = (path.to_owned(), url.clone());
             durability.wait(move || Database::open(&path, &url, durability, access)).await??
         };
-        let Some((database, loaded)) = opened else { return Ok(still(Loaded::default())) };
+        let Some((database, known)) = found else { return Ok(opened(Known::default(), None)) };
+        let store = opened(known, Some(database));
         if access == Access::Read {
-            let failed = |source| StoreError::Database { path: path.to_owned(), source };
-            database.close().map_err(failed)?;
-            return Ok(still(loaded));
+            return Ok(store);
         }
-        let mirror = Arc::new(Mutex::new(loaded));
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer =
-            Writer { database, durability, path: path.to_owned(), mirror: Arc::clone(&mirror), lock };
+        let writer = Writer {
+            database: Arc::clone(&store.database),
+            durability,
+            path: path.to_owned(),
+            known: Arc::clone(&store.known),
+            lock,
+        };
         let task = tokio::spawn(writer.run(queue));
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((jobs, task))), mirror })
+        *store.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some((jobs, task));
+        Ok(store)
     }
 
-    /// Returns a copy of the whole state.
-    pub fn loaded(&self) -> Loaded {
-        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Reads the whole state.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn loaded(&self) -> Result<Loaded, StoreError> {
+        let records = read(&self.database, &self.path, Database::all_records)?;
+        let Known { connection, withdrawals, source } = self.known();
+        Ok(Loaded { records, connection, withdrawals, source })
+    }
+
+    /// Returns what is known of the target as a whole.
+    pub(crate) fn known(&self) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the index of the users.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) async fn index(&self) -> Result<Index, StoreError> {
+        self.read(Database::index).await
+    }
+
+    /// Reads the records in `rows`, in that order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) async fn records(&self, rows: Vec<i64>) -> Result<Vec<(SourceId, Record)>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(move |database| database.records(&rows)).await
+    }
+
+    /// Reads the id of the user in `row`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn source_id(&self, row: i64) -> Result<Option<SourceId>, StoreError> {
+        Ok(self.source_ids(&[row])?.pop())
+    }
+
+    /// Reads the ids of the users in `rows`, in that order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn source_ids(&self, rows: &[i64]) -> Result<Vec<SourceId>, StoreError> {
+        read(&self.database, &self.path, |database| database.source_ids(rows))
+    }
+
+    /// Reads the records in `rows`, in that order, as [`Store::records`] does.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn records_now(&self, rows: &[i64]) -> Result<Vec<(SourceId, Record)>, StoreError> {
+        read(&self.database, &self.path, |database| database.records(rows))
+    }
+
+    async fn read<T: Default + Send + 'static>(
+        &self,
+        query: impl FnOnce(&Database) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (database, path) = (Arc::clone(&self.database), self.path.clone());
+        self.durability.wait(move || read(&database, &path, query)).await?
     }
 
     /// Returns what is known of the connection.
     pub fn connection(&self) -> ConnectionRecord {
-        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).connection.clone()
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).connection.clone()
     }
 
     /// Changes the record of the connection; the next write stores it.
     pub fn amend_connection(&self, change: impl FnOnce(&mut ConnectionRecord)) {
-        change(&mut self.mirror.lock().unwrap_or_else(PoisonError::into_inner).connection);
+        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner).connection);
     }
 
     /// Writes `changes` together; they are durable when this returns.
@@ -250,6 +334,18 @@ impl Store {
     }
 }
 
+/// Reads from `database`, or returns the default if there is none.
+fn read<T: Default>(
+    database: &Mutex<Option<Database>>,
+    path: &Path,
+    query: impl FnOnce(&Database) -> Result<T, ReadError>,
+) -> Result<T, StoreError> {
+    let database = database.lock().unwrap_or_else(PoisonError::into_inner);
+    database
+        .as_ref()
+        .map_or_else(|| Ok(T::default()), |database| query(database).map_err(|error| error.at(path)))
+}
+
 fn lock(path: &Path) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -276,18 +372,18 @@ fn keep_private(_path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The task that owns the database.
+/// The task that writes the database.
 struct Writer {
-    database: Database,
+    database: SharedDatabase,
     durability: Durability,
     path: PathBuf,
-    mirror: Arc<Mutex<Loaded>>,
+    known: Arc<Mutex<Known>>,
     lock: Option<File>,
 }
 
 impl Writer {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<Job>) {
-        let Self { mut database, durability, path, mirror, lock } = self;
+        let Self { database, durability, path, known, lock } = self;
         while let Some(first) = queue.recv().await {
             let mut jobs = vec![first];
             while jobs.len() < BATCH
@@ -295,17 +391,18 @@ impl Writer {
             {
                 jobs.push(job);
             }
+            let shared = Arc::clone(&database);
             let written = durability.wait(move || {
                 let changes: Vec<&StateChange> = jobs.iter().flat_map(|(changes, _)| changes).collect();
-                let result = database.write(&changes).map_err(Arc::new);
-                (database, jobs, result)
+                let mut database = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let result = database.as_mut().map(|database| database.write(&changes).map_err(Arc::new));
+                (jobs, result)
             });
             // Waiting callers get the error that the file is closed, now and from now on.
-            let Ok((kept, jobs, result)) = written.await else { return };
-            database = kept;
+            let Ok((jobs, Some(result))) = written.await else { return };
             for (changes, done) in jobs {
                 if result.is_ok() {
-                    mirror.lock().unwrap_or_else(PoisonError::into_inner).apply(changes);
+                    known.lock().unwrap_or_else(PoisonError::into_inner).apply(changes);
                 }
                 let answer = match &result {
                     Ok(()) => Ok(()),
@@ -317,7 +414,11 @@ impl Writer {
         }
         // If the runtime ends meanwhile, no caller waits: the database closes when it is dropped, and written changes are
         // safe.
-        if let Ok(Err(source)) = durability.wait(move || database.close()).await {
+        let closed = durability.wait(move || {
+            let database = database.lock().unwrap_or_else(PoisonError::into_inner).take();
+            database.map_or(Ok(()), Database::close)
+        });
+        if let Ok(Err(source)) = closed.await {
             let error = StoreError::Database { path, source };
             tracing::warn!(error = with_cause(&error), "failed to close the state file");
         }

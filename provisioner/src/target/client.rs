@@ -11,7 +11,7 @@ use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::redact::Redactor;
 use super::response::{Body, Response};
@@ -64,6 +64,8 @@ pub(crate) struct Client {
     jitter: Mutex<StdRng>,
     pause_until: Mutex<Option<SystemTime>>,
     requests: AtomicU64,
+    /// One permit for each request that may be in flight.
+    in_flight: Semaphore,
     stopping: AtomicBool,
     stopped: Mutex<Option<(Exit, Stopped)>>,
     interrupt: Interrupt,
@@ -90,6 +92,7 @@ impl Client {
             jitter: Mutex::new(StdRng::seed_from_u64(seed)),
             pause_until: Mutex::new(None),
             requests: AtomicU64::new(0),
+            in_flight: Semaphore::new(config.options.concurrency.get()),
             stopping: AtomicBool::new(false),
             stopped: Mutex::new(None),
             interrupt,
@@ -159,6 +162,8 @@ impl Client {
         &self,
         request: Request<'_>,
     ) -> Result<Result<Response, NetworkError>, Halt> {
+        // The semaphore is never closed.
+        let _permit = self.in_flight.acquire().await;
         self.wait_for_pause().await;
         if self.is_stopping() {
             return Err(Halt::Stopped);

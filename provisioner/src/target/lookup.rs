@@ -241,7 +241,7 @@ impl Client {
 ///
 /// # Errors
 /// The response is not a SCIM list, or an entry is not an account.
-fn listed(response: &Response) -> Result<Listed, Halt> {
+pub(super) fn listed(response: &Response) -> Result<Listed, Halt> {
     let Some(list) = response.object() else {
         if let Body::Excess(what) = &response.body {
             return Err(not_honoured(what).into());

@@ -30,7 +30,7 @@ async fn failure(bench: &mut Bench, url: String) -> (String, String) {
     let report = provisioner.test_connection().await.unwrap();
     assert!(!report.succeeded());
     assert!(
-        provisioner.stored().connection.last_test.is_some_and(|test| !test.succeeded),
+        provisioner.stored().unwrap().connection.last_test.is_some_and(|test| !test.succeeded),
         "a failed test is kept"
     );
     // The connection can be saved, but not used.
@@ -156,12 +156,13 @@ async fn test_by_a_person_forgets_what_was_learned() {
     bench.run(std::slice::from_ref(&changed)).await;
     changed["title"] = "Lead".into();
     bench.run(&[changed]).await;
-    let learned =
-        |provisioner: &provisioner::Provisioner| format!("{:?}", provisioner.stored().connection.learned);
+    let learned = |provisioner: &provisioner::Provisioner| {
+        format!("{:?}", provisioner.stored().unwrap().connection.learned)
+    };
     let provisioner = bench.open().await;
     assert!(learned(&provisioner).contains("patch: Unusable, put: Works"), "{}", learned(&provisioner));
     provisioner.test_connection().await.unwrap();
-    let forgotten = provisioner.stored().connection.learned;
+    let forgotten = provisioner.stored().unwrap().connection.learned;
     assert_eq!(forgotten, provisioner::state::Learned::default());
     provisioner.close().await;
 }

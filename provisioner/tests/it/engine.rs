@@ -399,7 +399,7 @@ async fn token_that_the_target_echoes_stays_out_of_the_report_and_the_state() {
     let line = serde_json::to_string(&report.lines[0]).unwrap();
     assert!(line.contains("rejected") && !line.contains(&TOKEN[..4]), "{line}");
     let provisioner = bench.open().await;
-    let stored = format!("{:?}", provisioner.stored());
+    let stored = format!("{:?}", provisioner.stored().unwrap());
     assert!(!stored.contains(&TOKEN[..4]), "{stored}");
 }
 
@@ -573,7 +573,7 @@ async fn password_is_not_kept_and_proves_nothing() {
     let lines = bench.run(&[but(user("1", "ada"), json!({ "title": "battery staple" }))]).await;
     assert_eq!(lines, ["ada attributes update success done"]);
     let provisioner = bench.open().await;
-    let stored = format!("{:?}", provisioner.stored());
+    let stored = format!("{:?}", provisioner.stored().unwrap());
     assert!(!stored.contains("staple") && !stored.contains("horse"), "{stored}");
     assert!(stored.contains("patch: Unknown"), "{stored}");
     provisioner.close().await;
@@ -592,7 +592,7 @@ async fn link_that_moves_to_another_account_is_stored() {
     let full = bench.sync_with(SyncOptions { full: true, ..SyncOptions::default() }).await;
     assert_eq!(short(&full), ["ada enters link success linked"]);
     let provisioner = bench.open().await;
-    let stored = provisioner.stored();
+    let stored = provisioner.stored().unwrap();
     let links: Vec<&str> =
         stored.records.values().filter_map(|record| Some(record.link.as_ref()?.account.as_str())).collect();
     assert_eq!(links, [second.as_str()]);

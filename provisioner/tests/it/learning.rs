@@ -38,7 +38,7 @@ pub(crate) async fn run(bench: &Bench, users: &[Value], full: bool) -> (u8, Vec<
 
 pub(crate) async fn learned(bench: &Bench) -> Learned {
     let provisioner = bench.open().await;
-    let learned = provisioner.stored().connection.learned;
+    let learned = provisioner.stored().unwrap().connection.learned;
     provisioner.close().await;
     learned
 }
@@ -464,7 +464,7 @@ async fn learned_paths_are_kept_and_reset_by_a_connection_test() {
     assert_eq!(known.patch, MethodSupport::Works);
     let provisioner = bench.open().await;
     provisioner.test_connection().await.unwrap();
-    assert_eq!(provisioner.stored().connection.learned, Learned::default());
+    assert_eq!(provisioner.stored().unwrap().connection.learned, Learned::default());
     provisioner.close().await;
 }
 

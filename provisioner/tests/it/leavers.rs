@@ -212,8 +212,13 @@ async fn write_that_was_answered_leaves_nothing_unresolved() {
     for turn in 0..3 {
         bench.run(&[but(user("1", "ada"), json!({ "title": "Lead" }))]).await;
         let provisioner = bench.open_to_read().await;
-        let unresolved: Vec<_> =
-            provisioner.stored().records.into_values().filter(|record| record.intent.is_some()).collect();
+        let unresolved: Vec<_> = provisioner
+            .stored()
+            .unwrap()
+            .records
+            .into_values()
+            .filter(|record| record.intent.is_some())
+            .collect();
         provisioner.close().await;
         assert!(unresolved.is_empty(), "run {turn}: {unresolved:?}");
     }

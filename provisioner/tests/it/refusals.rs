@@ -149,7 +149,7 @@ async fn disable_that_took_effect_before_the_second_try_is_counted_once() {
     );
     assert_eq!(bench.writes(), ["PATCH 501", "PATCH 200", "PATCH 501", "PATCH 200", "PATCH 200"]);
     let provisioner = bench.open().await;
-    assert_eq!(provisioner.stored().withdrawals.len(), 2);
+    assert_eq!(provisioner.stored().unwrap().withdrawals.len(), 2);
     provisioner.close().await;
 }
 

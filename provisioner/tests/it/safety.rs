@@ -284,23 +284,16 @@ async fn source_cut_short_between_two_lines_is_stopped_with_a_hint() {
 }
 
 #[tokio::test]
-async fn state_of_the_first_layout_is_brought_to_the_present_one() {
-    let (bench, users) = linked(ALL_DELETE, "", 10).await;
-    bench.users(&users[4..]);
-    bench.sync().await;
+async fn state_of_another_layout_is_refused_and_left_alone() {
+    let (bench, _) = linked(ALL_DELETE, "", 3).await;
     let state = rusqlite::Connection::open(bench.path("aquera.db")).unwrap();
-    state.execute_batch("ALTER TABLE removal DROP COLUMN disable; PRAGMA user_version = 1").unwrap();
+    state.execute_batch("PRAGMA user_version = 999").unwrap();
     state.close().unwrap();
-    // Reading leaves the file as it is.
-    let reader = bench.open_to_read().await;
-    assert_eq!(reader.stored().withdrawals.len(), 4);
-    drop(reader);
-    bench.users(&disabled(&users[4..], 1));
-    assert_eq!(bench.sync().await.exit.code(), 0);
-    bench.users(&disabled(&users[4..], 2));
-    let (exit, _, message) = stopped(&bench.sync().await);
-    assert_eq!(exit, 4);
-    assert!(message.contains("after 5 in the last 24 hours"), "{message}");
+    let before = std::fs::read(bench.path("aquera.db")).unwrap();
+    let error = bench.try_open().await.map(drop).unwrap_err();
+    assert!(error.to_string().contains("found layout 999"), "{error}");
+    assert_eq!(error.way_out(), "use the version that wrote it");
+    assert_eq!(std::fs::read(bench.path("aquera.db")).unwrap(), before);
 }
 
 /// All preferences on, Remove Action = Delete, for deleted rules too.

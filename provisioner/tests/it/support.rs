@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use mock_aquera::{Application, Auth, MockAquera, Phase, Profile};
 use provisioner::clock::InstantClock;
-use provisioner::{Config, Durability, Environment, Provisioner, RunReport, SyncOptions, Transport};
+use provisioner::{
+    Config, Durability, Environment, Provisioner, RunReport, StoreError, SyncOptions, Transport,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -97,8 +99,12 @@ impl Bench {
     }
 
     pub(crate) async fn open(&self) -> Provisioner {
+        self.try_open().await.unwrap()
+    }
+
+    pub(crate) async fn try_open(&self) -> Result<Provisioner, StoreError> {
         let (config, environment) = self.parts();
-        Provisioner::open(config, environment).await.unwrap()
+        Provisioner::open(config, environment).await
     }
 
     /// Opens the state as a plan does: beside a run, without a change.

@@ -131,7 +131,7 @@ async fn check(bench: &Bench, active: &[&str], at: &str) {
     found.sort();
     assert_eq!(found, active, "{at}");
     let provisioner = bench.open().await;
-    let stored = provisioner.stored();
+    let stored = provisioner.stored().unwrap();
     provisioner.close().await;
     let managed: Vec<String> = stored
         .records
@@ -244,7 +244,7 @@ async fn create_that_never_had_an_effect_is_forgotten_with_its_user() {
     assert_eq!(short(&bench.sync().await), [""; 0]);
     assert_eq!(bench.accounts(), ["ada true"]);
     let provisioner = bench.open().await;
-    assert_eq!(provisioner.stored().records.len(), 1);
+    assert_eq!(provisioner.stored().unwrap().records.len(), 1);
     provisioner.close().await;
 }
 

@@ -9,10 +9,9 @@ use serde_json::Value;
 use super::super::confirmation::{way_out, with_options};
 use super::super::output::Output;
 use crate::config::Config;
-use crate::engine::{Refusal, refusals};
+use crate::engine::Refusal;
 use crate::rule::Rule;
 use crate::source::{AttributeKind, Case, Inspection, SourceConfig, SourceUser};
-use crate::state::store::Loaded;
 
 /// Maximum number of reported problems of the file; the rest is counted.
 const TOLD: usize = 10;
@@ -83,14 +82,9 @@ fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<(usize, &'a Rule)>
     config.rules.iter().enumerate().find(|(_, rule)| rule.enabled && rule.matches(user))
 }
 
-/// Returns the refusals by `sync` that follow from the state; `empty` are the rules that match no user.
-pub(super) fn of_refusals(
-    config: &Config,
-    users: &[SourceUser],
-    stored: &Loaded,
-    empty: &[&Rule],
-) -> Vec<Finding> {
-    let refused = |refusal: Refusal| Finding {
+/// Tells the refusals by `sync` that follow from the state.
+pub(super) fn of_refusals(refusals: &[Refusal]) -> Vec<Finding> {
+    let refused = |refusal: &Refusal| Finding {
         kind: "refused",
         rule: None,
         message: format!("sync would refuse this: {}", with_options(&refusal.message, &refusal.confirmation)),
@@ -98,7 +92,7 @@ pub(super) fn of_refusals(
         count: 1,
         users: Vec::new(),
     };
-    refusals(config, users, stored, empty).into_iter().map(refused).collect()
+    refusals.iter().map(refused).collect()
 }
 
 /// Returns a note for each of these rules, which match no user.

@@ -162,7 +162,7 @@ async fn create_without_a_clear_answer_is_not_forgotten_before_it_can_show() {
         bench.run(&users).await;
         assert_eq!(bench.accounts(), accounts, "{change}");
         let provisioner = bench.open().await;
-        let stored = provisioner.stored().records;
+        let stored = provisioner.stored().unwrap().records;
         provisioner.close().await;
         assert!(stored.values().all(|record| record.intent.is_none()), "{change}: nothing is unresolved");
         let managed = stored.values().filter(|record| record.link.is_some()).count();
