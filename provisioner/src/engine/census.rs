@@ -431,10 +431,7 @@ impl Census {
 
     /// Returns the names of the pending users without an account.
     pub(crate) fn names_to_look_up(&self) -> HashSet<Key> {
-        let is_unlinked = |pending: &Pending| {
-            matches!(pending, Pending::Owned { .. })
-                && self.entry(*pending).is_none_or(|entry| !entry.flags().is_linked())
-        };
+        let is_unlinked = |pending: &Pending| self.unlinked(*pending).is_some();
         self.named
             .iter()
             .filter(|named| match named.user {
@@ -443,6 +440,24 @@ impl Census {
             })
             .map(|named| named.name)
             .collect()
+    }
+
+    /// Returns the place of a pending user without an account.
+    fn unlinked(&self, pending: Pending) -> Option<SpoolPlace> {
+        match pending {
+            Pending::Owned { spooled, .. } => {
+                self.entry(pending).is_none_or(|entry| !entry.flags().is_linked()).then_some(spooled)
+            }
+            Pending::Left { .. } | Pending::Other { .. } => None,
+        }
+    }
+
+    /// Returns at most `most` names of pending users without an account, from all over the source.
+    pub(crate) fn sample_of_names(&self, most: usize) -> Vec<UserName> {
+        let unlinked = || self.pending.iter().filter_map(|pending| self.unlinked(*pending));
+        let step = (unlinked().count() / most.max(1)).max(1);
+        let names = unlinked().step_by(step).take(most).filter_map(|place| self.named_user(place));
+        names.map(|(_, name)| name).collect()
     }
 
     /// Returns the groups of users in scope that share a user name; `known` reads users from the state, by row.

@@ -64,6 +64,9 @@ impl Found {
 /// The number of users without an account from which on the accounts are listed once. A few look-ups are cheaper.
 const LISTED_FROM: usize = 1000;
 
+/// The number of users by which a list of all accounts is compared with look-ups.
+const SAMPLE: usize = 5;
+
 /// How many users are read, looked up and decided at a time.
 const WINDOW: usize = 1024;
 
@@ -115,11 +118,7 @@ impl Asked<'_> {
     async fn all(&mut self, pending: &[Pending]) -> Result<TaskList, Halt> {
         // Unresolved creates come first: no other user may be given an account that one of them has created.
         let (mut resolved, unresolved) = self.resolve_creates(pending).await?;
-        let names = self.context.census.names_to_look_up();
-        if names.len() > LISTED_FROM {
-            self.listing = self.context.client.list(&names).await?.map(Arc::new);
-        }
-        drop(names);
+        self.listing = self.list().await?.map(Arc::new);
         let mut tasks = TaskList::new(self.full);
         let mut created_names = BTreeSet::new();
         for (window, pending) in pending.chunks(WINDOW).enumerate() {
@@ -151,6 +150,20 @@ impl Asked<'_> {
         tasks.retain(|task| !moved.contains(&task.id));
         hold_back(&mut tasks);
         Ok(tasks)
+    }
+
+    /// Lists the accounts, if many users have to be looked up and the list can be trusted.
+    ///
+    /// # Errors
+    /// The run was stopped.
+    async fn list(&self) -> Result<Option<Listing>, Halt> {
+        let names = self.context.census.names_to_look_up();
+        if names.len() <= LISTED_FROM {
+            return Ok(None);
+        }
+        let Some(listing) = self.context.client.list(&names).await? else { return Ok(None) };
+        let sample = self.context.census.sample_of_names(SAMPLE);
+        Ok(self.context.client.agrees(&listing, &sample).await?.then_some(listing))
     }
 
     /// Settles the creates whose outcome is unknown; returns their users by their place among `pending`, and the names of those

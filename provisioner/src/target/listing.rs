@@ -1,7 +1,8 @@
 //! All accounts of a target by user name, read page by page: one request in place of a look-up for each of hundreds of users.
 //!
-//! A listing counts only if it proves to be whole (RFC 7644 §3.4.2.4): each page says the same total, no account comes twice, and
-//! there are as many accounts as the total says. Otherwise each user is looked up.
+//! A listing counts only if it proves to be whole (RFC 7644 §3.4.2.4): each page says the same total, no account comes twice, there
+//! are as many accounts as the total says and none behind them, and look-ups of a few users find the same. Otherwise each user is
+//! looked up.
 
 use std::collections::{HashMap, HashSet};
 
@@ -120,7 +121,10 @@ impl Client {
             };
             let on_page = page.accounts.len();
             match pages.add(page, total, wanted) {
-                Progress::Whole => return Ok(Some(Listing { by_name: pages.by_name })),
+                Progress::Whole if on_page == 0 || self.has_no_page_from(pages.ids.len() + 1).await? => {
+                    return Ok(Some(Listing { by_name: pages.by_name }));
+                }
+                Progress::Whole => break "there are more accounts than totalResults says",
                 Progress::Doubtful(why) => break why,
                 Progress::More(_) if start == 1 && !is_worth_it(pages.total, on_page, wanted.len()) => {
                     break "the target has so many accounts that look-ups take fewer requests";
@@ -130,6 +134,47 @@ impl Client {
         };
         tracing::info!(why = doubt, "the accounts are looked up one by one");
         Ok(None)
+    }
+
+    /// Whether the target has no account from the index `start` on: some tell the length of a page as the total.
+    async fn has_no_page_from(&self, start: usize) -> Result<bool, Halt> {
+        let start = start.to_string();
+        let query = [("count", "1"), ("startIndex", start.as_str())];
+        let response = match self.send(Request { query: &query, ..Request::get(&["Users"]) }).await {
+            Ok(response) => response,
+            Err(Halt::Stopped) => return Err(Halt::Stopped),
+            Err(Halt::Failed(_)) => return Ok(false),
+        };
+        // Some targets refuse a page behind the last one.
+        let refused = matches!(response.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND);
+        Ok(refused || listed(&response).is_ok_and(|page| page.accounts.is_empty()))
+    }
+
+    /// Whether look-ups of `names` find what `listing` has: a target may list less than it has.
+    ///
+    /// # Errors
+    /// The run is being stopped.
+    pub(crate) async fn agrees(&self, listing: &Listing, names: &[UserName]) -> Result<bool, Halt> {
+        for name in names {
+            let found = match self.look_up(name).await {
+                Ok(found) => found,
+                Err(Halt::Stopped) => return Err(Halt::Stopped),
+                Err(Halt::Failed(_)) => return Ok(false),
+            };
+            let is_same = match (&found, &listing.look_up(name)) {
+                (Lookup::None, Some(Lookup::None)) => true,
+                (Lookup::One(one), Some(Lookup::One(other))) => one.id == other.id,
+                (Lookup::Several(_), Some(Lookup::Several(_))) => true,
+                _ => false,
+            };
+            if !is_same {
+                tracing::info!(
+                    "the accounts are looked up one by one: a look-up found other accounts than the list of all"
+                );
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -16,6 +16,7 @@ mod hostile;
 mod learning;
 mod leavers;
 mod limits;
+mod listing;
 mod mapping;
 mod policy;
 mod program;
