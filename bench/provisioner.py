@@ -10,18 +10,14 @@ unchanged  a sync without a change, against parsing the file into serde_json::Va
 changed    a sync with 1,000 changed users, against `unchanged` and the bare requests
 """
 import argparse
+import http.client
 import json
-import os
 import pathlib
 import random
-import re
-import resource
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import servers
 
@@ -62,20 +58,6 @@ def write_users(path, count, changed):
             file.write(json.dumps(user(number, title), separators=(",", ":")) + "\n")
 
 
-def run(command, **kwargs):
-    """Runs a program; returns its output, wall time, CPU time and peak memory in MB."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
-    out, err = process.communicate()
-    _, wall = process.returncode, time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    if process.returncode not in (0, 1):
-        sys.exit(f"{command} ended with {process.returncode}: {err[-2000:]}")
-    return out, wall, cpu
-
-
 def peak(command):
     """Runs a program under a small wrapper that tells its peak memory in MB."""
     code = ("import resource,subprocess,sys,json,time;s=time.perf_counter();"
@@ -97,7 +79,7 @@ class Bench:
         self.config = folder / "aquera.toml"
 
     def mock(self):
-        return servers.Server("mock", [str(self.args.mock), "--listen", "127.0.0.1:0", "--auth", f"bearer:{TOKEN}", "--json"],
+        return servers.Server("mock", [str(self.args.mock), "--listen", "127.0.0.1:0", "--auth", f"bearer:{TOKEN}", "--users", "0", "--json"],
                               cpu=None, first_line=lambda line: json.loads(line)["scimUrl"].split(":")[2].split("/")[0])
 
     def configure(self, port):
@@ -132,14 +114,15 @@ name = "everyone"
             file.unlink()
 
     def floor(self, *words):
-        out, _, _ = run([str(self.args.floor), *map(str, words)])
-        return json.loads(out)["seconds"]
+        ended = subprocess.run([str(self.args.floor), *map(str, words)], capture_output=True, text=True)
+        if ended.returncode:
+            sys.exit(f"the floor ended with {ended.returncode}: {ended.stderr}")
+        return json.loads(ended.stdout)["seconds"]
 
     def bodies(self, port):
         """The bodies that the last sync posted, as the mock has them."""
         path = self.folder / "bodies.ndjson"
         start = 1
-        import http.client
         with path.open("w") as file:
             connection = http.client.HTTPConnection("127.0.0.1", port)
             while True:

@@ -17,7 +17,7 @@ pub struct Desired {
 impl Desired {
     /// Creates the wanted values, or returns `None` if there is no user name among them.
     pub(crate) fn new(values: BTreeMap<TargetPath, Value>) -> Option<Self> {
-        let user_name = values.get(&TargetPath::new(None, "userName", None, None))?.as_str()?;
+        let user_name = values.get(&TargetPath::user_name())?.as_str()?;
         Some(Self { user_name: user_name.parse().ok()?, values })
     }
 

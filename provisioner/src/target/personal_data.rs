@@ -3,7 +3,7 @@
 //! A target that refuses an e-mail address likes to repeat it. Reports, the state and plans name the attribute instead.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use scim::json::get_ci_mut;
 use serde_json::Value;
@@ -17,29 +17,51 @@ tokio::task_local! {
 }
 
 /// A user's values, each with the attribute whose name stands in its place.
+///
+/// Few responses need them, so what is searched for is built for the first of these.
 pub(crate) struct PersonalData {
-    text_patterns: Vec<(TextPattern, TargetPath)>,
+    values: Vec<(TargetPath, String)>,
+    /// Further texts of the user.
+    texts: Vec<String>,
+    text_patterns: OnceLock<Vec<(TextPattern, TargetPath)>>,
     /// All texts of the user at the source or in its account, as [`spelled`].
-    own: BTreeSet<String>,
+    own: OnceLock<BTreeSet<String>>,
 }
 
 impl PersonalData {
     /// Creates the values of one user by target path.
     pub(crate) fn new<'a>(values: impl IntoIterator<Item = (&'a TargetPath, &'a Value)>) -> Self {
-        let values: Vec<_> = values.into_iter().collect();
-        let own = values.iter().filter_map(|(_, value)| value.as_str()).map(spelled).collect();
-        let of_value = |(path, value): (&'a TargetPath, &'a Value)| {
-            let forms = value.as_str().map(TextPattern::forms).unwrap_or_default();
-            forms.into_iter().map(move |text_pattern| (text_pattern, path.clone()))
-        };
-        let mut text_patterns: Vec<_> = values.into_iter().flat_map(of_value).collect();
-        text_patterns.reverse();
-        Self { text_patterns, own }
+        let text = |(path, value): (&TargetPath, &Value)| Some((path.clone(), value.as_str()?.to_owned()));
+        Self {
+            values: values.into_iter().filter_map(text).collect(),
+            texts: Vec::new(),
+            text_patterns: OnceLock::new(),
+            own: OnceLock::new(),
+        }
+    }
+
+    fn text_patterns(&self) -> &[(TextPattern, TargetPath)] {
+        self.text_patterns.get_or_init(|| {
+            let of_value = |(path, value): &(TargetPath, String)| {
+                let path = path.clone();
+                TextPattern::forms(value).into_iter().map(move |text_pattern| (text_pattern, path.clone()))
+            };
+            let mut text_patterns: Vec<_> = self.values.iter().flat_map(of_value).collect();
+            text_patterns.reverse();
+            text_patterns
+        })
+    }
+
+    fn own(&self) -> &BTreeSet<String> {
+        self.own.get_or_init(|| {
+            let values = self.values.iter().map(|(_, value)| value);
+            values.chain(&self.texts).map(|text| spelled(text)).collect()
+        })
     }
 
     /// Returns the values with further texts that belong to the user.
     pub(crate) fn with_own<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
-        self.own.extend(texts.into_iter().map(spelled));
+        self.texts.extend(texts.into_iter().map(str::to_owned));
         self
     }
 
@@ -48,7 +70,7 @@ impl PersonalData {
     fn for_text(&self, text: &str) -> Vec<(&TextPattern, String)> {
         let words = text.to_ascii_lowercase();
         let preference = |path: &TargetPath| (is_named(path, &words), *path == TargetPath::user_name());
-        let mut text_patterns: Vec<_> = self.text_patterns.iter().collect();
+        let mut text_patterns: Vec<_> = self.text_patterns().iter().collect();
         // `replace` prefers the last one of two that end at the same place.
         text_patterns.sort_by_cached_key(|(text_pattern, path)| (text_pattern.len(), preference(path)));
         text_patterns.into_iter().map(|(text_pattern, path)| (text_pattern, format!("[{path}]"))).collect()
@@ -97,7 +119,7 @@ fn spelled(text: &str) -> String {
 /// Whether `text`, all of it, is a value of the user that the present work is about: it came from the source, so a credential in
 /// it is no echo.
 pub(super) fn is_own(text: &str) -> bool {
-    SUBJECT.try_with(|personal_data| personal_data.own.contains(&spelled(text))).unwrap_or(false)
+    SUBJECT.try_with(|personal_data| personal_data.own().contains(&spelled(text))).unwrap_or(false)
 }
 
 /// Removes the values of the current user from a response, if there is a current user.

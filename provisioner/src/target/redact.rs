@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::personal_data;
 use super::response::{Body, Response};
-use super::text_pattern::{TextPattern, UNMISTAKABLE, replace};
+use super::text_pattern::{Beginnings, TextPattern, UNMISTAKABLE, replace};
 use crate::config::Credentials;
 use crate::transport::NetworkError;
 
@@ -22,6 +22,7 @@ pub(crate) const REDACTED: &str = "[redacted]";
 /// Knows the credentials in the forms in which they may come back.
 pub(crate) struct Redactor {
     text_patterns: Vec<(TextPattern, String)>,
+    beginnings: Beginnings,
     /// Whether a number may be a credential.
     numbers: bool,
 }
@@ -48,8 +49,9 @@ impl Redactor {
             .filter(|form| !form.is_empty())
             .collect();
         let text_patterns =
-            forms.iter().map(|form| (TextPattern::secret(form), REDACTED.to_owned())).collect();
-        Self { text_patterns, numbers }
+            forms.iter().map(|form| (TextPattern::secret(form), REDACTED.to_owned())).collect::<Vec<_>>();
+        let beginnings = Beginnings::of(text_patterns.iter().map(|(text_pattern, _)| text_pattern));
+        Self { text_patterns, beginnings, numbers }
     }
 
     /// Clears a response: every header that is kept, every key and value of its body. In a resource the user's own values
@@ -65,8 +67,10 @@ impl Redactor {
         for text in texts.chain(challenges) {
             *echoes |= self.clear_text(text);
         }
-        if let Body::Json(value) = body {
-            let is_resource = status.is_success();
+        let is_resource = status.is_success();
+        if let Body::Json(value) = body
+            && self.is_in(value, is_resource)
+        {
             let mut cleared = value.clone();
             if self.clear_value(&mut cleared, is_resource) {
                 *echoes = true;
@@ -91,12 +95,31 @@ impl Redactor {
     }
 
     fn cleared(&self, text: &str) -> Option<String> {
+        // Most texts have no place where a credential may begin.
+        if !self.beginnings.is_any_in(text) {
+            return None;
+        }
         replace(text, &self.text_patterns)
     }
 
     /// Whether there was something to clear.
     fn clear_text(&self, text: &mut String) -> bool {
         self.cleared(text).map(|cleared| *text = cleared).is_some()
+    }
+
+    /// Whether there is something to clear in `value`.
+    fn is_in(&self, value: &Value, is_resource: bool) -> bool {
+        match value {
+            Value::String(text) => {
+                self.cleared(text).is_some() && !(is_resource && personal_data::is_own(text))
+            }
+            Value::Array(values) => values.iter().any(|value| self.is_in(value, is_resource)),
+            Value::Object(members) => members
+                .iter()
+                .any(|(key, value)| self.cleared(key).is_some() || self.is_in(value, is_resource)),
+            Value::Number(number) => self.numbers && self.cleared(&number.to_string()).is_some(),
+            Value::Null | Value::Bool(_) => false,
+        }
     }
 
     /// Clears `value`, in a resource except the user's own values, and returns whether anything was cleared.

@@ -128,6 +128,64 @@ impl TextPattern {
     }
 }
 
+/// The bytes with which a match of one of several patterns may begin, and those that may follow.
+pub(super) struct Beginnings {
+    first: [bool; 256],
+    second: [bool; 256],
+}
+
+impl Beginnings {
+    pub(super) fn of<'a>(text_patterns: impl Iterator<Item = &'a TextPattern>) -> Self {
+        let mut both = Self { first: std::array::from_fn(|_| false), second: std::array::from_fn(|_| false) };
+        for byte in 0..=u8::MAX {
+            set(&mut both.first, byte, may_stand_for_others(byte));
+            set(&mut both.second, byte, may_stand_for_others(byte));
+        }
+        for text_pattern in text_patterns {
+            let mut chars = text_pattern.chars.iter();
+            both.add(chars.next(), true);
+            both.add(chars.next(), false);
+        }
+        both
+    }
+
+    fn add(&mut self, letter: Option<&char>, is_first: bool) {
+        let table = if is_first { &mut self.first } else { &mut self.second };
+        match letter {
+            Some(letter) if letter.is_ascii() => {
+                for letter in [letter.to_ascii_lowercase(), letter.to_ascii_uppercase()] {
+                    set(table, u8::try_from(letter).unwrap_or_default(), true);
+                }
+            }
+            // Without case it may be a letter of ASCII; a pattern of one letter may be followed by anything.
+            Some(_) | None => *table = [true; 256],
+        }
+    }
+
+    /// Whether `text` has a place where a match may begin.
+    pub(super) fn is_any_in(&self, text: &str) -> bool {
+        let has = |table: &[bool; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(true);
+        let bytes = text.as_bytes();
+        let follows = |at: usize| bytes.get(at + 1).is_none_or(|next| has(&self.second, *next));
+        bytes
+            .iter()
+            .enumerate()
+            .any(|(at, byte)| has(&self.first, *byte) && (may_stand_for_others(*byte) || follows(at)))
+    }
+}
+
+/// Whether what begins with `byte` may stand for another character: an escape, or a letter outside of ASCII for one within,
+/// without case.
+const fn may_stand_for_others(byte: u8) -> bool {
+    byte >= 0x80 || begins_escape(byte as char)
+}
+
+fn set(table: &mut [bool; 256], byte: u8, value: bool) {
+    if let Some(place) = table.get_mut(usize::from(byte)) {
+        *place |= value;
+    }
+}
+
 /// Replaces the matches of `text_patterns` in `text`, the longest first, or returns `None` if there is no match.
 pub(super) fn replace<N: Borrow<TextPattern>>(text: &str, text_patterns: &[(N, String)]) -> Option<String> {
     // Each character of a needle takes a byte of the text at least.
@@ -267,6 +325,45 @@ fn entity(text: &str) -> Option<(char, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_without_a_beginning_has_no_match() {
+        let patterns = ["secret-token", "ab", "x", "kelvin-key", "ßtraße12"].map(TextPattern::secret);
+        let texts = [
+            "secret-token",
+            "SECRET-TOKEN",
+            "%73ecret-token",
+            "\\u0073ecret-token",
+            "&#115;ecret-token",
+            "a secret-token",
+            "ab",
+            "b ab",
+            "x",
+            "\u{212a}elvin-key",
+            "ßtraße12",
+            "SStraße12",
+            "plain words",
+            "se",
+            "s",
+            "",
+            "q",
+            "zzz",
+        ];
+        for pattern in &patterns {
+            let beginnings = Beginnings::of(std::iter::once(pattern));
+            for text in texts {
+                let found = replace(
+                    text,
+                    &[(TextPattern { chars: pattern.chars.clone(), ..*pattern }, String::new())],
+                );
+                assert!(found.is_none() || beginnings.is_any_in(text), "{text:?} has {:?}", pattern.chars);
+            }
+        }
+        let beginnings = Beginnings::of(patterns[..1].iter());
+        assert!(!beginnings.is_any_in("Main Street 12"));
+        assert!(!beginnings.is_any_in("su"));
+        assert!(beginnings.is_any_in("se"));
+    }
 
     #[track_caller]
     fn check(secret: &str, text: &str, expected: &str) {
