@@ -171,10 +171,8 @@ impl Capabilities {
         let known = learned.paths.of(method);
         let mut sorted = Sorted::default();
         for path in paths {
-            let support = known.get(path);
-            let tried = run.paths.contains(&(method, path.clone()));
-            match support {
-                Some(PathSupport::NotStored) if tried => {
+            match known.get(path) {
+                Some(PathSupport::NotStored) if run.paths.contains(&(method, path.clone())) => {
                     sorted.left_out.push(path.clone());
                     continue;
                 }

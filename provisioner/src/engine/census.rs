@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::ids::{SourceId, UserName};
 use crate::mapping::TargetPath;
 use crate::policy::Leave;
+use crate::rule::Rule;
 use crate::source::{SourceUser, fingerprint};
 use crate::state::index::{Entry, Index, Key, parse_fingerprint};
 
@@ -56,7 +57,11 @@ enum ExaminedKind {
     /// Nothing has changed, and nothing is left to try again.
     Settled,
     /// A rule owns the user; it is encoded for the spool.
-    Owned(io::Result<Vec<u8>>),
+    Owned {
+        encoded: io::Result<Vec<u8>>,
+        /// Whether an account is created for the user if there is none.
+        is_created: bool,
+    },
     /// No rule owns the user, and a rule that is turned off matches it.
     Frozen,
     /// No rule owns the user.
@@ -138,15 +143,24 @@ impl Survey {
                 if !self.full && entry.is_some_and(|entry| is_settled(entry, &fingerprint)) {
                     ExaminedKind::Settled
                 } else {
+                    let is_created = user.enabled
+                        && self.config.preferences.creates()
+                        && name.is_some()
+                        && place.is_none()
+                        && rule_of(&self.config, rule).is_some_and(|rule| rule.mapping.apply(&user).is_ok());
                     let SourceUser { id, username, enabled, attributes, line } = user;
                     let id = id.to_string();
                     let spooled = SpooledUser { id, username, enabled, line, attributes, rule, fingerprint };
-                    ExaminedKind::Owned(Spool::encode(&spooled))
+                    ExaminedKind::Owned { encoded: Spool::encode(&spooled), is_created }
                 }
             }
         };
         Examined { id, key, line, place, name, held, kind }
     }
+}
+
+fn rule_of(config: &Config, at: usize) -> Option<&Rule> {
+    config.rules.get(at)
 }
 
 fn is_settled(entry: &Entry, fingerprint: &str) -> bool {
@@ -157,7 +171,12 @@ fn is_settled(entry: &Entry, fingerprint: &str) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pending {
     /// A rule owns the user.
-    Owned { spooled: SpoolPlace, place: Option<u32> },
+    Owned {
+        spooled: SpoolPlace,
+        place: Option<u32>,
+        /// Whether an account is created for the user if there is none: it is new, enabled and mapped, and creation is on.
+        is_created: bool,
+    },
     /// The user is known, and no rule owns it any longer.
     Left { leave: Leave, place: u32 },
     /// The run is about another user, and this one may have the same name.
@@ -267,11 +286,11 @@ impl CensusBuilder {
         let mut found = place.map(NamedUser::Known);
         match kind {
             ExaminedKind::Settled | ExaminedKind::Frozen => {}
-            ExaminedKind::Owned(encoded) => {
+            ExaminedKind::Owned { encoded, is_created } => {
                 if is_meant || place.is_none() {
                     let spooled = census.spool.push(&encoded?)?;
                     found = Some(NamedUser::Pending(small(census.pending.len())?));
-                    let owned = Pending::Owned { spooled, place };
+                    let owned = Pending::Owned { spooled, place, is_created };
                     census.pending.push(if is_meant { owned } else { Pending::Other { spooled } });
                 }
             }
@@ -427,6 +446,21 @@ impl Census {
                 .filter(|(entry, _)| entry.flags().is_owned())
         };
         (owned().count(), owned().any(|(_, present)| *present))
+    }
+
+    /// Returns for each pending user whether an account is created for it, given the names that accounts have.
+    pub(crate) fn created(&self, is_taken: impl Fn(Key) -> bool) -> Vec<bool> {
+        let mut created = vec![false; self.pending.len()];
+        for (at, named) in self.named.iter().enumerate() {
+            let NamedUser::Pending(pending) = named.user else { continue };
+            let is_created =
+                matches!(self.pending.get(pending as usize), Some(Pending::Owned { is_created: true, .. }));
+            let has_namesakes = u32::try_from(at).is_ok_and(|at| self.namesakes.contains_key(&at));
+            if let Some(created) = created.get_mut(pending as usize) {
+                *created = is_created && !has_namesakes && !is_taken(named.name);
+            }
+        }
+        created
     }
 
     /// Returns the names of the pending users without an account.

@@ -119,22 +119,40 @@ impl Asked<'_> {
         // Unresolved creates come first: no other user may be given an account that one of them has created.
         let (mut resolved, unresolved) = self.resolve_creates(pending).await?;
         self.listing = self.list().await?.map(Arc::new);
+        // Those need no look at their data: there is no account that they could have.
+        let created = match &self.listing {
+            Some(listing) if unresolved.is_empty() => self.context.census.created(|name| listing.has(name)),
+            Some(_) | None => Vec::new(),
+        };
+        let is_created = |at: usize| created.get(at).copied().unwrap_or_default();
         let mut tasks = TaskList::new(self.full);
         let mut created_names = BTreeSet::new();
         for (window, pending) in pending.chunks(WINDOW).enumerate() {
-            let mut subjects = Vec::with_capacity(pending.len());
-            let known: Vec<usize> =
-                (0..pending.len()).filter(|at| !resolved.contains_key(&(window * WINDOW + at))).collect();
+            let mut decided = Vec::with_capacity(pending.len());
+            let known: Vec<usize> = (0..pending.len())
+                .filter(|at| {
+                    let place = window * WINDOW + at;
+                    !resolved.contains_key(&place) && !is_created(place)
+                })
+                .collect();
             let (read, found) = self.ask(&known.iter().map(|at| pending[*at]).collect::<Vec<_>>()).await?;
             let mut read = known.into_iter().zip(read.into_iter().zip(found)).peekable();
             for at in 0..pending.len() {
+                if is_created(window * WINDOW + at) {
+                    decided.push((at, None));
+                    continue;
+                }
                 let subject = match read.next_if(|(known, _)| *known == at) {
                     Some((_, (subject, found))) => subject.map(|subject| (subject, found)),
                     None => resolved.remove(&(window * WINDOW + at)),
                 };
-                subjects.extend(subject.map(|(subject, found)| (at, subject, found)));
+                decided.extend(subject.map(|found| (at, Some(found))));
             }
-            for (at, subject, found) in subjects {
+            for (at, found) in decided {
+                let Some((subject, found)) = found else {
+                    tasks.push_create(window * WINDOW + at);
+                    continue;
+                };
                 let found = claimed(&subject, found, &unresolved);
                 let may_wait = found.leaves_no_trace();
                 let Some(mut task) = decide(self.context, subject, found, self.full, self.changes) else {

@@ -205,8 +205,10 @@ impl TaskRun<'_> {
         let told = told.filter(|_| capabilities.answers_are_whole(WriteMethod::Post));
         let mut told = told.unwrap_or_else(|| believed(owned));
         // An earlier read counts more than a response.
+        let paths: Vec<TargetPath> = told.path_effects.iter().map(|(path, _)| path.clone()).collect();
+        let left_out = capabilities.sort(WriteMethod::Post, &paths).left_out;
         for (path, path_effect) in &mut told.path_effects {
-            if !capabilities.sort(WriteMethod::Post, std::slice::from_ref(path)).left_out.is_empty() {
+            if left_out.contains(path) {
                 *path_effect = PathEffect::NotStored(None);
             }
         }

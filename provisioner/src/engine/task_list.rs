@@ -36,6 +36,12 @@ impl TaskList {
         });
     }
 
+    /// Adds the task of the pending user at `place`, for whom an account is created.
+    pub(crate) fn push_create(&mut self, place: usize) {
+        // A census has no more users than that.
+        self.slots.extend(u32::try_from(place).map(Slot::Remade));
+    }
+
     /// Returns the number of tasks.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()

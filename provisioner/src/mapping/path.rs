@@ -27,6 +27,9 @@ struct Parts {
     attribute: String,
     selector: Option<(String, String)>,
     sub: Option<String>,
+    /// The canonical spelling: each record of the state names its paths.
+    text: String,
+    /// The same in lower case.
     folded: String,
 }
 
@@ -57,9 +60,11 @@ impl TargetPath {
             attribute: attribute.to_owned(),
             selector: selector.map(|(name, literal)| (name.to_owned(), literal.to_owned())),
             sub: sub.map(str::to_owned),
+            text: String::new(),
             folded: String::new(),
         };
-        parts.folded = parts.to_string().to_lowercase();
+        parts.text = parts.to_string();
+        parts.folded = parts.text.to_lowercase();
         Self(Arc::new(parts))
     }
 
@@ -115,7 +120,7 @@ impl TargetPath {
 
 impl fmt::Display for TargetPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.pad(&self.0.text)
     }
 }
 
@@ -219,7 +224,7 @@ fn check_name(name: &str, at: usize) -> Result<(), TargetPathError> {
 
 impl PartialEq for TargetPath {
     fn eq(&self, other: &Self) -> bool {
-        self.0.folded == other.0.folded
+        Arc::ptr_eq(&self.0, &other.0) || self.0.folded == other.0.folded
     }
 }
 
@@ -233,7 +238,7 @@ impl PartialOrd for TargetPath {
 
 impl Ord for TargetPath {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.folded.cmp(&other.0.folded)
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.folded.cmp(&other.0.folded) }
     }
 }
 
@@ -245,7 +250,7 @@ impl Hash for TargetPath {
 
 impl Serialize for TargetPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.0.text)
     }
 }
 

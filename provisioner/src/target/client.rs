@@ -234,7 +234,7 @@ impl Client {
             [("count", _), ..] => Limit::Page,
             _ => Limit::Account,
         };
-        receive(received, limit).await
+        receive(received, limit, &self.redactor).await
     }
 
     /// Waits before try number `attempt + 1`, and makes all requests wait if the target asked for it.
@@ -318,7 +318,11 @@ impl Client {
     }
 }
 
-async fn receive(mut received: reqwest::Response, limit: Limit) -> Result<Response, NetworkError> {
+async fn receive(
+    mut received: reqwest::Response,
+    limit: Limit,
+    redactor: &Redactor,
+) -> Result<Response, NetworkError> {
     let text = |headers: &HeaderMap, name| {
         headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
@@ -337,6 +341,7 @@ async fn receive(mut received: reqwest::Response, limit: Limit) -> Result<Respon
         body: Body::Empty,
         as_read: None,
         echoes: false,
+        is_plain: false,
     };
     let mut bytes = Vec::new();
     while let Some(chunk) = received.chunk().await.map_err(|error| NetworkError::from(&error))? {
@@ -346,6 +351,7 @@ async fn receive(mut received: reqwest::Response, limit: Limit) -> Result<Respon
         }
         bytes.extend_from_slice(&chunk);
     }
+    response.is_plain = !redactor.may_be_in(&bytes);
     response.body = response_body::parse(&bytes);
     Ok(response)
 }

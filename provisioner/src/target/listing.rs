@@ -40,6 +40,13 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// Whether an account has a user name.
+    pub(crate) fn has(&self, name: Key) -> bool {
+        self.by_name.contains_key(&name)
+    }
+}
+
 /// The pages so far.
 #[derive(Default)]
 struct Pages {

@@ -31,6 +31,8 @@ pub(crate) struct Response {
     pub(crate) as_read: Option<Value>,
     /// Whether the target repeated the connection's credentials somewhere; they are cleared.
     pub(crate) echoes: bool,
+    /// Whether no credential can be in the body, as it was received.
+    pub(crate) is_plain: bool,
 }
 
 /// The body of a response.
@@ -190,6 +192,7 @@ mod tests {
             body,
             as_read: None,
             echoes: false,
+            is_plain: false,
         }
     }
 
