@@ -21,7 +21,10 @@ pub(crate) fn comparable_value(path: &TargetPath, value: &Value) -> Value {
 
 /// Whether an account that `carries` this is at `path` as wanted.
 pub(crate) fn is_carried(carries: &AccountValues, path: &TargetPath, wanted: Option<&Value>) -> bool {
-    carries.get(path) == wanted.map(|value| comparable_value(path, value)).as_ref()
+    if is_never_returned(path) {
+        return carries.get(path) == wanted.map(|value| comparable_value(path, value)).as_ref();
+    }
+    carries.get(path) == wanted
 }
 
 /// Whether `shown` equals `written` in a spelling of a target: other case or blanks, a text for a number or a boolean, a

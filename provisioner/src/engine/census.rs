@@ -18,9 +18,8 @@ use super::duplicate_names::{DuplicateName, DuplicateUser};
 use super::spool::{Spool, SpoolPlace};
 use crate::config::Config;
 use crate::ids::{SourceId, UserName};
-use crate::mapping::TargetPath;
+use crate::mapping::{Desired, MappingError, TargetPath};
 use crate::policy::Leave;
-use crate::rule::Rule;
 use crate::source::{SourceUser, fingerprint};
 use crate::state::index::{Entry, Index, Key, parse_fingerprint};
 
@@ -34,6 +33,8 @@ pub(crate) struct Survey {
 
 struct PreparedRule {
     targets: Arc<[TargetPath]>,
+    /// The paths that a mapped user may have: the targets, and `externalId`.
+    paths: Vec<TargetPath>,
     fingerprint: String,
     /// Whether it matched a user so far.
     has_users: AtomicBool,
@@ -70,25 +71,35 @@ enum ExaminedKind {
 
 /// A user in the spool.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct SpooledUser {
+struct SpooledUser {
     id: String,
-    username: String,
     enabled: bool,
-    line: usize,
-    attributes: Value,
     /// The rule that owns it.
+    rule: usize,
+    /// Digest of all that its evaluation depends on.
+    fingerprint: String,
+    data: SpooledData,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SpooledData {
+    /// The wanted values, in the order of the paths of the rule.
+    Mapped(Vec<Option<Value>>),
+    /// A user that cannot be mapped, as it is at the source.
+    Unmapped { username: String, line: usize, attributes: Value },
+}
+
+/// A user that a rule owns, with what is wanted of it.
+pub(crate) struct OwnedUser {
+    pub(crate) id: SourceId,
+    pub(crate) enabled: bool,
+    /// The position of the rule that owns it.
     pub(crate) rule: usize,
     /// Digest of all that its evaluation depends on.
     pub(crate) fingerprint: String,
-}
-
-impl SpooledUser {
-    /// Returns the user, with the position of the rule that owns it and the fingerprint of its evaluation.
-    pub(crate) fn into_parts(self) -> Option<(SourceUser, usize, String)> {
-        let Self { id, username, enabled, line, attributes, rule, fingerprint } = self;
-        let id = SourceId::try_from(id).ok()?;
-        Some((SourceUser { id, username, enabled, attributes, line }, rule, fingerprint))
-    }
+    pub(crate) wanted: Result<Desired, MappingError>,
+    /// The wanted user name, or that of the source if the user cannot be mapped and it is one.
+    pub(crate) name: Option<UserName>,
 }
 
 impl Survey {
@@ -99,6 +110,7 @@ impl Survey {
             .iter()
             .map(|rule| PreparedRule {
                 targets: rule.mapping.targets(),
+                paths: paths_of(&rule.mapping.targets()),
                 fingerprint: format!("{} {} {settings}", rule.fingerprint(), rule.mapping.fingerprint()),
                 has_users: AtomicBool::new(false),
             })
@@ -137,20 +149,27 @@ impl Survey {
         let kind = match owner {
             None if frozen => ExaminedKind::Frozen,
             None => ExaminedKind::Unowned,
-            Some((rule, _, prepared)) => {
+            Some((rule, owner, prepared)) => {
                 let fingerprint = fingerprint([user.digest().as_str(), prepared.fingerprint.as_str()]);
                 let entry = place.and_then(|place| self.index.entries().get(place));
                 if !self.full && entry.is_some_and(|entry| is_settled(entry, &fingerprint)) {
                     ExaminedKind::Settled
                 } else {
+                    let wanted = owner.mapping.apply(&user);
                     let is_created = user.enabled
                         && self.config.preferences.creates()
                         && name.is_some()
                         && place.is_none()
-                        && rule_of(&self.config, rule).is_some_and(|rule| rule.mapping.apply(&user).is_ok());
+                        && wanted.is_ok();
                     let SourceUser { id, username, enabled, attributes, line } = user;
                     let id = id.to_string();
-                    let spooled = SpooledUser { id, username, enabled, line, attributes, rule, fingerprint };
+                    let data = match wanted {
+                        Ok(wanted) => SpooledData::Mapped(
+                            prepared.paths.iter().map(|path| wanted.get(path).cloned()).collect(),
+                        ),
+                        Err(_) => SpooledData::Unmapped { username, line, attributes },
+                    };
+                    let spooled = SpooledUser { id, enabled, rule, fingerprint, data };
                     ExaminedKind::Owned { encoded: Spool::encode(&spooled), is_created }
                 }
             }
@@ -159,8 +178,10 @@ impl Survey {
     }
 }
 
-fn rule_of(config: &Config, at: usize) -> Option<&Rule> {
-    config.rules.get(at)
+fn paths_of(targets: &[TargetPath]) -> Vec<TargetPath> {
+    let external_id = TargetPath::external_id();
+    let is_missing = !targets.contains(&external_id);
+    targets.iter().cloned().chain(is_missing.then_some(external_id)).collect()
 }
 
 fn is_settled(entry: &Entry, fingerprint: &str) -> bool {
@@ -408,8 +429,27 @@ impl Census {
     ///
     /// # Errors
     /// The spool cannot be read.
-    pub(crate) fn spooled(&self, place: SpoolPlace) -> io::Result<SpooledUser> {
-        self.spool.read(place)
+    pub(crate) fn spooled(&self, place: SpoolPlace) -> io::Result<OwnedUser> {
+        let SpooledUser { id, enabled, rule, fingerprint, data } = self.spool.read(place)?;
+        let broken = || io::Error::from(io::ErrorKind::InvalidData);
+        let id = SourceId::try_from(id).map_err(|_| broken())?;
+        let (wanted, name) = match data {
+            SpooledData::Mapped(values) => {
+                let paths = self.survey.rules.get(rule).map(|rule| rule.paths.as_slice()).unwrap_or_default();
+                let values = paths.iter().cloned().zip(values);
+                let values = values.filter_map(|(path, value)| Some((path, value?))).collect();
+                let wanted = Desired::new(values).ok_or_else(broken)?;
+                let name = wanted.user_name();
+                (Ok(wanted), Some(name))
+            }
+            SpooledData::Unmapped { username, line, attributes } => {
+                let owner = self.survey.config.rules.get(rule).ok_or_else(broken)?;
+                let name = username.parse().ok();
+                let user = SourceUser { id: id.clone(), username, enabled, attributes, line };
+                (owner.mapping.apply(&user), name)
+            }
+        };
+        Ok(OwnedUser { id, enabled, rule, fingerprint, wanted, name })
     }
 
     /// Returns the enabled rules that match no user, by position.
@@ -526,7 +566,12 @@ impl Census {
 
     /// Returns a spooled user; one that cannot be read stops the run when its turn comes.
     fn named_user(&self, place: SpoolPlace) -> Option<(SourceId, UserName)> {
-        let (user, rule, _) = self.spooled(place).ok()?.into_parts()?;
+        let SpooledUser { id, enabled, rule, data, .. } = self.spool.read(place).ok()?;
+        let SpooledData::Unmapped { username, line, attributes } = data else {
+            let OwnedUser { id, name, .. } = self.spooled(place).ok()?;
+            return Some((id, name?));
+        };
+        let user = SourceUser { id: SourceId::try_from(id).ok()?, username, enabled, attributes, line };
         let name = self.survey.config.rules.get(rule)?.mapping.user_name(&user)?;
         Some((user.id, name))
     }

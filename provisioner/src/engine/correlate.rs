@@ -411,8 +411,7 @@ pub(super) fn personal_data(wanted: Option<&Desired>, record: &Record) -> Person
     let carried = record.link.iter().flat_map(|link| &link.carries);
     let names: Vec<UserName> = record.names().collect();
     let posted = record.posted.as_ref().and_then(|posted| posted.external_id.as_deref());
-    PersonalData::new(wanted.into_iter().flat_map(Desired::iter).chain(carried))
-        .with_own(names.iter().map(UserName::as_str).chain(posted))
+    PersonalData::new(wanted, carried).with_own(names.iter().map(UserName::as_str).chain(posted))
 }
 
 async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {

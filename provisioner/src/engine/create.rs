@@ -49,7 +49,7 @@ impl TaskRun<'_> {
             let (trouble, response) = match client.send_once(request).await? {
                 Ok(response) if response.status.is_success() => match response.new_account() {
                     Ok(account) => {
-                        let shown = response.object().and_then(|object| Account::new(object, None));
+                        let shown = response.into_account();
                         if !self.link_created(owned, account) {
                             return Ok(NextStep::Through);
                         }

@@ -3,13 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use super::census::{Census, Pending};
+use super::census::{Census, OwnedUser, Pending};
 use crate::config::Config;
-use crate::ids::{SourceId, UserName};
+use crate::ids::SourceId;
 use crate::mapping::{Desired, MappingError, TargetPath};
 use crate::policy::Leave;
 use crate::report::Outcome;
-use crate::source::SourceUser;
 use crate::state::{Intent, Learned, Link, LinkState, Record, StateChange};
 
 /// A user that may have something to do.
@@ -55,10 +54,8 @@ pub(crate) fn subject(
     let config = &census.survey.config;
     let subject = match pending {
         Pending::Owned { spooled, .. } => {
-            let Some((user, rule, fingerprint)) = census.spooled(spooled)?.into_parts() else {
-                return Ok(None);
-            };
-            owned(census, user, record.map(|(_, record)| record), (rule, fingerprint), full, learned)
+            let user = census.spooled(spooled)?;
+            owned(census, user, record.map(|(_, record)| record), full, learned)
         }
         Pending::Left { leave, .. } => match record {
             Some((id, record)) if !excluded(config, Some(&record)) => left(id, record, leave, changes),
@@ -75,13 +72,13 @@ pub(super) fn excluded(config: &Config, record: Option<&Record>) -> bool {
 
 fn owned(
     census: &Census,
-    user: SourceUser,
+    user: OwnedUser,
     record: Option<Record>,
-    (rule, fingerprint): (usize, String),
     full: bool,
     learned: &Learned,
 ) -> Option<Subject> {
     let config = &census.survey.config;
+    let OwnedUser { id, enabled, rule, fingerprint, wanted, name } = user;
     let owner = config.rules.get(rule)?;
     if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint, learned)) {
         return None;
@@ -89,24 +86,18 @@ fn owned(
     if excluded(config, record.as_ref()) {
         return None;
     }
-    let wanted = owner.mapping.apply(&user);
-    let name = match &wanted {
-        Ok(wanted) => Some(wanted.user_name()),
-        Err(_) => user.username.parse::<UserName>().ok(),
-    };
     let name = name.or_else(|| record.as_ref().map(|record| record.user_name.clone()))?;
     if config.options.exclude.contains(&name) {
         return None;
     }
     let mut record = record.unwrap_or_else(|| Record::new(name.clone()));
     // The sent name stays known when the source's present name replaces it.
-    record.posted = record.unresolved_create(&user.id);
+    record.posted = record.unresolved_create(&id);
     record.user_name = name;
     record.rule = Some(owner.name.clone());
     let targets = census.survey.targets(rule);
-    let owned = Owned { enabled: user.enabled, wanted, targets, fingerprint };
-    let standing = ScopeStatus::Owned(Box::new(owned));
-    Some(Subject { id: user.id, standing, record })
+    let owned = Owned { enabled, wanted, targets, fingerprint };
+    Some(Subject { id, standing: ScopeStatus::Owned(Box::new(owned)), record })
 }
 
 /// Whether everything that the last evaluation depended on is as it was, and it left nothing to try again.
@@ -150,6 +141,7 @@ fn waits_for_full(config: &Config, subject: &Subject) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::UserName;
     use crate::report::{Operation, Reason};
     use crate::state::LastReported;
 

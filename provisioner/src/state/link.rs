@@ -110,6 +110,8 @@ impl Link {
     /// Notes that the account has `wanted` at `path`, as far as is known, and `shows` it in this form.
     pub(crate) fn carry(&mut self, path: &TargetPath, wanted: Option<&Value>, shows: Option<ShownForm>) {
         match wanted {
+            // Most of it was noted when the write was sent.
+            Some(_) if is_carried(&self.carries, path, wanted) => {}
             Some(value) => drop(self.carries.insert(path.clone(), comparable_value(path, value))),
             None => drop(self.carries.remove(path)),
         }

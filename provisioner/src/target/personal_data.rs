@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::response::{Body, Response};
 use super::text_pattern::{TextPattern, replace};
-use crate::mapping::TargetPath;
+use crate::mapping::{Desired, TargetPath};
 
 tokio::task_local! {
     static SUBJECT: Arc<PersonalData>;
@@ -20,7 +20,9 @@ tokio::task_local! {
 ///
 /// Few responses need them, so what is searched for is built for the first of these.
 pub(crate) struct PersonalData {
-    values: Vec<(TargetPath, String)>,
+    wanted: Option<Desired>,
+    /// What the account carries.
+    carried: Vec<(TargetPath, String)>,
     /// Further texts of the user.
     texts: Vec<String>,
     text_patterns: OnceLock<Vec<(TextPattern, TargetPath)>>,
@@ -30,10 +32,14 @@ pub(crate) struct PersonalData {
 
 impl PersonalData {
     /// Creates the values of one user by target path.
-    pub(crate) fn new<'a>(values: impl IntoIterator<Item = (&'a TargetPath, &'a Value)>) -> Self {
+    pub(crate) fn new<'a>(
+        wanted: Option<&Desired>,
+        carried: impl IntoIterator<Item = (&'a TargetPath, &'a Value)>,
+    ) -> Self {
         let text = |(path, value): (&TargetPath, &Value)| Some((path.clone(), value.as_str()?.to_owned()));
         Self {
-            values: values.into_iter().filter_map(text).collect(),
+            wanted: wanted.cloned(),
+            carried: carried.into_iter().filter_map(text).collect(),
             texts: Vec::new(),
             text_patterns: OnceLock::new(),
             own: OnceLock::new(),
@@ -42,11 +48,11 @@ impl PersonalData {
 
     fn text_patterns(&self) -> &[(TextPattern, TargetPath)] {
         self.text_patterns.get_or_init(|| {
-            let of_value = |(path, value): &(TargetPath, String)| {
+            let of_value = |(path, value): (&TargetPath, &str)| {
                 let path = path.clone();
                 TextPattern::forms(value).into_iter().map(move |text_pattern| (text_pattern, path.clone()))
             };
-            let mut text_patterns: Vec<_> = self.values.iter().flat_map(of_value).collect();
+            let mut text_patterns: Vec<_> = self.values().flat_map(of_value).collect();
             text_patterns.reverse();
             text_patterns
         })
@@ -54,9 +60,16 @@ impl PersonalData {
 
     fn own(&self) -> &BTreeSet<String> {
         self.own.get_or_init(|| {
-            let values = self.values.iter().map(|(_, value)| value);
-            values.chain(&self.texts).map(|text| spelled(text)).collect()
+            let values = self.values().map(|(_, value)| value);
+            values.chain(self.texts.iter().map(String::as_str)).map(spelled).collect()
         })
+    }
+
+    /// Returns the wanted values that are texts, then those of the account.
+    fn values(&self) -> impl Iterator<Item = (&TargetPath, &str)> {
+        let wanted = self.wanted.iter().flat_map(Desired::iter);
+        let wanted = wanted.filter_map(|(path, value)| Some((path, value.as_str()?)));
+        wanted.chain(self.carried.iter().map(|(path, value)| (path, value.as_str())))
     }
 
     /// Returns the values with further texts that belong to the user.

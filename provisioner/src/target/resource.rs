@@ -22,15 +22,20 @@ pub(crate) struct Account {
 impl Account {
     /// Creates the account of `resource`, or returns `None` if that has no valid id, or its id held a credential.
     pub(crate) fn new(resource: &Map<String, Value>, etag: Option<&str>) -> Option<Self> {
-        let id = get_ci(resource, "id")?.as_str().filter(|id| !is_redacted(id))?.parse().ok()?;
+        Self::of(resource.clone(), etag)
+    }
+
+    /// Creates the account of `resource` as [`Account::new`] does.
+    pub(crate) fn of(resource: Map<String, Value>, etag: Option<&str>) -> Option<Self> {
+        let id = get_ci(&resource, "id")?.as_str().filter(|id| !is_redacted(id))?.parse().ok()?;
         let in_meta =
-            || get_ci(resource, "meta")?.as_object().and_then(|meta| get_ci(meta, "version"))?.as_str();
+            || get_ci(&resource, "meta")?.as_object().and_then(|meta| get_ci(meta, "version"))?.as_str();
         let version = etag
             .filter(|version| !version.is_empty())
             .or_else(in_meta)
             .filter(|version| !version.is_empty())
             .map(str::to_owned);
-        Some(Self { id, resource: resource.clone(), as_read: None, version })
+        Some(Self { id, resource, as_read: None, version })
     }
 
     /// Returns the account with the resource as it was read.

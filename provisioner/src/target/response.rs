@@ -7,6 +7,7 @@ use scim::json::get_ci;
 use serde_json::{Map, Value};
 
 use super::redact::is_redacted;
+use super::resource::Account;
 use super::{Trouble, echoed};
 use crate::ids::TargetId;
 use crate::report::Reason;
@@ -50,6 +51,14 @@ impl Response {
     pub(crate) fn object(&self) -> Option<&Map<String, Value>> {
         match &self.body {
             Body::Json(Value::Object(object)) => Some(object),
+            Body::Json(_) | Body::Empty | Body::Other | Body::Excess(_) => None,
+        }
+    }
+
+    /// Returns the account in the body.
+    pub(crate) fn into_account(self) -> Option<Account> {
+        match self.body {
+            Body::Json(Value::Object(object)) => Account::of(object, None),
             Body::Json(_) | Body::Empty | Body::Other | Body::Excess(_) => None,
         }
     }

@@ -22,7 +22,7 @@ impl TaskRun<'_> {
         owned: Option<&OwnedTask>,
         again: Option<Task>,
     ) -> Result<TaskResult, Halt> {
-        let line = self.settle(owned).await?;
+        let line = self.settle(owned, again.is_none()).await?;
         Ok(match again {
             Some(again) => TaskResult::Refused(line, Box::new(Task { record: self.task.record, ..again })),
             None => TaskResult::Settled(line),
@@ -76,7 +76,9 @@ impl TaskRun<'_> {
     }
 
     /// Puts the line together, and stores how the user stands.
-    async fn settle(&mut self, owned: Option<&OwnedTask>) -> Result<Option<UserLine>, Halt> {
+    ///
+    /// The record is not needed afterwards if this `is_last`.
+    async fn settle(&mut self, owned: Option<&OwnedTask>, is_last: bool) -> Result<Option<UserLine>, Halt> {
         if let (true, Some(link)) = (owned.is_some(), &mut self.task.record.link) {
             link.state = LinkState::Owned;
         }
@@ -137,7 +139,13 @@ impl TaskRun<'_> {
         if leaves && record.link.is_none() && record.intent.is_none() {
             changes.push(StateChange::Remove(self.task.id.clone()));
         } else if relinked || self.intended || *record != self.before {
-            changes.push(StateChange::Put(self.task.id.clone(), Arc::new(record.clone())));
+            let stored = if is_last {
+                let name = record.user_name.clone();
+                std::mem::replace(record, Record::new(name))
+            } else {
+                record.clone()
+            };
+            changes.push(StateChange::Put(self.task.id.clone(), Arc::new(stored)));
         }
         changes.extend(self.withdrawal(carried_out && !failed).map(StateChange::Withdrawal));
         self.context.save(changes).await?;
