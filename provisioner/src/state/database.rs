@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::index::{Flags, Index, IndexError, IndexRow};
 use super::store::{Access, Durability, Known, StoreError};
@@ -21,13 +21,14 @@ const CREATE: &str = "
 BEGIN IMMEDIATE;
 CREATE TABLE target (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
 CREATE TABLE subject (
-  id INTEGER PRIMARY KEY,
   target INTEGER NOT NULL REFERENCES target (id), source_id TEXT NOT NULL,
-  account TEXT, fingerprint TEXT, rule TEXT, flags INTEGER NOT NULL,
-  UNIQUE (target, source_id)
-);
+  account TEXT, fingerprint TEXT, rule TEXT, flags INTEGER NOT NULL, row INTEGER NOT NULL,
+  PRIMARY KEY (target, source_id)
+) WITHOUT ROWID;
 CREATE UNIQUE INDEX subject_account ON subject (target, account) WHERE account IS NOT NULL;
-CREATE TABLE record (subject INTEGER PRIMARY KEY REFERENCES subject (id) ON DELETE CASCADE, record TEXT NOT NULL);
+CREATE TABLE record (
+  row INTEGER PRIMARY KEY, target INTEGER NOT NULL REFERENCES target (id), source_id TEXT NOT NULL, record TEXT NOT NULL
+);
 CREATE TABLE removal (
   target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL, disable INTEGER NOT NULL
 );
@@ -50,6 +51,8 @@ pub(super) struct Database {
     connection: Connection,
     /// The row of the URL it was opened for.
     target: i64,
+    /// The row of the next new record.
+    next_row: i64,
 }
 
 impl Database {
@@ -75,14 +78,17 @@ impl Database {
         if access == Access::Write {
             forget_old(&connection, target, &loaded.withdrawals).map_err(failed)?;
         }
-        Ok(Some((Self { connection, target }, loaded)))
+        let next_row = connection
+            .query_row("SELECT coalesce(max(row), 0) + 1 FROM record", [], |row| row.get(0))
+            .map_err(failed)?;
+        Ok(Some((Self { connection, target, next_row }, loaded)))
     }
 
     /// Writes the changes in one transaction.
     pub(super) fn write(&mut self, changes: &[&StateChange]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         for change in changes {
-            apply(&transaction, self.target, change)?;
+            apply(&transaction, self.target, &mut self.next_row, change)?;
         }
         transaction.commit()
     }
@@ -90,7 +96,7 @@ impl Database {
     /// Reads what a run has to know of every user.
     pub(super) fn index(&self) -> Result<Index, ReadError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, source_id, account, fingerprint, rule, flags FROM subject WHERE target = ?",
+            "SELECT row, source_id, account, fingerprint, rule, flags FROM subject WHERE target = ?",
         )?;
         let mut rows = statement.query([self.target])?;
         let mut index = Index::default();
@@ -112,9 +118,8 @@ impl Database {
 
     /// Reads the records in `rows`, in that order.
     pub(super) fn records(&self, rows: &[i64]) -> Result<Vec<(SourceId, Record)>, ReadError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT source_id, record FROM subject JOIN record ON subject = id WHERE id = ?",
-        )?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT source_id, record FROM record WHERE row = ?")?;
         rows.iter()
             .map(|row| {
                 let (id, record): (String, String) =
@@ -126,7 +131,7 @@ impl Database {
 
     /// Reads the ids of the users in `rows`, in that order.
     pub(super) fn source_ids(&self, rows: &[i64]) -> Result<Vec<SourceId>, ReadError> {
-        let mut statement = self.connection.prepare_cached("SELECT source_id FROM subject WHERE id = ?")?;
+        let mut statement = self.connection.prepare_cached("SELECT source_id FROM record WHERE row = ?")?;
         rows.iter()
             .map(|row| {
                 let id: String = statement.query_row([row], |row| row.get(0))?;
@@ -137,9 +142,8 @@ impl Database {
 
     /// Reads every record, by id.
     pub(super) fn all_records(&self) -> Result<BTreeMap<SourceId, Arc<Record>>, ReadError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT source_id, record FROM subject JOIN record ON subject = id WHERE target = ?",
-        )?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT source_id, record FROM record WHERE target = ?")?;
         let mut rows = statement.query([self.target])?;
         let mut records = BTreeMap::new();
         while let Some(row) = rows.next()? {
@@ -178,7 +182,7 @@ fn connect(path: &Path, durability: Durability, access: Access) -> rusqlite::Res
         }
         // In this order: the other way round a new file is flushed to disk.
         Durability::Full => {
-            "PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL; PRAGMA cache_size = -32768"
+            "PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192"
         }
     })?;
     Ok(connection)
@@ -297,15 +301,21 @@ fn forget_old(connection: &Connection, target: i64, withdrawals: &[Withdrawal]) 
     Ok(())
 }
 
-fn apply(connection: &Connection, target: i64, change: &StateChange) -> rusqlite::Result<()> {
+fn apply(
+    connection: &Connection,
+    target: i64,
+    next_row: &mut i64,
+    change: &StateChange,
+) -> rusqlite::Result<()> {
     let encode = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
     match change {
         StateChange::Put(id, record) => {
-            let subject: i64 = connection
+            // A new user gets the next row; a known one keeps its own.
+            let row: i64 = connection
                 .prepare_cached(
-                    "INSERT INTO subject (target, source_id, account, fingerprint, rule, flags) VALUES (?, ?, ?, ?, ?, ?) \
+                    "INSERT INTO subject (target, source_id, account, fingerprint, rule, flags, row) VALUES (?, ?, ?, ?, ?, ?, ?) \
                      ON CONFLICT (target, source_id) DO UPDATE SET account = excluded.account, \
-                     fingerprint = excluded.fingerprint, rule = excluded.rule, flags = excluded.flags RETURNING id",
+                     fingerprint = excluded.fingerprint, rule = excluded.rule, flags = excluded.flags RETURNING row",
                 )?
                 .query_row(
                     params![
@@ -315,16 +325,30 @@ fn apply(connection: &Connection, target: i64, change: &StateChange) -> rusqlite
                         record.fingerprint.as_deref(),
                         record.rule.as_ref().map(RuleName::as_str),
                         Flags::of(record).bits(),
+                        *next_row,
                     ],
                     |row| row.get(0),
                 )?;
+            *next_row = (*next_row).max(row + 1);
             connection
-                .prepare_cached("INSERT OR REPLACE INTO record (subject, record) VALUES (?, ?)")?
-                .execute(params![subject, serde_json::to_string(&**record).map_err(encode)?])
+                .prepare_cached("INSERT OR REPLACE INTO record (row, target, source_id, record) VALUES (?, ?, ?, ?)")?
+                .execute(params![
+                    row,
+                    target,
+                    id.as_str(),
+                    serde_json::to_string(&**record).map_err(encode)?
+                ])
         }
-        StateChange::Remove(id) => connection
-            .prepare_cached("DELETE FROM subject WHERE target = ? AND source_id = ?")?
-            .execute(params![target, id.as_str()]),
+        StateChange::Remove(id) => {
+            let deleted = connection
+                .prepare_cached("DELETE FROM subject WHERE target = ? AND source_id = ? RETURNING row")?
+                .query_row(params![target, id.as_str()], |row| row.get::<_, i64>(0))
+                .optional()?;
+            match deleted {
+                Some(row) => connection.prepare_cached("DELETE FROM record WHERE row = ?")?.execute([row]),
+                None => Ok(0),
+            }
+        }
         StateChange::Connection(record) => connection
             .prepare_cached("UPDATE target SET record = ? WHERE id = ?")?
             .execute(params![serde_json::to_string(&**record).map_err(encode)?, target]),
