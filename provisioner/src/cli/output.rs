@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -72,6 +72,18 @@ impl Output {
         Self::raw(&json_line(value));
     }
 
+    /// Prints a line of JSON for each value: there is nothing to strip for a terminal in them.
+    fn json_lines<'a, T: Serialize + 'a>(values: impl Iterator<Item = &'a T>) {
+        let mut stdout = BufWriter::new(std::io::stdout().lock());
+        let written = values
+            .map(json_line)
+            .try_for_each(|line| stdout.write_all(line.as_bytes()))
+            .and_then(|()| stdout.flush());
+        if written.is_err() {
+            tracing::debug!("stdout is closed");
+        }
+    }
+
     /// Prints an error of the state file to stderr.
     pub(super) fn store_error(error: &StoreError) {
         Self::error(&format!("{}; {}", with_cause(error), error.way_out()));
@@ -88,7 +100,7 @@ impl Output {
     /// Prints the lines and the summary of a run.
     pub(super) fn report(&self, report: &RunReport) {
         if self.json {
-            Self::raw(&report.lines.iter().map(json_line).collect::<String>());
+            Self::json_lines(report.lines.iter());
             let stopped = report.summary.stopped.as_ref().map(confirmation::stopped);
             Self::object(&Summary { stopped, ..report.summary.clone() });
             return;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret as _;
@@ -59,7 +59,11 @@ impl Redactor {
             forms.iter().map(|form| (TextPattern::secret(form), REDACTED.to_owned())).collect::<Vec<_>>();
         let beginnings = Beginnings::of(text_patterns.iter().map(|(text_pattern, _)| text_pattern));
         let is_plain = forms.iter().all(|form| form.is_ascii());
-        let search = AhoCorasick::builder().ascii_case_insensitive(true).build(&forms).ok();
+        let search = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&forms)
+            .ok();
         let has_blanks = forms.iter().any(|form| form.contains(' '));
         let has_quotes = forms.iter().any(|form| form.contains('"'));
         let search = search.filter(|_| is_plain);
@@ -69,15 +73,16 @@ impl Redactor {
     /// Whether a credential may be in a body, in any spelling. Most bodies are cleared by this search alone.
     pub(crate) fn may_be_in(&self, body: &[u8]) -> bool {
         // An escape may stand for any letter, and so may a letter outside of ASCII for one within, without case.
-        let mut before = 0;
-        let mut is_escape = |byte: &u8| {
+        let has_escape = || {
             // Entity tags have escaped quotation marks.
-            let escapes = before == b'\\' && (*byte != b'"' || self.has_quotes);
-            before = *byte;
-            escapes || *byte >= 0x80 || matches!(byte, b'%' | b'&') || (self.has_blanks && *byte == b'+')
+            let is_benign = |at: usize| !self.has_quotes && body.get(at + 1) == Some(&b'"');
+            !body.is_ascii()
+                || memchr::memchr2(b'%', b'&', body).is_some()
+                || (self.has_blanks && memchr::memchr(b'+', body).is_some())
+                || memchr::memchr_iter(b'\\', body).any(|at| !is_benign(at))
         };
         match &self.search {
-            Some(search) => body.iter().any(&mut is_escape) || search.is_match(body),
+            Some(search) => has_escape() || search.is_match(body),
             None => true,
         }
     }
