@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
 
+mod campaign;
 mod check;
 mod config;
 mod connection;
