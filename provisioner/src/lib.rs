@@ -15,6 +15,7 @@ pub mod exit;
 mod file_error;
 pub mod ids;
 pub mod interrupt;
+mod key;
 pub mod mapping;
 pub mod policy;
 pub mod preferences;

@@ -1,7 +1,7 @@
 //! The SQLite file behind the state.
 //!
 //! One task writes the queued changes in one transaction, so that many users' intents cost one
-//! flush; a caller continues when its own change is durable. Users are not kept in memory: a run reads the [`Index`] of all of
+//! flush; a caller continues when its own change is durable. Users are not kept in memory: a run reads the `Index` of all of
 //! them, and the records of those with something to do. A lock file beside the database keeps a second run out for
 //! the lifetime of this process, however it ends.
 

@@ -15,7 +15,7 @@ use super::client::{Client, Request};
 use super::lookup::{Listed, Lookup, listed};
 use super::resource::Account;
 use crate::ids::UserName;
-use crate::state::index::Key;
+use crate::key::Key;
 
 /// How many accounts a page is asked for. Many targets send fewer.
 const PAGE: usize = 500;
