@@ -3,6 +3,8 @@
 //! The real program is killed while the mock holds one of its requests, before or after its effect: at every request
 //! boundary of a run that creates, adopts, updates, renames, disables, enables and removes.
 
+mod campaign;
+
 use std::process::Stdio;
 use std::time::Duration;
 

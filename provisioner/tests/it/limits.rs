@@ -1,5 +1,7 @@
 //! Limits of size: responses that are not read, and requests that cannot be sent.
 
+mod listing;
+
 use provisioner::Clock as _;
 use serde_json::{Value, json};
 

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
 
-mod campaign;
 mod check;
 mod config;
 mod connection;
@@ -17,7 +16,6 @@ mod hostile;
 mod learning;
 mod leavers;
 mod limits;
-mod listing;
 mod mapping;
 mod policy;
 mod program;
