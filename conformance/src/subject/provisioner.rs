@@ -189,6 +189,7 @@ impl Subject {
             durability: Durability::Off,
             seed,
             progress: Arc::new(()),
+            recording: provisioner::Recording::default(),
         };
         let opened = Provisioner::open(configuration.0, environment).await;
         opened.map(Self).map_err(|error| SubjectError::Open(error.into()))
@@ -221,6 +222,7 @@ impl Subject {
                     Vec::new()
                 },
                 approve_removals: None,
+                approve_plan: None,
             })
             .await;
         Ok(Report {

@@ -180,3 +180,18 @@ async fn redirect_is_not_followed_with_credentials() {
     assert_eq!(code, "redirected");
     assert_eq!(other.default_application().journal().len(), 0);
 }
+
+#[tokio::test]
+async fn target_that_fails_at_count_is_usable_if_it_answers_look_ups() {
+    for (fault, usable) in [
+        ("status=500 method=GET path=/Users times=1", true),
+        ("status=400 method=GET path=/Users times=1", true),
+        ("status=500 method=GET path=/Users times=2", false),
+    ] {
+        let mut bench = Bench::new("aquera").await;
+        bench.settings.options = "max-attempts = 1".to_owned();
+        bench.app.add_fault(fault.parse().unwrap());
+        let report = bench.open().await.test_connection().await.unwrap();
+        assert_eq!(report.succeeded(), usable, "{fault}: {report}");
+    }
+}

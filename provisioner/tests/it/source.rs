@@ -4,14 +4,17 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use provisioner::source::{Attributes, Snapshot, SourceConfig, SourceError, SourceKind, SourceProblem, read};
+use provisioner::config::{SourceConfig, SourceKind};
+use provisioner::reader::Snapshot;
+use provisioner::source::{Attributes, SourceError, SourceProblem};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use crate::support::read_source as read;
+
 fn source(path: &Path) -> SourceConfig {
     SourceConfig {
-        kind: SourceKind::File,
-        path: path.to_owned(),
+        kind: SourceKind::File(path.to_owned()),
         identity: "file:test".to_owned(),
         attributes: Attributes::default(),
     }
@@ -50,7 +53,7 @@ fn files_in_three_formats_are_one_snapshot() {
     assert!(lines(&json).is_sorted());
     assert_eq!(without_lines(&ndjson), without_lines(&json));
     assert_eq!(without_lines(&ndjson), without_lines(&csv));
-    assert_eq!(ndjson.digest.len(), 64);
+    assert_eq!(ndjson.digest().len(), 64);
 }
 
 #[track_caller]
@@ -224,7 +227,7 @@ fn page_of_the_api_is_read_where_it_is_the_only_one() {
     for text in [page.to_string(), serde_json::to_string_pretty(&page).unwrap()] {
         let snapshot = read_text("u.json", &text).unwrap();
         let plain = read_text("u.json", &users.to_string()).unwrap();
-        assert_eq!(snapshot.digest, plain.digest, "the same users, on other lines");
+        assert_eq!(snapshot.digest(), plain.digest(), "the same users, on other lines");
     }
     let but = |member: &str, value: Value| {
         let mut page = page.clone();
@@ -383,9 +386,9 @@ fn source_digest_depends_on_content_only() {
         read_text("u.ndjson", r#"{"name":{"family":"y","given":"x"}, "username":"a","id":"1"}"#).unwrap();
     let changed =
         read_text("u.ndjson", r#"{"name":{"family":"y","given":"z"}, "username":"a","id":"1"}"#).unwrap();
-    assert_eq!(one.digest, other.digest);
+    assert_eq!(one.digest(), other.digest());
     assert_eq!(one.users[0].digest(), other.users[0].digest());
-    assert_ne!(one.digest, changed.digest);
+    assert_ne!(one.digest(), changed.digest());
     assert_ne!(one.users[0].digest(), changed.users[0].digest());
 }
 
@@ -520,4 +523,142 @@ fn ids_that_a_spreadsheet_has_shortened_are_refused_with_their_line() {
         Some(1),
         "columns 4 and 5 have the same name, \"title\"",
     );
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+#[test]
+fn compressed_file_is_read_as_the_file_within() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identities");
+    for name in ["users.ndjson", "users.json", "users.csv"] {
+        let bytes = fs::read(folder.join(name)).unwrap();
+        let plain = read(&source(&folder.join(name)), false).unwrap();
+        assert_eq!(read_bytes(&format!("{name}.gz"), &gzip(&bytes), false), Ok(plain.clone()));
+        assert_eq!(read_bytes(&format!("{name}.ZST"), &zstd(&bytes), false), Ok(plain.clone()));
+        // Archives that were put together are one file.
+        let (one, other) = bytes.split_at(bytes.len() / 3);
+        assert_eq!(
+            read_bytes(&format!("{name}.gz"), &[gzip(one), gzip(other)].concat(), false),
+            Ok(plain.clone())
+        );
+        assert_eq!(read_bytes(&format!("{name}.zst"), &[zstd(one), zstd(other)].concat(), false), Ok(plain));
+    }
+    check("users.xlsx.gz", "", None, "unknown file extension");
+}
+
+#[test]
+fn archive_that_is_cut_off_or_damaged_is_no_smaller_source() {
+    let line = |id: usize| format!("{{\"id\":\"{id}\",\"username\":\"u{}\"}}\n", id * 7919 % 1000);
+    let text: String = (0..400).map(line).collect();
+    for (name, whole) in [("u.ndjson.gz", gzip(text.as_bytes())), ("u.ndjson.zst", zstd(text.as_bytes()))] {
+        assert_eq!(read_bytes(name, &whole, false).unwrap().users.len(), 400, "{name}");
+        for cut in (0..whole.len()).step_by(7).chain([whole.len() - 1]) {
+            let error = read_bytes(name, &whole[..cut], true).unwrap_err();
+            assert!(
+                error.to_string().contains("the compressed file is cut off or damaged"),
+                "{name} {cut}: {error}"
+            );
+        }
+        let mut damaged = whole.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 0x10;
+        assert!(read_bytes(name, &damaged, true).is_err(), "{name}");
+        assert!(read_bytes(name, &[&whole[..], b"more"].concat(), true).is_err(), "{name}");
+    }
+    check("u.ndjson.gz", &line(1), None, "the compressed file is cut off or damaged");
+}
+
+/// Writes pages into a directory and reads it.
+fn read_pages(pages: &[(&str, &Value)]) -> Result<Snapshot, SourceError> {
+    let folder = TempDir::new().unwrap();
+    for (name, page) in pages {
+        let text = page.to_string();
+        let bytes =
+            if name.strip_suffix(".gz").is_some() { gzip(text.as_bytes()) } else { text.into_bytes() };
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    fs::write(folder.path().join(".hidden"), "x").unwrap();
+    read(&source(folder.path()), false)
+}
+
+#[test]
+fn directory_of_pages_is_read_in_the_order_of_the_names() {
+    let pages: Vec<Value> =
+        (0..12).map(|at| page(&[at * 2, at * 2 + 1], at, (at < 11).then_some(at + 1), 24)).collect();
+    let names: Vec<String> =
+        (0..12).map(|at| format!("page-{at}.json{}", if at == 3 { ".gz" } else { "" })).collect();
+    let named: Vec<(&str, &Value)> = names.iter().map(String::as_str).zip(&pages).collect();
+    let snapshot = read_pages(&named).unwrap();
+    let ids: Vec<usize> = snapshot.users.iter().map(|user| user.id.as_str().parse().unwrap()).collect();
+    assert_eq!(ids, (0..24).collect::<Vec<_>>());
+    let empty = page(&[], 0, None, 0);
+    let other = json!({ "users": [] });
+    let doubled = page(&[2, 3], 2, None, 4);
+    for (pages, file, expected) in [
+        (named[..11].to_vec(), "page-10.json", "`_links.next` leads to more"),
+        ([&named[..5], &named[6..]].concat(), "page-6.json", "does not follow the page before it"),
+        (named[1..].to_vec(), "page-11.json", "has 22 users, but its count is 24"),
+        (
+            [&named[..], &[("page-5.json.tmp", &empty)]].concat(),
+            "page-5.json.tmp",
+            "this file among the pages is none",
+        ),
+        (vec![("a.json", &other)], "a.json", "this is not a page of PingOne's API"),
+        (
+            vec![("a.json", &pages[0]), ("b.json", &doubled), ("c.json", &pages[1])],
+            "c.json",
+            "the user with id \"2\" is there twice",
+        ),
+    ] {
+        let error = read_pages(&pages).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains(file), "{expected}: {error}");
+    }
+    assert_eq!(*read_pages(&[]).unwrap_err().problem(), SourceProblem::Directory);
+    assert_eq!(*read_pages(&[("a.json", &empty)]).unwrap_err().problem(), SourceProblem::Empty);
+}
+
+/// Readers parse windows of a file: a user at the edge of one is read like any other, and told with its own line.
+#[test]
+fn large_files_are_read_across_their_pieces() {
+    let users: Vec<Value> = (0..9_000)
+        .map(|id| json!({ "id": id.to_string(), "username": format!("ü{id}"), "enabled": true, "title": "€\"\n".repeat(id % 60 + 1) }))
+        .collect();
+    let lines: Vec<String> = users.iter().map(Value::to_string).collect();
+    let all = page(&[], 0, None, users.len());
+    let mut one_page = all.clone();
+    one_page["_embedded"]["users"] = users.clone().into();
+    one_page["size"] = users.len().into();
+    let head = "id,username,enabled,title\n";
+    let row = |user: &Value| {
+        let text = |name: &str| user[name].as_str().unwrap().replace('"', "\"\"");
+        format!("{},\"{}\",true,\"{}\"\n", text("id"), text("username"), text("title"))
+    };
+    let csv: String = std::iter::once(head.to_owned()).chain(users.iter().map(row)).collect();
+    assert!(csv.len() > 1_000_000);
+    let ndjson = read_text("u.ndjson", &lines.join("\n")).unwrap();
+    assert_eq!(ndjson.users.len(), 9_000);
+    for (name, text) in [
+        ("u.json", format!("[\n{}\n]", lines.join(",\n"))),
+        ("u.json", one_page.to_string()),
+        ("u.csv", csv.clone()),
+    ] {
+        let snapshot = read_text(name, &text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(without_lines(&snapshot) == without_lines(&ndjson), "{name}");
+    }
+    // The last place of each is wrong, and is told with its line.
+    check("u.json", &format!("[\n{},\n{{}}]", lines.join(",\n")), Some(9_002), "invalid `id`");
+    check("u.ndjson", &format!("{}\n{{}}", lines.join("\n")), Some(9_001), "invalid `id`");
+    let wrong = format!("{csv}1,Okafor,true\n");
+    let line = wrong.matches('\n').count();
+    check("u.csv", &wrong, Some(line), "3 cells");
+    check("u.csv", &format!("{csv}\"Okafor"), Some(line), "is not closed");
 }
