@@ -64,7 +64,7 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Shows the state of the users and what is known about the target.
     Status(Common),
-    /// Explains what a sync would do for one user, step by step.
+    /// Explains what a sync would do for one user or group, step by step.
     Explain(explain::ExplainArgs),
     /// Tests a filter on the users of the source.
     #[command(subcommand)]
@@ -118,6 +118,7 @@ impl Allow {
             allow_empty_source: self.allow_empty_source,
             allow_empty_scope: self.allow_empty_scope.clone(),
             approve_removals,
+            approve_group_removals: None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod create;
 mod delete_guard;
 mod duplicate_names;
 mod execute;
+pub mod groups;
 mod outcome;
 mod read_lag;
 mod remove;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 use self::census::{Census, CensusBuilder, Survey};
 use self::context::Context;
+use self::groups::PreparedGroups;
 use self::task_list::TaskList;
 use crate::causes::with_cause;
 use crate::clock::{Clock, SystemClock, timestamp};
@@ -41,7 +43,9 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId};
 use crate::report::{Confirmation, RunReport, Stopped};
+use crate::source::groups::GroupReader;
 use crate::source::{self, SourceProblem, SourceUser};
+use crate::state::groups::LearnedGroups;
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
 use crate::state::{Learned, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
@@ -101,6 +105,8 @@ pub struct SyncOptions {
     pub allow_empty_scope: Vec<RuleName>,
     /// The exact number of removals and disables that a person has approved against the delete guard.
     pub approve_removals: Option<u32>,
+    /// The exact number of deletions of groups, or of members removed from groups, that a person has approved.
+    pub approve_group_removals: Option<u32>,
 }
 
 /// A connection with its state, ready to run.
@@ -126,6 +132,8 @@ pub(crate) struct PreparedRun {
     pub(crate) users_before: Option<u64>,
     /// Records that changed without a request, to be stored with the run.
     pub(crate) changes: Vec<StateChange>,
+    /// The groups, where there are group rules or were groups.
+    pub(crate) groups: Option<PreparedGroups>,
 }
 
 /// A run that ended before anything could be decided.
@@ -149,6 +157,11 @@ impl EndedRun {
     fn of_spool(error: &io::Error) -> Self {
         let message = format!("failed to write a temporary file beside the state: {error}; free disk space");
         Self::before_requests(Exit::Usage, Stopped::new("state", message), 0)
+    }
+
+    fn of_groups(message: String) -> Self {
+        let stopped = Stopped::new("source-unreadable", message);
+        Self::before_requests(Exit::SourceUnreadable, stopped, 0)
     }
 
     /// Returns the report of the run.
@@ -190,6 +203,7 @@ impl Provisioner {
         store.amend_connection(|connection| {
             if connection.learned_under.as_ref() != Some(&under) {
                 connection.learned = Learned::default();
+                connection.learned_groups = LearnedGroups::default();
                 connection.learned_under = Some(under);
             }
         });
@@ -229,6 +243,7 @@ impl Provisioner {
         let report = self.client().test().await;
         let mut connection = self.store.connection();
         connection.learned = Learned::default();
+        connection.learned_groups = LearnedGroups::default();
         connection.last_test = Some(self.test_record(&report));
         self.store.write(vec![StateChange::Connection(Box::new(connection))]).await?;
         Ok(report)
@@ -298,7 +313,12 @@ impl Provisioner {
         {
             return Err(ended(Exit::Usage, source_checks::other_source(last, identity).into()));
         }
-        let census = self.census(options, only).await?;
+        let group_records = self.store.groups().map_err(|error| EndedRun::of_state(&error, 0))?;
+        let has_groups = only.is_none() && (!self.config.group_rules.is_empty() || !group_records.is_empty());
+        let mut reader = groups::reader(&self.config, has_groups).map_err(EndedRun::of_groups)?;
+        let census = self.census(options, only, reader.as_mut()).await?;
+        let source_groups = reader.map(|reader| groups::read(reader, &group_records, options)).transpose();
+        let source_groups = source_groups.map_err(EndedRun::of_groups)?;
         let users = census.users;
         let refused = |exit, refusal: Refusal| EndedRun { users, ..ended(exit, refusal.into()) };
         if !options.accept_new_source
@@ -343,6 +363,21 @@ impl Provisioner {
             }
             return Err(EndedRun { exit, stopped, users, requests: context.client.requests() });
         }
+        let groups = if has_groups {
+            let expected = groups::accounts(&self.config, &self.store).await;
+            let mut expected = expected.map_err(|error| EndedRun::of_state(&error, users))?;
+            for task in tasks.kept() {
+                expected.expect(task);
+            }
+            let found = source_groups.unwrap_or_default();
+            let full = options.full;
+            Some(groups::prepare(&context, found, group_records, expected, full, &mut changes).await)
+        } else {
+            None
+        };
+        if let Some((exit, stopped)) = context.client.stopped() {
+            return Err(EndedRun { exit, stopped, users, requests: context.client.requests() });
+        }
         let users_before = known.connection.last_run.map(|run| run.users);
         let mut prepared = PreparedRun {
             context,
@@ -352,17 +387,24 @@ impl Provisioner {
             withdrawals: known.withdrawals,
             users_before,
             changes,
+            groups,
         };
         let now = self.environment.clock.now();
         delete_guard::hold_back(&self.config.options, &mut prepared, now, options.approve_removals);
         Ok(prepared)
     }
 
-    /// Reads the source, and examines each of its users; `only` is the user that the run is about, if it is about one.
+    /// Reads the source, and examines each of its users; `only` is the user that the run is about, if it is about one. `groups`
+    /// gets every user too.
     ///
     /// # Errors
     /// The source or the state cannot be read.
-    async fn census(&self, options: &SyncOptions, only: Option<&SourceId>) -> Result<Census, EndedRun> {
+    async fn census(
+        &self,
+        options: &SyncOptions,
+        only: Option<&SourceId>,
+        mut groups: Option<&mut GroupReader>,
+    ) -> Result<Census, EndedRun> {
         let index = self.store.index().await.map_err(|error| EndedRun::of_state(&error, 0))?;
         let survey = Survey::new(Arc::clone(&self.config), index, options.full);
         let folder = self.environment.state.parent().unwrap_or(Path::new("."));
@@ -374,6 +416,9 @@ impl Provisioner {
             EndedRun::before_requests(Exit::SourceUnreadable, Stopped { confirmation, ..stopped }, 0)
         })?;
         for user in snapshot.users {
+            if let Some(groups) = &mut groups {
+                groups.note(&user);
+            }
             let examined = builder.survey().examine(user);
             builder.add(examined).map_err(|error| EndedRun::of_spool(&error))?;
         }
@@ -394,6 +439,51 @@ impl Provisioner {
         })
     }
 
+    /// Asks the delete guard of users, then that of groups.
+    ///
+    /// # Errors
+    /// One of them stops the run.
+    pub(crate) fn guarded(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<(), Stopped> {
+        let now = self.environment.clock.now();
+        delete_guard::check(&self.config.options, prepared, now, options.approve_removals).map_err(
+            |error| {
+                Stopped::new("delete-guard", error.to_string())
+                    .confirmed_by(Confirmation::Removals(error.planned()))
+            },
+        )?;
+        let Some(groups) = &prepared.groups else { return Ok(()) };
+        let (withdrawals, approved) = (&prepared.withdrawals, options.approve_group_removals);
+        groups::guard::check(&self.config, groups, withdrawals, now, approved).map_err(|error| {
+            Stopped::new("delete-guard", error.to_string())
+                .confirmed_by(Confirmation::GroupRemovals(error.planned()))
+        })
+    }
+
+    /// Writes the groups after the users, and adds their lines to the report.
+    async fn carry_out_groups(
+        &self,
+        context: &Arc<Context>,
+        groups: Option<PreparedGroups>,
+        report: RunReport,
+    ) -> RunReport {
+        let Some(groups) = groups else { return report };
+        let total = groups.total;
+        // A run that was stopped leaves the groups to the next one.
+        let lines = match (&report.summary.stopped, groups::accounts(&self.config, &self.store).await) {
+            (None, Ok(accounts)) => groups::run::all(context, groups, accounts, &self.environment).await,
+            (Some(_), _) => Vec::new(),
+            (None, Err(error)) => {
+                context.client.stop(
+                    Exit::Usage,
+                    "state",
+                    format!("{}; {}", with_cause(&error), error.way_out()),
+                );
+                Vec::new()
+            }
+        };
+        report.with_groups(lines, total, context.client.requests(), context.client.stopped())
+    }
+
     /// Asks the delete guard, writes, and returns the report.
     pub(crate) async fn carry_out(
         &self,
@@ -402,21 +492,15 @@ impl Provisioner {
     ) -> RunReport {
         let report = match prepared {
             Err(ended) => ended.report(),
-            Ok(prepared) => {
-                let now = self.environment.clock.now();
-                match delete_guard::check(&self.config.options, &prepared, now, options.approve_removals) {
-                    Err(error) => {
-                        let stopped = Stopped::new("delete-guard", error.to_string())
-                            .confirmed_by(Confirmation::Removals(error.planned()));
-                        let stopped = Some((Exit::DeleteGuard, stopped));
-                        RunReport::new(
-                            Vec::new(),
-                            prepared.users,
-                            prepared.context.client.requests(),
-                            stopped,
-                        )
-                    }
-                    Ok(()) => execute::run(prepared, &self.environment).await,
+            Ok(mut prepared) => {
+                if let Err(stopped) = self.guarded(&prepared, options) {
+                    let requests = prepared.context.client.requests();
+                    let stopped = Some((Exit::DeleteGuard, stopped));
+                    RunReport::new(Vec::new(), prepared.users, requests, stopped)
+                } else {
+                    let (context, groups) = (Arc::clone(&prepared.context), prepared.groups.take());
+                    let report = execute::run(prepared, &self.environment).await;
+                    self.carry_out_groups(&context, groups, report).await
                 }
             }
         };

@@ -13,6 +13,8 @@ mod diff;
 pub mod engine;
 pub mod exit;
 mod file_error;
+pub mod group_rule;
+pub mod id_set;
 pub mod ids;
 pub mod interrupt;
 pub mod mapping;

@@ -7,6 +7,7 @@ mod attributes;
 mod csv;
 mod error;
 mod fingerprint;
+pub mod groups;
 mod json;
 mod text;
 mod unique;
@@ -67,6 +68,8 @@ pub struct SourceConfig {
     pub identity: String,
     /// The attributes that filters and mappings may name.
     pub attributes: Attributes,
+    /// The groups, where there are any.
+    pub groups: Option<groups::GroupSource>,
 }
 
 /// The sorts of source.

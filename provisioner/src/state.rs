@@ -4,6 +4,7 @@
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
 
 mod database;
+pub mod groups;
 pub(crate) mod index;
 mod learned;
 mod link;
@@ -11,12 +12,14 @@ pub mod store;
 
 use std::sync::Arc;
 
+pub(crate) use database::UserAccount;
 pub use learned::{DisableKind, Learned, MethodSupport, Methods, PathSupport, Paths};
 pub(crate) use learned::{Method, WriteKind, WriteMethod};
 pub(crate) use link::matched;
 pub use link::{Link, LinkState, ShownForm, differences};
 use serde::{Deserialize, Serialize};
 
+use self::groups::{GroupRecord, LearnedGroups};
 use crate::ids::{RuleName, SourceId, UserName};
 use crate::report::{Operation, Outcome, Reason};
 use crate::target::lookup::SearchKeys;
@@ -202,6 +205,8 @@ impl LastReported {
 pub struct ConnectionRecord {
     /// The knowledge of its writes.
     pub learned: Learned,
+    /// The knowledge of its writes to groups.
+    pub learned_groups: LearnedGroups,
     /// The authentication and update method under which that was learned.
     pub learned_under: Option<String>,
     /// The last connection test: when, and its one-line result.
@@ -257,6 +262,8 @@ pub enum WithdrawalKind {
     Removal,
     /// The user was disabled at the source; the account is still managed.
     Disable,
+    /// A group was deleted.
+    Group,
 }
 
 /// One change of the state.
@@ -272,4 +279,8 @@ pub enum StateChange {
     Withdrawal(Withdrawal),
     /// Notes where the users come from.
     Source(String),
+    /// Writes the record of a group, and its members.
+    PutGroup(SourceId, Arc<GroupRecord>),
+    /// Forgets a group.
+    RemoveGroup(SourceId),
 }

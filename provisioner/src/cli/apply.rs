@@ -35,6 +35,9 @@ pub(super) struct ApplyArgs {
     /// Approves exactly N removals and disables, whatever the delete guard says.
     #[arg(long, value_name = "N")]
     approve_removals: Option<u32>,
+    /// Approves exactly N deletions of groups, or removals of members from groups, whatever the delete guard says.
+    #[arg(long, value_name = "N")]
+    approve_group_removals: Option<u32>,
 }
 
 pub(super) async fn run(args: &ApplyArgs) -> Exit {
@@ -55,6 +58,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         allow_empty_source: args.allow_empty_source,
         allow_empty_scope: args.allow_empty_scope.clone(),
         approve_removals: args.approve_removals,
+        approve_group_removals: args.approve_group_removals,
     };
     let signals = super::interrupt::listen(&provisioner);
     let applied = provisioner.apply(&plan, options).await;

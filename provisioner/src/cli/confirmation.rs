@@ -13,6 +13,7 @@ fn options(confirmation: &Confirmation) -> String {
             rules.iter().map(|rule| option(rule.as_str())).collect::<Vec<_>>().join(" ")
         }
         Confirmation::Removals(number) => format!("--approve-removals {number}"),
+        Confirmation::GroupRemovals(number) => format!("--approve-group-removals {number}"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Results go to stdout: lines for people, NDJSON for programs. Errors go to stderr.
 
+pub(super) mod groups;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,7 +15,7 @@ use super::confirmation;
 use super::terminal::{cell, hanging, padded, width, wrapped};
 use crate::causes::with_cause;
 use crate::config::ConfigError;
-use crate::report::{Outcome, Reason, RunReport, Summary, UserLine, word};
+use crate::report::{Outcome, RunReport, Summary, UserLine, word};
 use crate::state::store::StoreError;
 use crate::visible::is_steering;
 
@@ -23,6 +25,8 @@ const LISTED: usize = 50;
 pub(super) const OUTCOME: usize = 9;
 /// Columns of the operation.
 pub(super) const OPERATION: usize = 8;
+/// Columns of the word that tells a group from a user.
+pub(super) const GROUP: usize = 6;
 
 /// The destination of a subcommand's results.
 pub(super) struct Output {
@@ -101,11 +105,13 @@ impl Output {
     pub(super) fn report(&self, report: &RunReport) {
         if self.json {
             Self::json_lines(report.lines.iter());
+            Self::json_lines(report.groups.iter());
             let stopped = report.summary.stopped.as_ref().map(confirmation::stopped);
             Self::object(&Summary { stopped, ..report.summary.clone() });
             return;
         }
         Self::raw(&user_lines(&report.lines, width()));
+        Self::raw(&groups::lines(&report.groups, width()));
         if let Some(stopped) = &report.summary.stopped {
             Self::error(&confirmation::stopped(stopped).message);
         }
@@ -126,6 +132,9 @@ impl Output {
                 .map(|stopped| format!("; stopped: {}", stopped.code))
                 .unwrap_or_default(),
         ));
+        if let Some(figures) = &summary.groups {
+            Self::line(&groups::figures(figures));
+        }
     }
 }
 
@@ -248,7 +257,7 @@ fn user_lines(lines: &[UserLine], width: usize) -> String {
 }
 
 /// Returns a paragraph for each of `reasons`, with its meaning.
-fn legend(reasons: BTreeSet<(Reason, &str)>, width: usize) -> String {
+fn legend<R: Serialize>(reasons: BTreeSet<(R, &str)>, width: usize) -> String {
     let mut text = String::new();
     for (reason, explained) in reasons {
         let paragraph = format!("{}: {explained}", word(&reason));
@@ -261,7 +270,7 @@ fn legend(reasons: BTreeSet<(Reason, &str)>, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{ChangeLabel, Operation};
+    use crate::report::{ChangeLabel, Operation, Reason};
 
     fn line(user: &str, outcome: Outcome, reason: Reason, detail: Option<&str>) -> UserLine {
         UserLine {

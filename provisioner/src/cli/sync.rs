@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use clap::Args;
 
 use super::{Access, Allow, Common};
+use crate::engine::SyncOptions;
 use crate::exit::Exit;
 
 #[derive(Debug, Args)]
@@ -19,6 +20,9 @@ pub(super) struct SyncArgs {
     /// Approves exactly N removals and disables, whatever the delete guard says.
     #[arg(long, value_name = "N")]
     approve_removals: Option<u32>,
+    /// Approves exactly N deletions of groups, or removals of members from groups, whatever the delete guard says.
+    #[arg(long, value_name = "N")]
+    approve_group_removals: Option<u32>,
 }
 
 pub(super) async fn run(args: &SyncArgs) -> Exit {
@@ -27,7 +31,11 @@ pub(super) async fn run(args: &SyncArgs) -> Exit {
         Err(exit) => return exit,
     };
     let signals = super::interrupt::listen(&provisioner);
-    let report = provisioner.sync(args.allow.options(args.approve_removals)).await;
+    let options = SyncOptions {
+        approve_group_removals: args.approve_group_removals,
+        ..args.allow.options(args.approve_removals)
+    };
+    let report = provisioner.sync(options).await;
     drop(signals);
     provisioner.close().await;
     args.common.output().report(&report);

@@ -3,6 +3,7 @@
 mod argument;
 mod attributes;
 mod connection;
+mod groups;
 mod rules;
 
 use std::ops::Range;
@@ -133,6 +134,8 @@ pub(super) fn config(
     let connection = checker.connection(raw.connection);
     let source = checker.source(raw.source);
     let rules = checker.rules(raw.rule, no_external_id.as_ref());
+    let has_groups = source.as_ref().is_none_or(|source| source.groups.is_some());
+    let group_rules = checker.group_rules(raw.group_rule, has_groups);
     let config = match (connection, source.clone(), checker.problems) {
         (Some(connection), Some(source), problems) if problems.is_empty() => Ok(Config {
             file: file.to_owned(),
@@ -144,6 +147,7 @@ pub(super) fn config(
             options: connection.options,
             source,
             rules,
+            group_rules,
         }),
         (_, _, problems) => Err(problems),
     };
@@ -158,7 +162,8 @@ impl Checker<'_> {
             return None;
         };
         let span = raw.span();
-        let RawSource { kind, path, custom_attributes } = raw.into_inner();
+        let RawSource { kind, path, custom_attributes, groups, memberships } = raw.into_inner();
+        let groups = self.group_source(groups, memberships);
         self.attributes = self.declared(custom_attributes);
         if kind.is_none() {
             self.missing("kind", Some(&span), "`kind` is missing".to_owned(), "write kind = \"file\"");
@@ -170,6 +175,7 @@ impl Checker<'_> {
             identity: format!("file:{path}"),
             path: self.folder.join(path),
             attributes: self.attributes.clone(),
+            groups,
         })
     }
 }

@@ -14,6 +14,7 @@ fn source(path: &Path) -> SourceConfig {
         path: path.to_owned(),
         identity: "file:test".to_owned(),
         attributes: Attributes::default(),
+        groups: None,
     }
 }
 

@@ -265,6 +265,13 @@ impl Checker<'_> {
             retry_after_cap: raw.retry_after_cap.map_or(defaults.retry_after_cap, |cap| cap.into_inner().0),
             ca_file: raw.ca_file.and_then(|file| self.ca_file(&file)),
             allow_http: raw.allow_http.unwrap_or(defaults.allow_http),
+            member_dialect: raw.member_dialect.unwrap_or(defaults.member_dialect),
+            member_chunk: self
+                .number("member-chunk", raw.member_chunk, 1, 100_000)
+                .and_then(NonZeroUsize::new),
+            max_group_removals: self
+                .number("max-group-removals", raw.max_group_removals, 0, u32::MAX)
+                .unwrap_or(defaults.max_group_removals),
         }
     }
 
