@@ -15,6 +15,7 @@ mod terminal;
 mod test_connection;
 mod toggle;
 mod trial;
+mod work;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use crate::config::Config;
 use crate::engine::{Environment, Provisioner, SyncOptions};
 use crate::exit::Exit;
 use crate::ids::RuleName;
+use crate::state::location::StateLocation;
 use crate::state::store::Access;
 use crate::visible::visible;
 
@@ -62,6 +64,8 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Provisions the users of the source to the target.
     Sync(sync::SyncArgs),
+    /// Carries out what a `sync --workers` elsewhere has decided, until it is interrupted.
+    Work(work::WorkArgs),
     /// Shows the state of the users and what is known about the target.
     Status(Common),
     /// Explains what a sync would do for one user, step by step.
@@ -85,9 +89,16 @@ struct Common {
     /// The configuration file.
     #[arg(short, long, value_name = "FILE", default_value = "./aquera.toml")]
     config: PathBuf,
-    /// The state file; default: `aquera.db` beside the configuration.
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
+    /// The state file, or a PostgreSQL database; default: `aquera.db` beside the configuration.
+    ///
+    /// The password of a database is better in PGPASSWORD than in its URL, which other users of the machine may see.
+    #[arg(
+        long,
+        value_name = "FILE|postgres://USER@HOST/DATABASE",
+        env = "PROVISIONER_STATE",
+        hide_env_values = true
+    )]
+    state: Option<StateLocation>,
     /// Prints NDJSON: one object per line, the summary last.
     #[arg(long)]
     json: bool,
@@ -118,6 +129,7 @@ impl Allow {
             allow_empty_source: self.allow_empty_source,
             allow_empty_scope: self.allow_empty_scope.clone(),
             approve_removals,
+            workers: false,
         }
     }
 }
@@ -167,6 +179,7 @@ async fn run(command: Command) -> Exit {
         Command::Plan(args) => plan::run(&args).await,
         Command::Apply(args) => apply::run(&args).await,
         Command::Sync(args) => sync::run(&args).await,
+        Command::Work(args) => work::run(&args).await,
         Command::Status(common) => status::run(&common).await,
         Command::Explain(args) => explain::run(&args).await,
         Command::Completions { shell } => {
@@ -183,8 +196,9 @@ impl Common {
         Output::new(self.json)
     }
 
-    fn state(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| self.config.parent().unwrap_or(Path::new("")).join("aquera.db"))
+    fn state(&self) -> StateLocation {
+        let beside = || self.config.parent().unwrap_or(Path::new("")).join("aquera.db").into();
+        self.state.clone().unwrap_or_else(beside)
     }
 
     /// Loads the configuration; its problems are printed to stderr.
@@ -218,7 +232,7 @@ impl Common {
             environment.progress = progress::on_terminal();
         }
         let opened = match access {
-            Access::Write => Provisioner::open(config, environment).await,
+            Access::Write | Access::Work => Provisioner::open(config, environment).await,
             Access::Read => Provisioner::open_to_read(config, environment).await,
         };
         opened.map_err(|error| {

@@ -10,6 +10,7 @@ mod context;
 mod correlate;
 mod create;
 mod delete_guard;
+mod distribute;
 mod duplicate_names;
 mod execute;
 mod outcome;
@@ -22,6 +23,7 @@ mod spool;
 mod task;
 mod task_list;
 mod user;
+pub mod work;
 mod worker_pool;
 mod write;
 
@@ -29,7 +31,6 @@ pub mod explain;
 pub mod plan;
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::census::{Census, CensusBuilder, Survey};
@@ -42,6 +43,7 @@ use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId};
 use crate::report::{Confirmation, RunReport, Stopped};
 use crate::source::{self, SourceProblem, SourceUser};
+use crate::state::location::StateLocation;
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
 use crate::state::{Learned, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
@@ -61,8 +63,8 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// The connections.
     pub transport: Transport,
-    /// The state file.
-    pub state: PathBuf,
+    /// The place of the state.
+    pub state: StateLocation,
     /// The durability of a finished write.
     pub durability: Durability,
     /// The seed of the jitter between retries.
@@ -76,7 +78,7 @@ impl Environment {
     ///
     /// # Errors
     /// No HTTP client can be made, for instance because there are no certificates to verify an `https` target with.
-    pub fn system(config: &Config, state: PathBuf, seed: u64) -> Result<Self, TransportError> {
+    pub fn system(config: &Config, state: StateLocation, seed: u64) -> Result<Self, TransportError> {
         Ok(Self {
             clock: Arc::new(SystemClock),
             transport: Transport::for_config(config)?,
@@ -101,6 +103,8 @@ pub struct SyncOptions {
     pub allow_empty_scope: Vec<RuleName>,
     /// The exact number of removals and disables that a person has approved against the delete guard.
     pub approve_removals: Option<u32>,
+    /// Has workers carry out the decisions; the state is a PostgreSQL database.
+    pub workers: bool,
 }
 
 /// A connection with its state, ready to run.
@@ -124,6 +128,8 @@ pub(crate) struct PreparedRun {
     pub(crate) withdrawals: Vec<Withdrawal>,
     /// Users in the source of the last run.
     pub(crate) users_before: Option<u64>,
+    /// Whether workers carry out what they can.
+    pub(crate) by_workers: bool,
     /// Records that changed without a request, to be stored with the run.
     pub(crate) changes: Vec<StateChange>,
 }
@@ -351,6 +357,7 @@ impl Provisioner {
             managed,
             withdrawals: known.withdrawals,
             users_before,
+            by_workers: options.workers,
             changes,
         };
         let now = self.environment.clock.now();
@@ -365,8 +372,8 @@ impl Provisioner {
     async fn census(&self, options: &SyncOptions, only: Option<&SourceId>) -> Result<Census, EndedRun> {
         let index = self.store.index().await.map_err(|error| EndedRun::of_state(&error, 0))?;
         let survey = Survey::new(Arc::clone(&self.config), index, options.full);
-        let folder = self.environment.state.parent().unwrap_or(Path::new("."));
-        let mut builder = CensusBuilder::new(survey, folder, only);
+        let folder = self.environment.state.folder();
+        let mut builder = CensusBuilder::new(survey, &folder, only);
         let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
             let stopped = Stopped::new("source-unreadable", format!("{error}; {}", error.way_out()));
             let is_empty = *error.problem() == SourceProblem::Empty;
@@ -454,11 +461,11 @@ pub(crate) async fn refusals_of(
     users: &[SourceUser],
 ) -> Result<Vec<Refusal>, StoreError> {
     let survey = Survey::new(Arc::new(config.clone()), store.index().await?, false);
-    let folder = store.path().parent().unwrap_or(Path::new("."));
-    let mut builder = CensusBuilder::new(survey, folder, None);
+    let folder = store.folder();
+    let mut builder = CensusBuilder::new(survey, &folder, None);
     for user in users {
         let examined = builder.survey().examine(user.clone());
-        builder.add(examined).map_err(|source| StoreError::Open { path: folder.to_owned(), source })?;
+        builder.add(examined).map_err(|source| StoreError::Open { path: folder.clone(), source })?;
     }
     let last_source = store.known().source;
     source_checks::refusals(&builder.finish(), last_source.as_deref(), |rows| store.records_now(&rows))

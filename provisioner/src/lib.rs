@@ -34,6 +34,7 @@ pub use config::{Config, ConfigError};
 pub use engine::{Environment, Provisioner, SyncOptions};
 pub use exit::Exit;
 pub use report::{RunReport, Summary, UserLine};
+pub use state::location::StateLocation;
 pub use state::store::{Durability, StoreError};
 pub use target::connection_test::{ConnectionReport, TestFailure};
 pub use transport::Transport;

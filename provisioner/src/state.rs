@@ -1,12 +1,15 @@
 //! Durable state: the knowledge of each user and of the connection, kept over runs and crashes.
 //!
-//! The records here are plain data; [`store`] keeps them in SQLite. Links belong to a SCIM URL: everything but the
+//! The records here are plain data; [`store`] keeps them in SQLite or PostgreSQL. Links belong to a SCIM URL: everything but the
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
 
 mod database;
 pub(crate) mod index;
 mod learned;
 mod link;
+pub mod location;
+mod postgres;
+pub(crate) mod shared;
 pub mod store;
 
 use std::sync::Arc;
@@ -16,6 +19,7 @@ pub(crate) use learned::{Method, WriteKind, WriteMethod};
 pub(crate) use link::matched;
 pub use link::{Link, LinkState, ShownForm, differences};
 use serde::{Deserialize, Serialize};
+pub use shared::JobPlace;
 
 use crate::ids::{RuleName, SourceId, UserName};
 use crate::report::{Operation, Outcome, Reason};
@@ -272,4 +276,13 @@ pub enum StateChange {
     Withdrawal(Withdrawal),
     /// Notes where the users come from.
     Source(String),
+    /// Stores the result of a worker's job, together with the record of its user.
+    Result {
+        /// The job.
+        place: JobPlace,
+        /// The user.
+        id: SourceId,
+        /// The result, as JSON.
+        result: String,
+    },
 }

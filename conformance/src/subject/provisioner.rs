@@ -185,7 +185,7 @@ impl Subject {
         let environment = Environment {
             clock,
             transport: wire.0.clone(),
-            state: folder.join(STATE),
+            state: folder.join(STATE).into(),
             durability: Durability::Off,
             seed,
             progress: Arc::new(()),
@@ -221,6 +221,7 @@ impl Subject {
                     Vec::new()
                 },
                 approve_removals: None,
+                workers: false,
             })
             .await;
         Ok(Report {

@@ -55,6 +55,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         allow_empty_source: args.allow_empty_source,
         allow_empty_scope: args.allow_empty_scope.clone(),
         approve_removals: args.approve_removals,
+        workers: false,
     };
     let signals = super::interrupt::listen(&provisioner);
     let applied = provisioner.apply(&plan, options).await;

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use clap::Args;
 
 use super::{Access, Allow, Common};
+use crate::engine::SyncOptions;
 use crate::exit::Exit;
 
 #[derive(Debug, Args)]
@@ -19,6 +20,9 @@ pub(super) struct SyncArgs {
     /// Approves exactly N removals and disables, whatever the delete guard says.
     #[arg(long, value_name = "N")]
     approve_removals: Option<u32>,
+    /// Has `provisioner work` on this or other machines send the writes; needs a PostgreSQL state.
+    #[arg(long)]
+    workers: bool,
 }
 
 pub(super) async fn run(args: &SyncArgs) -> Exit {
@@ -27,7 +31,8 @@ pub(super) async fn run(args: &SyncArgs) -> Exit {
         Err(exit) => return exit,
     };
     let signals = super::interrupt::listen(&provisioner);
-    let report = provisioner.sync(args.allow.options(args.approve_removals)).await;
+    let options = SyncOptions { workers: args.workers, ..args.allow.options(args.approve_removals) };
+    let report = provisioner.sync(options).await;
     drop(signals);
     provisioner.close().await;
     args.common.output().report(&report);

@@ -30,3 +30,4 @@ mod support;
 mod tls;
 mod unresolved;
 mod untyped;
+mod workers;

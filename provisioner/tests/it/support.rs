@@ -120,7 +120,7 @@ impl Bench {
         let environment = Environment {
             clock: Arc::clone(&self.clock) as Arc<dyn provisioner::Clock>,
             transport: Transport::for_http(true).unwrap(),
-            state: self.path("aquera.db"),
+            state: self.path("aquera.db").into(),
             durability: Durability::Off,
             seed: 7,
             progress: Arc::new(()),

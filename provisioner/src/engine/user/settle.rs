@@ -148,6 +148,7 @@ impl TaskRun<'_> {
             changes.push(StateChange::Put(self.task.id.clone(), Arc::new(stored)));
         }
         changes.extend(self.withdrawal(carried_out && !failed).map(StateChange::Withdrawal));
+        self.context.push_result(&mut changes, &self.task.id, line.as_ref(), is_last);
         self.context.save(changes).await?;
         Ok(line)
     }
