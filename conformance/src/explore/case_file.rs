@@ -68,9 +68,7 @@ pub(crate) fn save(
 
 /// Returns the case file of a finding.
 fn text(violation: &Violation, minimal: &Minimal, client: &Client) -> Result<String, SaveError> {
-    let Some(check) = &violation.check else {
-        return Err(SaveError::Untold("it compares several answers"));
-    };
+    let check = violation.check.as_ref().map_err(|why| SaveError::Untold(why))?;
     let mut names = Names::new(client, &minimal.transcript.unique, check.crowd.is_some());
     let steps: Array = steps::steps(check, &minimal.transcript, &mut names)?;
     let mut case = Table::new();

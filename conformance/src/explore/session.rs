@@ -2,7 +2,7 @@
 //! is a violation.
 
 mod bulk;
-mod checks;
+pub(crate) mod checks;
 mod conditional;
 mod groups;
 mod guests;

@@ -62,8 +62,9 @@ fn compared(expectation: &Expectation) -> Vec<(&str, When)> {
         ) => match earlier {
             Earlier::Read { path, when, .. } => vec![(path, *when)],
             Earlier::Version(path) => vec![(path, When::BeforeWrite)],
-            Earlier::Bulk(_) => Vec::new(),
+            Earlier::Bulk(_) | Earlier::Config { .. } => Vec::new(),
         },
+        Expectation::AsBefore(path) => vec![(path, When::BeforeWrite)],
         Expectation::AnyOf(all) => all.iter().flat_map(compared).collect(),
         Expectation::Status(_)
         | Expectation::Every(_)
@@ -117,6 +118,7 @@ pub(super) fn reads(
     if let Judged::Location(path) = &check.judged {
         reads.extend(find(end, &|known, query| known == path && query.is_empty()).map(|at| (at, None)));
     }
+    reads.extend(check.premise.iter().map(|(at, _)| (*at, None)));
     let sends = before.iter().filter(writes).chain(last);
     for (at, exchange) in sends.flat_map(Sent::range).map(|at| (at, &exchanges[at])) {
         let Some((path, _)) = names.address(exchange) else { continue };

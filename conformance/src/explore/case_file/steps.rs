@@ -71,7 +71,7 @@ pub(super) fn steps(
         let made = if is_write {
             vec![preparation(unit, exchanges, &mut deleted, names)?]
         } else {
-            looks(unit, exchanges, &reads, names)?
+            looks(unit, check, exchanges, &reads, names)?
         };
         for mut step in made {
             step.insert("preparation".to_owned(), true.into());
@@ -170,6 +170,7 @@ fn preparation(
 /// Returns the steps of those looks that the case needs.
 fn looks(
     unit: &Sent,
+    check: &Check,
     exchanges: &[Exchange],
     reads: &Reads,
     names: &mut Names<'_>,
@@ -180,6 +181,10 @@ fn looks(
             let mut step = step(&exchanges[at], names)?;
             if let Some(name) = name {
                 step.insert("as".to_owned(), (*name).into());
+            }
+            if let Some((_, expected)) = check.premise.as_ref().filter(|(place, _)| *place == at) {
+                let expected = expectation(expected, names)?;
+                step.insert("expect".to_owned(), toml::Value::Array(vec![expected.into()]));
             }
             steps.push(step);
         }
@@ -229,9 +234,9 @@ fn judged(
         let more = match listed {
             Listed::All => ("lists", (crowd.count > 0).then(|| format!("{CROWD}.*"))),
             Listed::Not => ("lists-not", crowd.has_deleted.then(|| GONE.to_owned())),
-            Listed::Exactly => ("", None),
+            Listed::Exactly | Listed::InOrder => ("", None),
         };
-        if *listed != Listed::Exactly && ids.is_empty() && more.1.is_none() {
+        if matches!(listed, Listed::All | Listed::Not) && ids.is_empty() && more.1.is_none() {
             return Err(SaveError::Untold("it is about a resource that no request made"));
         }
         let listed = expect.first_mut().and_then(|table| table.get_mut(more.0)?.as_array_mut());
@@ -337,7 +342,7 @@ fn step_before(exchange: &Exchange, names: &Names<'_>) -> Result<Table, SaveErro
     match &request.body {
         Value::Null => {}
         Value::String(text) => drop(step.insert("text".to_owned(), names.replaced(text).into())),
-        body => drop(step.insert("body".to_owned(), names.body(body)?.into())),
+        body => drop(step.insert("body".to_owned(), names.body(body).into())),
     }
     let headers: Table = request
         .headers

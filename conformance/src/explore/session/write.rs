@@ -300,7 +300,7 @@ impl Session<'_> {
         }
         self.gone(at).await?;
         self.look_at_others(&[at], form).await?;
-        self.look_at_memberships(form)
+        self.look_at_memberships(form).await
     }
 
     /// Takes a resource out of the model, and looks whether it is gone.
