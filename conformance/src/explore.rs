@@ -29,7 +29,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::sync::watch;
 
 pub use crate::explore::calibrate::Unexplorable;
-pub use crate::explore::case_file::SaveError;
+pub use crate::explore::case_file::{SaveError, Subject};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::{EndsAt, Stop, play};
 use crate::explore::shrink::Minimal;
@@ -92,12 +92,12 @@ impl Finding {
         format!("explore/{}", self.violation.key())
     }
 
-    /// Writes the finding as a case file below a folder, and returns its path below that.
+    /// Writes the finding as a case file below a folder, and returns its path below that. The case is played first.
     ///
     /// # Errors
-    /// The finding cannot be told as a case, or the file cannot be written.
-    pub fn save(&self, folder: &Path, client: &Client) -> Result<std::path::PathBuf, SaveError> {
-        case_file::save(&self.violation, &self.minimal, folder, client)
+    /// The finding cannot be told as a case, the case does not fail, or the file cannot be written.
+    pub async fn save(&self, folder: &Path, subject: Subject<'_>) -> Result<std::path::PathBuf, SaveError> {
+        case_file::save(&self.violation, &self.minimal, folder, subject).await
     }
 
     fn verdict(&self) -> Verdict {

@@ -10,7 +10,7 @@ use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
 use tokio::sync::watch;
 
 use crate::case::load as cases;
-use crate::explore::{self, Explored};
+use crate::explore::{self, Explored, SaveError, Subject};
 use crate::mutants::file::Mutant;
 use crate::mutants::load;
 use crate::mutants::proxy::Proxy;
@@ -77,12 +77,9 @@ impl Environment {
     }
 }
 
-/// Explores a server. The error says why it cannot be explored.
-async fn explored(client: Client) -> Result<Explored, explore::Unexplorable> {
-    let facts = Facts::ask(&client).await;
-    let (_sender, stop) = watch::channel(false);
-    // One sequence after the other: the findings are the same each time.
-    let options = explore::Options {
+/// Returns the options of a run: one sequence after the other, so that the findings are the same each time.
+fn options(stop: watch::Receiver<bool>) -> explore::Options {
+    explore::Options {
         jobs: 1,
         seed: 1,
         steps: 12,
@@ -92,7 +89,15 @@ async fn explored(client: Client) -> Result<Explored, explore::Unexplorable> {
         time: None,
         blank: Blank::default(),
         stop,
-    };
+    }
+}
+
+/// Explores a server. The error says why it cannot be explored.
+async fn explored(
+    client: Client,
+    facts: Facts,
+    options: explore::Options,
+) -> Result<Explored, explore::Unexplorable> {
     let runtime = tokio::runtime::Handle::current();
     // Its state cannot move between threads.
     let explored = tokio::task::spawn_blocking(move || {
@@ -122,21 +127,28 @@ async fn wrong_at(environment: &Environment, mutant: &Mutant, is_strict: bool) -
     let slug = &mutant.slug;
     let named: Vec<&str> = mutant.found_by.iter().filter_map(|id| id.strip_prefix("explore/")).collect();
     let client = environment.client(slug, Some(mutant));
-    let explored = match explored(client.clone()).await {
+    let facts = Facts::ask(&client).await;
+    let (_sender, stop) = watch::channel(false);
+    let options = options(stop);
+    let explored = match explored(client.clone(), facts.clone(), options.clone()).await {
         Ok(explored) => explored,
         Err(error) => return vec![format!("{slug}: {error}")],
+    };
+    let is_of = |id: &str, rule: &str| {
+        [format!("/{rule}-"), format!("/{rule}/"), format!("/explore-{rule}-")]
+            .iter()
+            .any(|part| id.contains(part))
     };
     let folder = tempfile::tempdir().expect("a folder");
     let (mut wrong, mut saved) = (Vec::new(), BTreeSet::new());
     for finding in explored.findings.iter().filter(|finding| is_certain(&explored, &finding.id())) {
-        match finding.save(folder.path(), &client) {
+        match finding.save(folder.path(), Subject { client: &client, facts: &facts, options: &options }).await
+        {
             Ok(file) => drop(saved.insert(file.display().to_string())),
+            Err(SaveError::Passes(_)) if !named.iter().any(|rule| is_of(&finding.id(), rule)) => {}
             Err(error) => wrong.push(format!("{slug}: {} is not saved: {error}", finding.id())),
         }
     }
-    let is_of = |id: &str, rule: &str| {
-        [format!("/{rule}-"), format!("/explore-{rule}-")].iter().any(|part| id.contains(part))
-    };
     let missing = named.iter().filter(|rule| !saved.iter().any(|file| is_of(file, rule)));
     wrong.extend(missing.map(|rule| format!("{slug}: nothing of {rule} is saved")));
     if saved.is_empty() {

@@ -9,7 +9,7 @@ use toml::value::{Array, Table};
 use crate::explore::case_file::SaveError;
 use crate::explore::case_file::expectations::{expectation, expectations, status_table};
 use crate::explore::case_file::names::{Names, deletions, is_condition, is_done};
-use crate::explore::case_file::reads::{Reads, Sent, is_look, reads, units};
+use crate::explore::case_file::reads::{Reads, Sent, Which, is_look, reads, units};
 use crate::explore::check::{Check, Condition, Crowd, Expectation, Judged, Listed, Walk};
 use crate::explore::session::Transcript;
 use crate::query_string::parameters;
@@ -28,6 +28,7 @@ const OF_SEVERAL: [i64; 5] = [409, 412, 423, 429, 503];
 pub(super) fn steps(
     check: &Check,
     transcript: &Transcript,
+    which: Which,
     names: &mut Names<'_>,
 ) -> Result<Array, SaveError> {
     let mut exchanges = transcript.exchanges.clone();
@@ -50,7 +51,7 @@ pub(super) fn steps(
         (Judged::Last | Judged::At(_), Some((last, before))) => (Some(last), before),
         _ => (None, units.as_slice()),
     };
-    let reads = reads(check, exchanges, (before, last), names)?;
+    let reads = reads(check, exchanges, (before, last), which, names)?;
     let waited = |unit: &Sent| {
         let of = transcript.waited.iter().filter(|(at, _)| *at < unit.range().end);
         of.map(|(at, pause)| (*at, *pause)).max()
@@ -135,8 +136,7 @@ fn preparation(
             let path = names.address(exchange).map(|(path, _)| path).unwrap_or_default();
             if deleted.contains(&path) {
                 // The session only tries whether the resource is gone.
-                let statuses = status_table(["2xx", "4xx", "5xx"].map(toml::Value::from));
-                step.insert("expect".to_owned(), toml::Value::Array(vec![statuses.into()]));
+                step.insert("expect".to_owned(), toml::Value::Array(vec![any_status().into()]));
                 return Ok(step);
             }
             if is_done(exchange) {
@@ -167,6 +167,11 @@ fn preparation(
     }
 }
 
+/// Returns the expectation of whatever status.
+fn any_status() -> Table {
+    status_table(["2xx", "3xx", "4xx", "5xx"].map(toml::Value::from))
+}
+
 /// Returns the steps of those looks that the case needs.
 fn looks(
     unit: &Sent,
@@ -179,6 +184,9 @@ fn looks(
     for at in unit.range() {
         for (_, name) in reads.iter().filter(|(read, _)| *read == at) {
             let mut step = step(&exchanges[at], names)?;
+            if !is_done(&exchanges[at]) {
+                step.insert("expect".to_owned(), toml::Value::Array(vec![any_status().into()]));
+            }
             if let Some(name) = name {
                 step.insert("as".to_owned(), (*name).into());
             }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::casing::lower_case;
 use crate::explore::calibrate::values;
-use crate::explore::check::{Check, Crowd, Expectation, Judged, WHOLE, When};
+use crate::explore::check::{Check, Condition, Crowd, Expectation, Judged, WHOLE, When};
 use crate::explore::operation::{Type, Write};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::late::late;
@@ -339,6 +340,7 @@ impl Session<'_> {
         if !can {
             return Ok(());
         }
+        let read_at = self.exchanges.len() - 1;
         let mut filters = vec![(self.name_of(at), json!(name), after.form)];
         if kind == Type::User && self.world.can.names_without_case && after.rule == Rule::CreateStores {
             filters.push(("userName in another case", json!(name.to_ascii_uppercase()), "GET with a filter"));
@@ -370,10 +372,15 @@ impl Session<'_> {
                 let ids: Vec<_> =
                     found.iter().map(|one| get(one, "id").cloned().unwrap_or_default()).collect();
                 let crowd = self.crowd(kind, ids.iter().filter_map(Value::as_str));
+                // No request sent another name than those of the sequence.
+                let is_sent =
+                    value.as_str().is_some_and(|text| lower_case(text).contains(&lower_case(&self.unique)));
+                let shown = Expectation::At(format!("/{attribute}"), Condition::Equals(value));
+                let premise = (!is_sent).then_some((read_at, shown));
                 let violation = Violation::new(Rule::FilterFinds, form, why)
                     .about(by)
                     .values(json!([id]), json!(ids))
-                    .check(Check { crowd, ..Check::lists(vec![id]) });
+                    .check(Check { crowd, premise, ..Check::lists(vec![id]) });
                 self.violates(violation)?;
                 continue;
             };

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::explore::calibrate::values;
-use crate::explore::check::{Check, Condition, Expectation, Judged, with_values};
+use crate::explore::check::{Check, Condition, Earlier, Expectation, Judged, When, with_values};
 use crate::explore::operation::{MemberChange, Setting, Type, Write};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
-use crate::explore::session::{Session, Stop};
+use crate::explore::session::{Session, Stop, leads_to};
 use crate::explore::world::{patch, post, request};
 use crate::json::get;
 use crate::requirement::Level;
@@ -27,7 +27,7 @@ pub(super) fn wrong_member(member: &Value, kind: &str, path: &str) -> Option<(&'
     if let Some(other) = text("type").filter(|shown| !shown.eq_ignore_ascii_case(kind)) {
         return Some(("type", json!(kind), json!(other)));
     }
-    let other = text("$ref").filter(|shown| !shown.trim_end_matches('/').ends_with(path))?;
+    let other = text("$ref").filter(|shown| !leads_to(shown, path))?;
     Some(("$ref", json!(path), json!(other)))
 }
 
@@ -167,9 +167,14 @@ impl Session<'_> {
                             .about("groups.display")
                             .values(json!(group.name), json!(display))
                             .check(
-                                Check::value(
+                                Check::at(
                                     format!("/groups/value={}/display", group.id),
-                                    json!(group.name),
+                                    Condition::Same(Earlier::Read {
+                                        path: group.path.clone(),
+                                        pointer: "/displayName".to_owned(),
+                                        is_absent: false,
+                                        when: When::Last,
+                                    }),
                                 )
                                 .of(Judged::Read(self.resources[user].path.clone())),
                             )
