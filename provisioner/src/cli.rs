@@ -1,35 +1,48 @@
 //! The program: its command line, one module per subcommand, and what they share.
 
+mod adopt;
 mod apply;
 mod check;
 mod confirmation;
+mod directory;
 mod explain;
+mod forget;
 mod init;
 mod interrupt;
+mod list;
+mod log;
 mod output;
 mod plan;
 mod progress;
+mod release;
+mod state_file;
 mod status;
 mod sync;
+mod telemetry;
 mod terminal;
 mod test_connection;
 mod toggle;
 mod trial;
+mod watch;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::output::Output;
+use self::state_file::UnclearState;
+use self::sync::SyncArgs;
 use crate::causes::with_cause;
 use crate::config::Config;
-use crate::engine::{Environment, Provisioner, SyncOptions};
+use crate::engine::{Environment, PlanHash, Progress, Provisioner, SyncOptions};
 use crate::exit::Exit;
 use crate::ids::RuleName;
+use crate::recording::Actor;
 use crate::state::store::Access;
 use crate::visible::visible;
 
@@ -62,8 +75,20 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Provisions the users of the source to the target.
     Sync(sync::SyncArgs),
+    /// Runs a sync whenever a file changes, by a schedule, or at an event of PingOne.
+    Watch(watch::WatchArgs),
     /// Shows the state of the users and what is known about the target.
     Status(Common),
+    /// Shows the audit log: who did what to whom, why, and by which requests.
+    Log(log::LogArgs),
+    /// Ends the quarantine of the connection: the next sync runs at once.
+    Release(Common),
+    /// Drops everything that is stored of a user; sends nothing.
+    Forget(forget::ForgetArgs),
+    /// Links a user to an existing account, which is read first.
+    Adopt(adopt::AdoptArgs),
+    /// Lists the connections of a directory with their state and last run.
+    List(Common),
     /// Explains what a sync would do for one user, step by step.
     Explain(explain::ExplainArgs),
     /// Tests a filter on the users of the source.
@@ -82,10 +107,10 @@ enum Command {
 /// The arguments of every subcommand.
 #[derive(Debug, Args)]
 struct Common {
-    /// The configuration file.
+    /// The configuration file; for `sync` and `list` also a directory with several.
     #[arg(short, long, value_name = "FILE", default_value = "./aquera.toml")]
     config: PathBuf,
-    /// The state file; default: `aquera.db` beside the configuration.
+    /// The state file; default: `NAME.db` beside the configuration `NAME.toml`.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Prints NDJSON: one object per line, the summary last.
@@ -94,7 +119,7 @@ struct Common {
 }
 
 /// The exceptions that a person allows for one run.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct Allow {
     /// Reevaluates every user, reads every linked account, and carries out removals that wait for a full run.
     #[arg(long)]
@@ -110,14 +135,26 @@ struct Allow {
     allow_empty_scope: Vec<RuleName>,
 }
 
+/// A person's approval of more removals and disables than the delete guard allows.
+#[derive(Debug, Default, Args)]
+struct Approval {
+    /// Approves the plan with this hash, as `plan` and the delete guard print it, and no other.
+    #[arg(long, value_name = "HASH", conflicts_with = "approve_removals")]
+    approve: Option<PlanHash>,
+    /// Approves exactly N removals and disables, whatever the delete guard says.
+    #[arg(long, value_name = "N")]
+    approve_removals: Option<u32>,
+}
+
 impl Allow {
-    fn options(&self, approve_removals: Option<u32>) -> SyncOptions {
+    fn options(&self, approval: &Approval) -> SyncOptions {
         SyncOptions {
             full: self.full,
             accept_new_source: self.accept_new_source,
             allow_empty_source: self.allow_empty_source,
             allow_empty_scope: self.allow_empty_scope.clone(),
-            approve_removals,
+            approve_removals: approval.approve_removals,
+            approve_plan: approval.approve.clone(),
         }
     }
 }
@@ -160,14 +197,20 @@ async fn run(command: Command) -> Exit {
         Command::Init(args) => init::run(&args).await,
         Command::Enable(common) => toggle::run(&common, true),
         Command::Disable(common) => toggle::run(&common, false),
-        Command::Filter(command) => trial::filter(&command),
-        Command::Mapping(command) => trial::mapping(&command),
+        Command::Filter(command) => trial::filter(&command).await,
+        Command::Mapping(command) => trial::mapping(&command).await,
         Command::Check(common) => check::run(&common).await,
         Command::TestConnection(common) => test_connection::run(&common).await,
         Command::Plan(args) => plan::run(&args).await,
         Command::Apply(args) => apply::run(&args).await,
         Command::Sync(args) => sync::run(&args).await,
+        Command::Watch(args) => watch::run(&args).await,
         Command::Status(common) => status::run(&common).await,
+        Command::Log(args) => log::run(&args),
+        Command::Release(common) => release::run(&common).await,
+        Command::Forget(args) => forget::run(&args).await,
+        Command::Adopt(args) => adopt::run(&args).await,
+        Command::List(common) => list::run(&common).await,
         Command::Explain(args) => explain::run(&args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -180,15 +223,22 @@ async fn run(command: Command) -> Exit {
 
 impl Common {
     fn output(&self) -> Output {
-        Output::new(self.json)
+        Output { json: self.json, connection: None }
     }
 
-    fn state(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| self.config.parent().unwrap_or(Path::new("")).join("aquera.db"))
+    fn state_file(&self) -> Result<PathBuf, UnclearState> {
+        self.state.clone().map_or_else(|| state_file::beside(&self.config), Ok)
     }
 
     /// Loads the configuration; its problems are printed to stderr.
     fn load(&self) -> Result<Config, Exit> {
+        if self.config.is_dir() {
+            let directory = self.config.display();
+            Output::error(&format!(
+                "{directory} is a directory: `sync` and `list` take one, this command takes a file: -c {directory}/NAME.toml"
+            ));
+            return Err(Exit::Usage);
+        }
         Config::load(&self.config).map_err(|error| {
             Output::config_error(error);
             Exit::Usage
@@ -206,17 +256,44 @@ impl Common {
         access: Access,
         concurrency: Option<NonZeroUsize>,
     ) -> Result<Provisioner, Exit> {
+        self.open_observed(
+            access,
+            concurrency,
+            if self.json { Arc::new(()) } else { progress::on_terminal() },
+        )
+        .await
+    }
+
+    /// Opens the connection as [`Common::open_with`] does, without a progress bar.
+    async fn open_without_progress(
+        &self,
+        access: Access,
+        concurrency: Option<NonZeroUsize>,
+    ) -> Result<Provisioner, Exit> {
+        self.open_observed(access, concurrency, Arc::new(())).await
+    }
+
+    async fn open_observed(
+        &self,
+        access: Access,
+        concurrency: Option<NonZeroUsize>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Provisioner, Exit> {
         let mut config = self.load()?;
         config.options.concurrency = concurrency.unwrap_or(config.options.concurrency);
         // The seed only spreads retries over time: any will do.
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut environment = Environment::system(&config, self.state(), seed).map_err(|error| {
+        let state = self.state_file().map_err(|error| {
+            Output::error(&error.to_string());
+            Exit::Usage
+        })?;
+        let env = |name: &str| std::env::var(name).ok();
+        let mut environment = Environment::system(&config, state, seed).map_err(|error| {
             Output::error(&format!("{}; {}", with_cause(&error), error.way_out()));
             Exit::ConnectionUnusable
         })?;
-        if !self.json {
-            environment.progress = progress::on_terminal();
-        }
+        environment.recording.actor = Actor::from_environment(&env);
+        environment.progress = progress;
         let opened = match access {
             Access::Write => Provisioner::open(config, environment).await,
             Access::Read => Provisioner::open_to_read(config, environment).await,

@@ -7,10 +7,14 @@
 mod check;
 mod error;
 mod location;
+mod network;
+mod push_down;
 mod raw;
 mod redact;
 mod secret;
+mod source;
 mod tolerant;
+mod webhook;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,11 +28,15 @@ use serde::Deserialize;
 
 pub(crate) use check::Argument;
 pub use error::{ConfigError, Problem};
+pub use network::{Network, Proxy};
+pub use source::{Paging, PingOneSource, RemoteOptions, ScimSource, SourceConfig, SourceKind};
+pub use webhook::WebhookCredentials;
 
+use crate::audit::AuditOptions;
 use crate::ids::{ScimUrl, UserName};
 use crate::preferences::Preferences;
 use crate::rule::Rule;
-use crate::source::{SourceConfig, fingerprint};
+use crate::source::fingerprint;
 
 /// A connection with its source and its rules.
 #[derive(Debug, Clone)]
@@ -43,6 +51,8 @@ pub struct Config {
     pub enabled: bool,
     /// The SCIM URL and the credentials.
     pub authentication: Authentication,
+    /// The way to the target.
+    pub network: Network,
     /// The connection preferences.
     pub preferences: Preferences,
     /// The options beyond the preferences.
@@ -51,6 +61,8 @@ pub struct Config {
     pub source: SourceConfig,
     /// The rules, in the order of the file; no two share a name.
     pub rules: Vec<Rule>,
+    /// The credentials of webhooks, if any are awaited.
+    pub webhook: Option<WebhookCredentials>,
 }
 
 /// The SCIM URL and the credentials for it.
@@ -131,6 +143,8 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
     /// Whether plain `http` is spoken to another machine.
     pub allow_http: bool,
+    /// What the audit log keeps.
+    pub audit: AuditOptions,
 }
 
 impl Default for Options {
@@ -148,6 +162,7 @@ impl Default for Options {
             retry_after_cap: Duration::from_mins(2),
             ca_file: None,
             allow_http: false,
+            audit: AuditOptions::default(),
         }
     }
 }

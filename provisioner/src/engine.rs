@@ -10,11 +10,16 @@ mod context;
 mod correlate;
 mod create;
 mod delete_guard;
+mod dry_run;
 mod duplicate_names;
 mod execute;
 mod outcome;
+mod plan_hash;
+mod quarantine;
 mod read_lag;
+mod recorded;
 mod remove;
+mod renames;
 mod resolve;
 mod scope;
 mod source_checks;
@@ -26,6 +31,7 @@ mod worker_pool;
 mod write;
 
 pub mod explain;
+pub mod manual_link;
 pub mod plan;
 
 use std::io;
@@ -34,22 +40,28 @@ use std::sync::Arc;
 
 use self::census::{Census, CensusBuilder, Survey};
 use self::context::Context;
+use self::quarantine::Evidence;
+use self::recorded::RecordedRun;
 use self::task_list::TaskList;
 use crate::causes::with_cause;
-use crate::clock::{Clock, SystemClock, timestamp};
+use crate::clock::{Clock, SystemClock, seconds, timestamp};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId};
+use crate::reader::{ReadContext, Reader, Step};
+use crate::recording::Recording;
 use crate::report::{Confirmation, RunReport, Stopped};
-use crate::source::{self, SourceProblem, SourceUser};
+use crate::source::{SourceError, SourceProblem, SourceUser};
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
-use crate::state::{Learned, RunRecord, StateChange, TestRecord, Withdrawal};
+use crate::state::{Learned, Quarantine, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
 use crate::target::connection_test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
 use cli_support::suggest::nearest;
 
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
+pub use self::plan_hash::{InvalidPlanHash, PlanHash};
+pub(crate) use self::quarantine::{describe as describe_quarantine, is_quarantined};
 pub(crate) use self::source_checks::{Refusal, matches, without_users};
 pub use self::worker_pool::Progress;
 use crate::interrupt::Interrupt;
@@ -69,6 +81,8 @@ pub struct Environment {
     pub seed: u64,
     /// The listener for the progress of a run.
     pub progress: Arc<dyn Progress>,
+    /// Who causes the runs, and who is told about them.
+    pub recording: Recording,
 }
 
 impl Environment {
@@ -84,6 +98,7 @@ impl Environment {
             durability: Durability::Full,
             seed,
             progress: Arc::new(()),
+            recording: Recording::default(),
         })
     }
 }
@@ -101,6 +116,8 @@ pub struct SyncOptions {
     pub allow_empty_scope: Vec<RuleName>,
     /// The exact number of removals and disables that a person has approved against the delete guard.
     pub approve_removals: Option<u32>,
+    /// The plan that a person has approved against the delete guard.
+    pub approve_plan: Option<PlanHash>,
 }
 
 /// A connection with its state, ready to run.
@@ -109,6 +126,7 @@ pub struct Provisioner {
     environment: Environment,
     store: Arc<Store>,
     interrupt: Interrupt,
+    recorded: RecordedRun,
     /// One run at a time.
     running: tokio::sync::Mutex<()>,
 }
@@ -134,16 +152,30 @@ pub(crate) struct EndedRun {
     pub(crate) stopped: Stopped,
     pub(crate) users: u64,
     pub(crate) requests: u64,
+    /// What the run has shown of the connection.
+    pub(crate) evidence: Evidence,
 }
 
 impl EndedRun {
     fn before_requests(exit: Exit, stopped: Stopped, users: u64) -> Self {
-        Self { exit, stopped, users, requests: 0 }
+        Self { exit, stopped, users, requests: 0, evidence: Evidence::Nothing }
     }
 
     fn of_state(error: &StoreError, users: u64) -> Self {
         let message = format!("{}; {}", with_cause(error), error.way_out());
         Self::before_requests(Exit::Usage, Stopped::new("state", message), users)
+    }
+
+    fn of_source(error: &SourceError) -> Self {
+        if *error.problem() == SourceProblem::Interrupted {
+            let stopped =
+                Stopped::new("interrupted", "the run was interrupted; run sync again to go on".to_owned());
+            return Self::before_requests(Exit::Interrupted, stopped, 0);
+        }
+        let stopped = Stopped::new("source-unreadable", format!("{error}; {}", error.way_out()));
+        let is_empty = *error.problem() == SourceProblem::Empty;
+        let confirmation = is_empty.then_some(Confirmation::EmptySource);
+        Self::before_requests(Exit::SourceUnreadable, Stopped { confirmation, ..stopped }, 0)
     }
 
     fn of_spool(error: &io::Error) -> Self {
@@ -153,7 +185,7 @@ impl EndedRun {
 
     /// Returns the report of the run.
     pub(crate) fn report(self) -> RunReport {
-        let Self { exit, stopped, users, requests } = self;
+        let Self { exit, stopped, users, requests, .. } = self;
         RunReport::new(Vec::new(), users, requests, Some((exit, stopped)))
     }
 }
@@ -192,9 +224,14 @@ impl Provisioner {
                 connection.learned = Learned::default();
                 connection.learned_under = Some(under);
             }
+            let authentication = config.authentication.fingerprint();
+            connection
+                .quarantine
+                .take_if(|quarantine| quarantine::is_released_by(quarantine, &authentication));
         });
         Ok(Self {
             config: Arc::new(config),
+            recorded: RecordedRun::new(&environment),
             environment,
             store: Arc::new(store),
             interrupt: Interrupt::default(),
@@ -212,6 +249,12 @@ impl Provisioner {
         self.interrupt.clone()
     }
 
+    /// Returns the provisioner with another interrupt, which several may share.
+    #[must_use]
+    pub fn interrupted_by(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self }
+    }
+
     /// Reads everything that is stored for the SCIM URL of this connection.
     ///
     /// # Errors
@@ -226,6 +269,7 @@ impl Provisioner {
     /// The state cannot be written.
     pub async fn test_connection(&self) -> Result<ConnectionReport, StoreError> {
         let _running = self.running.lock().await;
+        self.begin_run("test-connection");
         let report = self.client().test().await;
         let mut connection = self.store.connection();
         connection.learned = Learned::default();
@@ -234,9 +278,27 @@ impl Provisioner {
         Ok(report)
     }
 
+    /// Returns the quarantine of the connection, if it is in one.
+    pub fn quarantine(&self) -> Option<Quarantine> {
+        self.store.connection().quarantine
+    }
+
+    /// Ends the quarantine of the connection, and returns it; the next run is carried out at once.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn release(&self) -> Result<Option<Quarantine>, StoreError> {
+        let _running = self.running.lock().await;
+        let mut connection = self.store.connection();
+        let quarantine = connection.quarantine.take();
+        self.store.write(vec![StateChange::Connection(Box::new(connection))]).await?;
+        Ok(quarantine)
+    }
+
     /// Carries out one run: reads the source, tests the connection, decides, writes, and reports.
     pub async fn sync(&self, options: SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
+        self.begin_run("sync");
         let prepared = self.prepare(&options, None).await;
         self.carry_out(prepared, &options).await
     }
@@ -254,6 +316,7 @@ impl Provisioner {
             Arc::clone(&environment.clock),
             environment.seed,
             self.interrupt.clone(),
+            self.recorded.recorder(),
         )
     }
 
@@ -274,11 +337,18 @@ impl Provisioner {
         only: Option<&SourceId>,
     ) -> Result<PreparedRun, EndedRun> {
         let known = self.store.known();
-        let ended = |exit, stopped| EndedRun { exit, stopped, users: 0, requests: 0 };
+        let ended = |exit, stopped| EndedRun::before_requests(exit, stopped, 0);
         if !self.config.enabled {
             let message = "the connection is off: turn it on with `provisioner enable`, which sets `enabled = true` under \
                            [connection]";
             return Err(ended(Exit::ConnectionUnusable, Stopped::new("connection-off", message.to_owned())));
+        }
+        let now = seconds(self.environment.clock.now());
+        if let Some(quarantine) =
+            known.connection.quarantine.as_ref().filter(|quarantine| quarantine::holds(quarantine, now))
+        {
+            let stopped = Stopped::new("quarantined", quarantine::describe(quarantine));
+            return Err(ended(Exit::ConnectionUnusable, stopped));
         }
         if let Some(unknown) = options
             .allow_empty_scope
@@ -318,10 +388,14 @@ impl Provisioner {
         let report = client.test().await;
         let requests = client.requests();
         self.store.amend_connection(|connection| connection.last_test = Some(self.test_record(&report)));
-        let stopped = |exit, stopped| EndedRun { exit, stopped, users, requests };
-        if !report.succeeded() {
-            let failed = Stopped::new("connection-test-failed", report.to_string());
-            return Err(stopped(Exit::ConnectionUnusable, failed));
+        if let Some(failure) = &report.failure {
+            let stopped = Stopped::new("connection-test-failed", report.to_string());
+            let evidence = if failure.refuses_credentials() {
+                Evidence::Refused(failure.message.clone())
+            } else {
+                Evidence::Nothing
+            };
+            return Err(EndedRun { exit: Exit::ConnectionUnusable, stopped, users, requests, evidence });
         }
         let mut changes = Vec::new();
         if known.source.as_ref() != Some(identity) {
@@ -341,7 +415,8 @@ impl Provisioner {
                     stopped.message
                 );
             }
-            return Err(EndedRun { exit, stopped, users, requests: context.client.requests() });
+            let evidence = Evidence::Used { tried: 0, failed: 0, is_whole: false };
+            return Err(EndedRun { exit, stopped, users, requests: context.client.requests(), evidence });
         }
         let users_before = known.connection.last_run.map(|run| run.users);
         let mut prepared = PreparedRun {
@@ -363,19 +438,23 @@ impl Provisioner {
     /// # Errors
     /// The source or the state cannot be read.
     async fn census(&self, options: &SyncOptions, only: Option<&SourceId>) -> Result<Census, EndedRun> {
-        let index = self.store.index().await.map_err(|error| EndedRun::of_state(&error, 0))?;
-        let survey = Survey::new(Arc::clone(&self.config), index, options.full);
-        let folder = self.environment.state.parent().unwrap_or(Path::new("."));
-        let mut builder = CensusBuilder::new(survey, folder, only);
-        let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
-            let stopped = Stopped::new("source-unreadable", format!("{error}; {}", error.way_out()));
-            let is_empty = *error.problem() == SourceProblem::Empty;
-            let confirmation = is_empty.then_some(Confirmation::EmptySource);
-            EndedRun::before_requests(Exit::SourceUnreadable, Stopped { confirmation, ..stopped }, 0)
-        })?;
-        for user in snapshot.users {
-            let examined = builder.survey().examine(user);
-            builder.add(examined).map_err(|error| EndedRun::of_spool(&error))?;
+        let mut builder = self.census_builder(options, only).await?;
+        let mut reader = Reader::open(&self.config.source, &self.read_context(options.allow_empty_source));
+        loop {
+            match reader.next().await.map_err(|error| EndedRun::of_source(&error))? {
+                Step::Batch(users) => {
+                    for user in users {
+                        let examined = builder.survey().examine(user);
+                        builder.add(examined).map_err(|error| EndedRun::of_spool(&error))?;
+                    }
+                }
+                Step::Restart => builder = self.census_builder(options, only).await?,
+                Step::AskMissing => {
+                    let ids = self.store.source_ids(&builder.missing());
+                    reader.look_up(ids.map_err(|error| EndedRun::of_state(&error, 0))?);
+                }
+                Step::End(_) => break,
+            }
         }
         let mut census = builder.finish();
         let missing = census.missing();
@@ -387,11 +466,53 @@ impl Provisioner {
         Ok(census)
     }
 
+    async fn census_builder(
+        &self,
+        options: &SyncOptions,
+        only: Option<&SourceId>,
+    ) -> Result<CensusBuilder, EndedRun> {
+        let index = self.store.index().await.map_err(|error| EndedRun::of_state(&error, 0))?;
+        let survey = Survey::new(Arc::clone(&self.config), index, options.full);
+        let folder = self.environment.state.parent().unwrap_or(Path::new("."));
+        Ok(CensusBuilder::new(survey, folder, only))
+    }
+
+    /// Returns what reading the source needs.
+    pub(crate) fn read_context(&self, allow_empty: bool) -> ReadContext {
+        let Environment { clock, seed, .. } = &self.environment;
+        let (clock, interrupt) = (Arc::clone(clock), self.interrupt.clone());
+        ReadContext { clock, interrupt, seed: *seed, allow_empty }
+    }
+
     fn duplicate_names(&self, census: &Census) -> Result<Vec<DuplicateName>, StoreError> {
         census.duplicate_names(|row| {
             let record = self.store.records_now(&[row])?.pop();
             Ok::<_, StoreError>(record.map(|(id, record)| (id, record.user_name)))
         })
+    }
+
+    /// Asks the delete guard.
+    ///
+    /// # Errors
+    /// There are more removals and disables than it allows, and no person has approved them; or the state cannot be read.
+    pub(crate) fn guard(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<(), (Exit, Stopped)> {
+        let now = self.environment.clock.now();
+        let checked = delete_guard::check(&self.config.options, prepared, now, options.approve_removals);
+        let Err(error) = checked else { return Ok(()) };
+        let Ok(plan) = self.document(prepared, options) else {
+            let unread = || (Exit::Usage, Stopped::new("state", "failed to read the state".to_owned()));
+            return Err(prepared.context.client.stopped().unwrap_or_else(unread));
+        };
+        let plan = plan.hash();
+        let message = match &options.approve_plan {
+            Some(approved) if *approved == plan => return Ok(()),
+            Some(approved) => {
+                format!("the plan of this run is {plan} and not {approved}, which was approved: {error}")
+            }
+            None => error.to_string(),
+        };
+        let confirmation = Confirmation::Removals { number: error.planned(), plan: plan.to_string() };
+        Err((Exit::DeleteGuard, Stopped::new("delete-guard", message).confirmed_by(confirmation)))
     }
 
     /// Asks the delete guard, writes, and returns the report.
@@ -400,23 +521,23 @@ impl Provisioner {
         prepared: Result<PreparedRun, EndedRun>,
         options: &SyncOptions,
     ) -> RunReport {
+        let before = self.store.connection().quarantine;
+        let mut evidence = Evidence::Used { tried: 0, failed: 0, is_whole: false };
         let report = match prepared {
-            Err(ended) => ended.report(),
+            Err(ended) => {
+                evidence = ended.evidence.clone();
+                ended.report()
+            }
             Ok(prepared) => {
-                let now = self.environment.clock.now();
-                match delete_guard::check(&self.config.options, &prepared, now, options.approve_removals) {
-                    Err(error) => {
-                        let stopped = Stopped::new("delete-guard", error.to_string())
-                            .confirmed_by(Confirmation::Removals(error.planned()));
-                        let stopped = Some((Exit::DeleteGuard, stopped));
-                        RunReport::new(
-                            Vec::new(),
-                            prepared.users,
-                            prepared.context.client.requests(),
-                            stopped,
-                        )
-                    }
-                    Ok(()) => execute::run(prepared, &self.environment).await,
+                if let Err(stopped) = self.guard(&prepared, options) {
+                    let requests = prepared.context.client.requests();
+                    RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
+                } else {
+                    let context = Arc::clone(&prepared.context);
+                    let report = execute::run(prepared, &self.environment).await;
+                    let is_whole = report.summary.stopped.is_none();
+                    evidence = context.standing_failures.evidence(&report.lines, before.is_some(), is_whole);
+                    report
                 }
             }
         };
@@ -437,7 +558,12 @@ impl Provisioner {
             connection.last_full_run = Some(run.clone());
         }
         connection.last_run = Some(run);
-        if let Err(error) = self.store.write(vec![StateChange::Connection(Box::new(connection))]).await {
+        let now = seconds(self.environment.clock.now());
+        let authentication = self.config.authentication.fingerprint();
+        connection.quarantine = quarantine::after_run(&evidence, before.as_ref(), now, &authentication);
+        let mut changes = vec![StateChange::Connection(Box::new(connection))];
+        changes.extend(self.end_run(&report, options));
+        if let Err(error) = self.store.write(changes).await {
             tracing::error!(error = with_cause(&error), "failed to store the run");
         }
         report

@@ -23,6 +23,27 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Returns the worse of two ends, for a run over several connections.
+    ///
+    /// From the best to the worst: 0, 1 (some users), 4 (stopped by the guard, for a person to approve), 5 (no source), 3 (no
+    /// target), 2 (nothing could be tried), 130 (not all were tried).
+    #[must_use]
+    pub const fn worse(self, other: Self) -> Self {
+        if self.badness() >= other.badness() { self } else { other }
+    }
+
+    const fn badness(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::SomeFailed => 1,
+            Self::DeleteGuard => 2,
+            Self::SourceUnreadable => 3,
+            Self::ConnectionUnusable => 4,
+            Self::Usage => 5,
+            Self::Interrupted => 6,
+        }
+    }
+
     /// Returns the exit code of the process.
     pub const fn code(self) -> u8 {
         self as u8

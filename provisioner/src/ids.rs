@@ -10,7 +10,9 @@ use std::str::FromStr;
 
 use scim::precis::user_name_key;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use url::{Host, Url};
+use url::Url;
+
+use crate::address::is_loopback;
 
 /// A text that is not an identifier of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -240,6 +242,11 @@ impl ScimUrl {
         url
     }
 
+    /// Returns the URL.
+    pub fn as_url(&self) -> &Url {
+        &self.url
+    }
+
     /// Whether the connection is encrypted.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
@@ -247,12 +254,7 @@ impl ScimUrl {
 
     /// Whether the host is this machine, judged by its name or address alone.
     pub fn is_loopback(&self) -> bool {
-        match self.url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        is_loopback(&self.url)
     }
 }
 

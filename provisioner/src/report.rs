@@ -215,7 +215,7 @@ pub struct UserLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stopped {
-    /// A stable word: `connection-off`, `connection-test-failed`, `unauthorized`, `delete-guard`, `source-unreadable`, `state`, `interrupted`.
+    /// A stable word: `connection-off`, `quarantined`, `connection-test-failed`, `unauthorized`, `delete-guard`, `source-unreadable`, `state`, `interrupted`.
     pub code: &'static str,
     /// The problem and the way out.
     pub message: String,
@@ -243,8 +243,13 @@ pub enum Confirmation {
     EmptySource,
     /// These rules match no user.
     EmptyScope(Vec<RuleName>),
-    /// This number of removals and disables is carried out.
-    Removals(u64),
+    /// This number of removals and disables is carried out, or exactly this plan.
+    Removals {
+        /// The number.
+        number: u64,
+        /// The plan's hash, as text.
+        plan: String,
+    },
 }
 
 /// The figures of one run.
@@ -267,6 +272,9 @@ pub struct Summary {
     pub users: u64,
     /// Requests sent to the target, connection test included.
     pub requests: u64,
+    /// Whether nothing was written: the figures are what a sync is expected to do.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// Set where the run ended before its time.
     pub stopped: Option<Stopped>,
     /// The exit code.
@@ -327,5 +335,11 @@ impl RunReport {
         summary.stopped = stopped.map(|(_, stopped)| stopped);
         summary.exit_code = ExitField(exit);
         Self { lines, summary, exit }
+    }
+
+    /// Returns the report as that of a dry run.
+    pub(crate) fn of_a_dry_run(mut self) -> Self {
+        self.summary.dry_run = true;
+        self
     }
 }

@@ -3,20 +3,26 @@
 //! The records here are plain data; [`store`] keeps them in SQLite. Links belong to a SCIM URL: everything but the
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
 
+mod audit_log;
 mod database;
 pub(crate) mod index;
 mod learned;
 mod link;
+mod quarantine;
 pub mod store;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+pub use audit_log::read_audit_log;
 pub use learned::{DisableKind, Learned, MethodSupport, Methods, PathSupport, Paths};
 pub(crate) use learned::{Method, WriteKind, WriteMethod};
 pub(crate) use link::matched;
 pub use link::{Link, LinkState, ShownForm, differences};
+pub use quarantine::{Quarantine, QuarantineCause};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditEntry;
 use crate::ids::{RuleName, SourceId, UserName};
 use crate::report::{Operation, Outcome, Reason};
 use crate::target::lookup::SearchKeys;
@@ -210,6 +216,9 @@ pub struct ConnectionRecord {
     pub last_run: Option<RunRecord>,
     /// The last full run that was not stopped.
     pub last_full_run: Option<RunRecord>,
+    /// Set while the connection is in quarantine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
 }
 
 /// One connection test, as `status` shows it.
@@ -272,4 +281,13 @@ pub enum StateChange {
     Withdrawal(Withdrawal),
     /// Notes where the users come from.
     Source(String),
+    /// Appends an entry to the audit log.
+    Audit(AuditEntry),
+    /// Deletes the entries of the audit log that are older than this number of days.
+    ForgetAudit {
+        /// The retention.
+        days: u32,
+        /// The present time.
+        now: SystemTime,
+    },
 }

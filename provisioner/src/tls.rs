@@ -3,6 +3,7 @@
 //! A file may also name the certificate of the server itself, as it is common for self-signed ones. The host name and
 //! the dates of a certificate count in every case.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
 };
@@ -25,6 +27,9 @@ pub enum TlsError {
     /// The system knows no authority.
     #[error("failed to load the system's certificate authorities")]
     NoAuthorities(#[source] Error),
+    /// The certificate of this client cannot be used.
+    #[error("failed to use the client's certificate")]
+    Identity(#[source] Error),
     /// The file with certificates cannot be read.
     #[error("failed to read the certificates in {file}: {}", crate::file_error::words(*.why))]
     Unreadable {
@@ -54,6 +59,7 @@ impl TlsError {
                 "install them (Debian and Ubuntu: `apt-get install ca-certificates`, Fedora: `dnf install ca-certificates`, \
                  Alpine: `apk add ca-certificates`), or point SSL_CERT_FILE at a PEM file"
             }
+            Self::Identity(_) => "check client-certificate and client-key under [connection.authentication]",
             Self::Unreadable { .. } => "correct the path, and make the file readable",
             Self::NoCertificate(_) | Self::Malformed { .. } => "save the certificates in the file as PEM",
         }
@@ -81,20 +87,78 @@ pub fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Tl
     Ok(certificates)
 }
 
-/// Returns the settings of a client that trusts the system's authorities and the certificates in `ca_file`.
+/// The certificate that this client shows to a server that asks for one (mutual TLS), with its key.
+pub struct ClientIdentity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientIdentity")
+            .field("chain", &self.chain.len())
+            .field("key", &"[redacted]")
+            .finish()
+    }
+}
+
+/// A certificate of a client and a key that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The certificate is not one.
+    #[error("expected a certificate in PEM, with -----BEGIN CERTIFICATE-----")]
+    NoCertificate,
+    /// The key is not one, or is encrypted.
+    #[error("expected an unencrypted private key in PEM, with -----BEGIN PRIVATE KEY-----")]
+    NoKey,
+    /// The two do not belong together, or are of a kind that is not supported.
+    #[error("the key does not belong to the certificate, or is of an unsupported kind")]
+    Mismatch,
+}
+
+impl ClientIdentity {
+    /// Parses a certificate (with the intermediate ones after it) and its key.
+    ///
+    /// # Errors
+    ///
+    /// One of the two is not valid PEM, or they do not belong together.
+    pub fn parse(certificates: &str, key: &str) -> Result<Self, IdentityError> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|_| IdentityError::NoCertificate)?;
+        if chain.is_empty() {
+            return Err(IdentityError::NoCertificate);
+        }
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| IdentityError::NoKey)?;
+        CertifiedKey::from_der(chain.clone(), key.clone_key(), &ring::default_provider())
+            .map_err(|_| IdentityError::Mismatch)?;
+        Ok(Self { chain, key })
+    }
+}
+
+/// Returns the settings of a client that trusts the system's authorities and the certificates in `ca_file`, and shows
+/// `identity` to a server that asks for a certificate.
 ///
 /// # Errors
 ///
 /// `ca_file` cannot be used, or there is none and the system knows no authority.
-pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+pub fn client_config(
+    ca_file: Option<&Path>,
+    identity: Option<&ClientIdentity>,
+) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let named = ca_file.map_or(Ok(Vec::new()), read_certificates)?;
     let system = Verifier::new_with_extra_roots(named.iter().cloned(), Arc::clone(&provider))
         .map_err(TlsError::NoAuthorities)?;
-    Ok(builder(provider)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Named { system, named }))
-        .with_no_client_auth())
+    let builder =
+        builder(provider)?.dangerous().with_custom_certificate_verifier(Arc::new(Named { system, named }));
+    match identity {
+        Some(ClientIdentity { chain, key }) => {
+            builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(TlsError::Identity)
+        }
+        None => Ok(builder.with_no_client_auth()),
+    }
 }
 
 /// Returns the settings of a client that trusts no server, for `http`.
@@ -176,6 +240,8 @@ pub enum Advice {
     Name,
     /// Have the server's certificate renewed or replaced.
     Replace,
+    /// Show a certificate of this client that the server accepts.
+    ClientCertificate,
     /// Find out which protocol the port uses.
     Protocol,
 }
@@ -195,6 +261,10 @@ impl Advice {
             Self::Replace => {
                 "have the server given another certificate, made for servers and valid today; ca-file does not help here"
             }
+            Self::ClientCertificate => {
+                "name a certificate that the server accepts, and its key, by client-certificate = \"…\" and client-key = \"…\" under \
+                 [connection.authentication]"
+            }
             Self::Protocol => "check that scim-url's port speaks TLS (https), and TLS 1.2 or 1.3",
         }
     }
@@ -211,6 +281,21 @@ pub fn words(error: &Error) -> (String, Advice) {
             return ("its certificate is self-signed, and not known here".to_owned(), Advice::Trust);
         }
         Error::InvalidCertificate(refused) => return certificate_words(refused),
+        Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::DecryptError
+            | AlertDescription::AccessDenied,
+        ) => {
+            let words = "the server wants a client certificate, and was shown none that it accepts";
+            return (words.to_owned(), Advice::ClientCertificate);
+        }
         Error::AlertReceived(alert) => format!("the server broke off the handshake: {}", alert_words(*alert)),
         Error::InvalidMessage(_)
         | Error::InappropriateMessage { .. }
@@ -272,10 +357,6 @@ fn alert_words(alert: AlertDescription) -> String {
         }
         AlertDescription::ProtocolVersion => "it speaks neither TLS 1.2 nor 1.3",
         AlertDescription::UnrecognisedName => "it does not know this host name",
-        AlertDescription::CertificateRequired
-        | AlertDescription::NoCertificate
-        | AlertDescription::BadCertificate
-        | AlertDescription::AccessDenied => "it wants a client certificate, which this program cannot show",
         AlertDescription::NoApplicationProtocol => "it does not speak HTTP",
         AlertDescription::InternalError => "it had an error of its own",
         other => return format!("it sent the alert {}", u8::from(other)),

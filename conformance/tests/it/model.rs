@@ -216,8 +216,8 @@ fn transient_failures_are_tried_again() {
     );
     assert_eq!(
         told(BY_DELETE, "aquera", "rename-swap"),
-        ["1 | u-1 attributes update failed user-name-taken; u-2 attributes update failed user-name-taken \
-         | Replace! Replace! Replace! Replace!",]
+        ["0 | u-1 attributes update success done; u-2 attributes update success done \
+         | Replace! Replace! Replace Replace Replace",]
     );
 }
 

@@ -7,7 +7,8 @@ use std::{fs, io};
 use clap::Args;
 
 use super::output::Output;
-use super::{Access, Common};
+use super::telemetry::TelemetryArgs;
+use super::{Access, Approval, Common};
 use crate::causes::with_cause;
 use crate::engine::SyncOptions;
 use crate::engine::plan::Plan;
@@ -32,9 +33,10 @@ pub(super) struct ApplyArgs {
     /// Provisions N users in parallel instead of the configured number.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
-    /// Approves exactly N removals and disables, whatever the delete guard says.
-    #[arg(long, value_name = "N")]
-    approve_removals: Option<u32>,
+    #[command(flatten)]
+    approval: Approval,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 pub(super) async fn run(args: &ApplyArgs) -> Exit {
@@ -49,21 +51,28 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
+    let (mut telemetry, provisioner) = match args.telemetry.start(provisioner).await {
+        Ok(started) => started,
+        Err(exit) => return exit,
+    };
     let options = SyncOptions {
         full: plan.full,
         accept_new_source: args.accept_new_source,
         allow_empty_source: args.allow_empty_source,
         allow_empty_scope: args.allow_empty_scope.clone(),
-        approve_removals: args.approve_removals,
+        approve_removals: args.approval.approve_removals,
+        approve_plan: args.approval.approve.clone(),
     };
     let signals = super::interrupt::listen(&provisioner);
     let applied = provisioner.apply(&plan, options).await;
     drop(signals);
+    let exit = applied.as_ref().ok().map(|report| telemetry.write(provisioner.config(), report));
     provisioner.close().await;
+    telemetry.finish().await;
     match applied {
         Ok(report) => {
             args.common.output().report(&report);
-            report.exit
+            exit.unwrap_or(report.exit)
         }
         Err(error) => {
             Output::error(&format!("{error}; make a new plan with `plan --out FILE`"));

@@ -11,8 +11,9 @@ use super::output::Output;
 use crate::config::Config;
 use crate::engine::{Refusal, duplicate_names, matches, refusals_of, without_users};
 use crate::exit::Exit;
+use crate::reader::{ReadContext, inspect};
 use crate::report::word;
-use crate::source::{self, SourceUser};
+use crate::source::SourceUser;
 use crate::state::store::{Access, Durability, Store};
 use findings::Finding;
 
@@ -42,12 +43,13 @@ pub(super) async fn run(common: &Common) -> Exit {
             Output::config_error(error);
             // Problems of the source are reported together with those of the configuration.
             if let Some(source) = source {
-                findings::show(&findings::of_source(&source::inspect(&source, false)), &source);
+                let inspection = inspect(&source, &ReadContext::system(false)).await;
+                findings::show(&findings::of_source(&inspection), &source);
             }
             return Exit::Usage;
         }
     };
-    let inspection = source::inspect(&config.source, false);
+    let inspection = inspect(&config.source.without_push_down(), &ReadContext::system(false)).await;
     let whole = inspection.count == 0;
     let mut problems = findings::of_source(&inspection);
     problems.extend(findings::of_mappings(&config, &inspection.users));
@@ -141,7 +143,8 @@ pub(super) async fn run(common: &Common) -> Exit {
 /// Returns why a sync would refuse `users`; nothing if there is no state, or it cannot be read.
 async fn refusals(common: &Common, config: &Config, users: &[SourceUser]) -> Vec<Refusal> {
     let url = &config.authentication.scim_url;
-    let refused = match Store::open(&common.state(), url, Durability::Full, Access::Read).await {
+    let Ok(state) = common.state_file() else { return Vec::new() };
+    let refused = match Store::open(&state, url, Durability::Full, Access::Read).await {
         Ok(store) => refusals_of(config, &store, users).await,
         Err(error) => Err(error),
     };

@@ -12,7 +12,9 @@ fn options(confirmation: &Confirmation) -> String {
             let option = |rule: &str| format!("--allow-empty-scope {}", quoted(rule));
             rules.iter().map(|rule| option(rule.as_str())).collect::<Vec<_>>().join(" ")
         }
-        Confirmation::Removals(number) => format!("--approve-removals {number}"),
+        Confirmation::Removals { number, plan } => {
+            format!("--approve {plan} (exactly this plan) or --approve-removals {number} (any {number})")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `provisioner init`: asks for a connection, tests it, and writes the configuration.
 
 mod prompt;
+mod source;
 
 use std::fs;
 use std::io::{self, BufRead, IsTerminal as _};
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use toml_edit::Value;
 
-use self::prompt::{Prompt, PromptError};
+pub(super) use self::prompt::Prompt;
+use self::prompt::PromptError;
 use super::output::Output;
 use crate::causes::with_cause;
 use crate::config::{Config, ConfigError};
@@ -53,6 +55,7 @@ struct Answers {
     allow_http: bool,
     authentication: Authentication,
     preferences: RawPreferences,
+    /// The table [source].
     source: String,
 }
 
@@ -155,7 +158,7 @@ fn ask<R: BufRead>(prompt: &mut Prompt<R>, file: &Path) -> Result<Answers, Promp
         Authentication::Bearer { token: secret(prompt, "token", "AQUERA_TOKEN", file)? }
     };
     let preferences = preferences(prompt)?;
-    let source = prompt.text("File with the users (NDJSON, JSON or CSV)", Some("users.ndjson"))?;
+    let source = source::ask(prompt)?;
     Ok(Answers { name, description, scim_url, allow_http, authentication, preferences, source })
 }
 
@@ -249,7 +252,7 @@ impl Answers {
         if self.allow_http {
             lines.push("\n[connection.options]\nallow-http = true".to_owned());
         }
-        lines.push(format!("\n[source]\nkind = \"file\"\npath = {}\n", quoted(&self.source)));
+        lines.push(format!("\n{}", self.source));
         lines.push(
             "# Who is provisioned. Without a filter: everybody. Without mappings: the default ones."
                 .to_owned(),

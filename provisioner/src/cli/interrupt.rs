@@ -17,7 +17,11 @@ impl Drop for Listener {
 
 /// Ends the run of `provisioner` when the process is asked to end.
 pub(super) fn listen(provisioner: &Provisioner) -> Listener {
-    let interrupt = provisioner.interrupter();
+    listen_to(provisioner.interrupter())
+}
+
+/// Sets `interrupt`, which runs share, when the process is asked to end.
+pub(super) fn listen_to(interrupt: Interrupt) -> Listener {
     Listener(tokio::spawn(async move {
         if let Err(error) = stop_on_signal(&interrupt).await {
             tracing::warn!(%error, "failed to listen for signals: they end the program at once");

@@ -7,6 +7,7 @@ use std::io::{BufWriter, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::confirmation;
@@ -19,6 +20,8 @@ use crate::visible::is_steering;
 
 /// Maximum number of listed users per outcome; the rest is counted.
 const LISTED: usize = 50;
+/// Maximum columns of a connection's name before its lines.
+const LABEL: usize = 30;
 /// Columns of the outcome.
 pub(super) const OUTCOME: usize = 9;
 /// Columns of the operation.
@@ -27,13 +30,11 @@ pub(super) const OPERATION: usize = 8;
 /// The destination of a subcommand's results.
 pub(super) struct Output {
     pub(super) json: bool,
+    /// The name of the connection where the output is that of several.
+    pub(super) connection: Option<String>,
 }
 
 impl Output {
-    pub(super) const fn new(json: bool) -> Self {
-        Self { json }
-    }
-
     /// Prints a line for people, wrapped to the width of the output. Characters that would steer the terminal are
     /// escaped, line breaks too, because most texts quote the source or the target.
     pub(super) fn line(text: &str) {
@@ -99,34 +100,66 @@ impl Output {
 
     /// Prints the lines and the summary of a run.
     pub(super) fn report(&self, report: &RunReport) {
+        let summary = &report.summary;
+        let stopped = summary.stopped.as_ref().map(confirmation::stopped);
         if self.json {
-            Self::json_lines(report.lines.iter());
-            let stopped = report.summary.stopped.as_ref().map(confirmation::stopped);
-            Self::object(&Summary { stopped, ..report.summary.clone() });
+            if self.connection.is_none() {
+                Self::json_lines(report.lines.iter());
+            } else {
+                Self::raw(&report.lines.iter().map(|line| self.json_line(line)).collect::<String>());
+            }
+            Self::raw(&self.json_line(&Summary { stopped, ..summary.clone() }));
             return;
         }
-        Self::raw(&user_lines(&report.lines, width()));
-        if let Some(stopped) = &report.summary.stopped {
-            Self::error(&confirmation::stopped(stopped).message);
+        let label = self.connection.as_deref().map(|name| format!("[{}] ", cell(name, LABEL)));
+        let label = label.unwrap_or_default();
+        let width = width().saturating_sub(label.width()).max(LABEL);
+        let figures = hanging(&figures(summary), width, 2) + "\n";
+        if let Some(stopped) = &stopped {
+            Self::raw(&labelled(&user_lines(&report.lines, width), &label));
+            Self::error(&format!("{label}{}", stopped.message));
+            Self::raw(&labelled(&figures, &label));
+        } else {
+            Self::raw(&labelled(&(user_lines(&report.lines, width) + &figures), &label));
         }
-        let summary = &report.summary;
-        Self::line(&format!(
-            "{} users in the source, {} impacted: {} success, {} unsynced, {} partial, {} failed ({} failed deprovisions); {} requests{}",
-            summary.users,
-            summary.impacted,
-            summary.success,
-            summary.unsynced,
-            summary.partial,
-            summary.failed,
-            summary.failed_deprovisions,
-            summary.requests,
-            summary
-                .stopped
-                .as_ref()
-                .map(|stopped| format!("; stopped: {}", stopped.code))
-                .unwrap_or_default(),
-        ));
     }
+
+    /// Returns `value` as a line of JSON, with the connection where the output is that of several.
+    fn json_line<T: Serialize>(&self, value: &T) -> String {
+        let Some(connection) = &self.connection else { return json_line(value) };
+        match serde_json::to_value(value) {
+            Ok(Value::Object(mut members)) => {
+                members.insert("connection".to_owned(), connection.as_str().into());
+                json_line(&members)
+            }
+            Ok(_) | Err(_) => json_line(value),
+        }
+    }
+}
+
+/// Returns the figures of a run as a sentence.
+fn figures(summary: &Summary) -> String {
+    format!(
+        "{} users in the source, {} impacted: {} success, {} unsynced, {} partial, {} failed ({} failed deprovisions); {} requests{}{}",
+        summary.users,
+        summary.impacted,
+        summary.success,
+        summary.unsynced,
+        summary.partial,
+        summary.failed,
+        summary.failed_deprovisions,
+        summary.requests,
+        summary.stopped.as_ref().map(|stopped| format!("; stopped: {}", stopped.code)).unwrap_or_default(),
+        if summary.dry_run { "; dry run: nothing was written" } else { "" },
+    )
+}
+
+/// Returns `text` with `label` before each line.
+fn labelled(text: &str, label: &str) -> String {
+    if label.is_empty() {
+        return text.to_owned();
+    }
+    text.lines().fold(String::new(), |text, line| text + label + line + "\n")
 }
 
 /// Returns `value` as a line of JSON, or an empty text if it cannot be written, which is logged.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::interrupt::{NOTHING_WRITTEN, not_interrupted};
 use super::output::{OPERATION, Output, Row};
 use super::terminal::width;
-use super::{Access, Allow, Common};
+use super::{Access, Allow, Approval, Common};
 use crate::engine::plan::Plan;
 use crate::exit::Exit;
 use crate::report::{Outcome, RunReport, Stopped, word};
@@ -33,7 +33,7 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let planned = match not_interrupted(provisioner.plan(args.allow.options(None))).await {
+    let planned = match not_interrupted(provisioner.plan(args.allow.options(&Approval::default()))).await {
         Ok(planned) => planned,
         Err(exit) => {
             if args.common.json {
@@ -84,6 +84,7 @@ fn print_json(plan: &Plan) {
     if let Ok(Value::Object(members)) = &mut summary {
         let stopped =
             guard_message(plan).map(|message| json!({ "code": "delete-guard", "message": message }));
+        members.insert("hash".to_owned(), plan.hash().to_string().into());
         members.insert("stopped".to_owned(), stopped.into());
         let exit = if plan.guard.is_some() { Exit::DeleteGuard } else { Exit::Done };
         members.insert("exitCode".to_owned(), exit.code().into());
@@ -93,7 +94,12 @@ fn print_json(plan: &Plan) {
 
 /// Returns the message of the delete guard with the option that approves the removals.
 fn guard_message(plan: &Plan) -> Option<String> {
-    plan.guard.as_ref().map(|message| format!("{message}; --approve-removals approves them"))
+    plan.guard.as_ref().map(|message| {
+        let hash = plan.hash();
+        format!(
+            "{message}; --approve {hash} approves exactly this plan, --approve-removals any of that number"
+        )
+    })
 }
 
 fn print(plan: &Plan) {
@@ -132,6 +138,7 @@ fn print(plan: &Plan) {
         summary.removals,
         summary.failed,
     ));
+    Output::line(&format!("plan {}", plan.hash()));
     if let Some(message) = guard_message(plan) {
         Output::line(&format!("the delete guard would stop this run: {message}"));
     }

@@ -1,16 +1,19 @@
 //! `provisioner status`: the state of all users, without asking the target.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
 use super::output::{OUTCOME, Output, Row};
 use super::terminal::{cell, width};
 use super::{Access, Common};
+use crate::clock::timestamp;
+use crate::engine::describe_quarantine;
 use crate::exit::Exit;
 use crate::report::{Operation, Outcome, Reason, word};
 use crate::state::store::Loaded;
-use crate::state::{Learned, LinkState, RunRecord, TestRecord};
+use crate::state::{Learned, LinkState, Quarantine, QuarantineCause, RunRecord, TestRecord};
 
 /// Columns of a user name in a line about several.
 const NAME: usize = 40;
@@ -34,7 +37,33 @@ struct Standing {
     last_test: Option<TestRecord>,
     last_run: Option<RunRecord>,
     last_full_run: Option<RunRecord>,
+    quarantine: Option<ShownQuarantine>,
     exit_code: u8,
+}
+
+/// A quarantine, as programs read it.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShownQuarantine {
+    cause: QuarantineCause,
+    /// RFC 3339, as is `until`.
+    since: String,
+    pub(super) until: String,
+    times: u32,
+    detail: String,
+}
+
+impl From<&Quarantine> for ShownQuarantine {
+    fn from(quarantine: &Quarantine) -> Self {
+        let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
+        Self {
+            cause: quarantine.cause,
+            since: at(quarantine.since),
+            until: at(quarantine.until),
+            times: quarantine.times,
+            detail: quarantine.detail.clone(),
+        }
+    }
 }
 
 /// One user that does not stand as it should.
@@ -85,6 +114,7 @@ fn standing(loaded: &Loaded) -> Standing {
         last_test: loaded.connection.last_test.clone(),
         last_run: loaded.connection.last_run.clone(),
         last_full_run: loaded.connection.last_full_run.clone(),
+        quarantine: loaded.connection.quarantine.as_ref().map(ShownQuarantine::from),
         ..Standing::default()
     };
     for record in loaded.records.values() {
@@ -132,6 +162,9 @@ fn print(loaded: &Loaded, standing: &Standing) {
     Output::line(&format!("connection {:?} to {} ({toggle})", standing.connection, standing.scim_url));
     if let Some(description) = &standing.description {
         description.lines().for_each(Output::line);
+    }
+    if let Some(quarantine) = &loaded.connection.quarantine {
+        Output::line(&describe_quarantine(quarantine));
     }
     match &standing.last_test {
         Some(test) => Output::line(&format!("last test {}: {}", test.at, test.message)),

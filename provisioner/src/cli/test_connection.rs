@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::interrupt::not_interrupted;
 use super::output::Output;
 use super::{Access, Common};
+use crate::engine::describe_quarantine;
 use crate::exit::Exit;
 
 #[derive(Serialize)]
@@ -35,6 +36,7 @@ pub(super) async fn run(common: &Common) -> Exit {
             return Exit::Usage;
         }
     };
+    let quarantine = provisioner.quarantine();
     provisioner.close().await;
     let exit = if report.succeeded() { Exit::Done } else { Exit::ConnectionUnusable };
     if common.json {
@@ -43,7 +45,12 @@ pub(super) async fn run(common: &Common) -> Exit {
         return exit;
     }
     match &report.failure {
-        None => Output::line(&report.to_string()),
+        None => {
+            Output::line(&report.to_string());
+            if let Some(quarantine) = &quarantine {
+                Output::line(&describe_quarantine(quarantine));
+            }
+        }
         Some(failure) => {
             Output::line(&format!("Test Connection Failed ({}): {}", failure.code, failure.message));
             Output::line(&format!("next: {}", failure.next));

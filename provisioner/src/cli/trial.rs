@@ -12,12 +12,13 @@ use toml_edit::DocumentMut;
 
 use super::Common;
 use super::output::Output;
-use crate::config::{Argument, Config, ConfigError};
+use crate::config::{Argument, Config, ConfigError, SourceConfig};
 use crate::exit::Exit;
 use crate::ids::{RuleName, UserName};
 use crate::mapping::Mapping;
+use crate::reader::{ReadContext, read_all};
 use crate::rule::Rule;
-use crate::source::{self, SourceConfig, SourceUser};
+use crate::source::SourceUser;
 
 /// Maximum number of users that are named if a filter is tested on all users.
 const NAMED: usize = 10;
@@ -86,20 +87,20 @@ struct Summary {
     exit_code: u8,
 }
 
-pub(super) fn filter(command: &FilterCommand) -> Exit {
+pub(super) async fn filter(command: &FilterCommand) -> Exit {
     let FilterCommand::Try(args) = command;
-    match match_filter(args) {
+    match match_filter(args).await {
         Ok(()) => Exit::Done,
         Err(exit) => exit,
     }
 }
 
-fn match_filter(args: &FilterArgs) -> Result<(), Exit> {
+async fn match_filter(args: &FilterArgs) -> Result<(), Exit> {
     let source = source_of(&args.common)?;
     let argument = Argument { name: "the filter", text: &args.filter };
     let filter = argument.filter(&source.attributes).map_err(wrong)?;
     let rule = Rule { name: rule_name()?, enabled: true, filter: Some(filter), mapping: Mapping::default() };
-    let users = users(&source)?;
+    let users = users(&source).await?;
     let users = match &args.user {
         Some(user) => named(users, user)?,
         None => users,
@@ -136,12 +137,13 @@ fn match_filter(args: &FilterArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-pub(super) fn mapping(command: &MappingCommand) -> Exit {
+pub(super) async fn mapping(command: &MappingCommand) -> Exit {
     let MappingCommand::Try(args) = command;
-    match tried(args).and_then(|tried| map(args, &tried)) {
-        Ok(()) => Exit::Done,
-        Err(exit) => exit,
-    }
+    let mapped = match tried(args) {
+        Ok(tried) => map(args, &tried).await,
+        Err(exit) => Err(exit),
+    };
+    mapped.err().unwrap_or(Exit::Done)
 }
 
 /// The rules under test.
@@ -177,9 +179,9 @@ fn tried(args: &MappingArgs) -> Result<Tried, Exit> {
     Ok(Tried { source, rules: vec![rule], only: Some(args.target.clone()) })
 }
 
-fn map(args: &MappingArgs, tried: &Tried) -> Result<(), Exit> {
+async fn map(args: &MappingArgs, tried: &Tried) -> Result<(), Exit> {
     let only = tried.only.as_deref();
-    let users = named(users(&tried.source)?, &args.user)?;
+    let users = named(users(&tried.source).await?, &args.user)?;
     let mut failed = false;
     for user in &users {
         let Some(rule) = tried.rules.iter().find(|rule| rule.enabled && rule.matches(user)) else {
@@ -242,7 +244,10 @@ fn rule_name() -> Result<RuleName, Exit> {
 /// Returns the source of the file, even if the rest of the file is invalid.
 fn source_of(common: &Common) -> Result<SourceConfig, Exit> {
     let (config, source) = Config::load_with_source(&common.config);
-    source.ok_or_else(|| config.err().map_or(Exit::Usage, wrong))
+    source
+        .as_ref()
+        .map(SourceConfig::without_push_down)
+        .ok_or_else(|| config.err().map_or(Exit::Usage, wrong))
 }
 
 /// Returns the configuration with the file's source and rules; credentials may be missing.
@@ -273,8 +278,8 @@ fn unusable(common: &Common) -> Exit {
     common.load().err().unwrap_or(Exit::Usage)
 }
 
-fn users(source: &SourceConfig) -> Result<Vec<SourceUser>, Exit> {
-    source::read(source, true).map(|snapshot| snapshot.users).map_err(|error| {
+async fn users(source: &SourceConfig) -> Result<Vec<SourceUser>, Exit> {
+    read_all(source, &ReadContext::system(true)).await.map(|snapshot| snapshot.users).map_err(|error| {
         Output::error(&format!("{error}; {}", error.way_out()));
         Exit::SourceUnreadable
     })

@@ -3,7 +3,10 @@
 mod argument;
 mod attributes;
 mod connection;
+mod network;
 mod rules;
+mod source;
+mod watch;
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,8 +18,8 @@ pub(crate) use argument::Argument;
 use super::location::inside;
 use super::raw::RawSource;
 use super::tolerant::{LeftOut, Tolerant};
-use super::{Config, Problem};
-use crate::source::{Attributes, SourceConfig, SourceKind};
+use super::{Config, Problem, SourceConfig, SourceKind, push_down};
+use crate::source::Attributes;
 
 /// The state that the checks share: the text, and the problems so far.
 struct Checker<'a> {
@@ -131,8 +134,14 @@ pub(super) fn config(
         .filter(|external_id| !external_id.get_ref())
         .map(Spanned::span);
     let connection = checker.connection(raw.connection);
-    let source = checker.source(raw.source);
+    let mut source = checker.source(raw.source);
     let rules = checker.rules(raw.rule, no_external_id.as_ref());
+    if let Some(SourceConfig { kind: SourceKind::PingOne(source), .. }) = &mut source
+        && checker.problems.is_empty()
+    {
+        source.pushed_down = push_down::of_rules(&rules);
+    }
+    let webhook = checker.watch(raw.watch);
     let config = match (connection, source.clone(), checker.problems) {
         (Some(connection), Some(source), problems) if problems.is_empty() => Ok(Config {
             file: file.to_owned(),
@@ -140,36 +149,14 @@ pub(super) fn config(
             description: connection.description,
             enabled: connection.enabled,
             authentication: connection.authentication,
+            network: connection.network,
             preferences: connection.preferences,
             options: connection.options,
             source,
             rules,
+            webhook,
         }),
         (_, _, problems) => Err(problems),
     };
     (config, source)
-}
-
-impl Checker<'_> {
-    fn source(&mut self, raw: Option<Spanned<RawSource>>) -> Option<SourceConfig> {
-        let help = "say where the users are: [source] with kind = \"file\" and path = \"users.ndjson\"";
-        let Some(raw) = raw else {
-            self.missing("source", None, "[source] is missing".to_owned(), help);
-            return None;
-        };
-        let span = raw.span();
-        let RawSource { kind, path, custom_attributes } = raw.into_inner();
-        self.attributes = self.declared(custom_attributes);
-        if kind.is_none() {
-            self.missing("kind", Some(&span), "`kind` is missing".to_owned(), "write kind = \"file\"");
-        }
-        let path = self.text("path", path, Some(&span), help)?;
-        let SourceKind::File = kind?;
-        Some(SourceConfig {
-            kind: SourceKind::File,
-            identity: format!("file:{path}"),
-            path: self.folder.join(path),
-            attributes: self.attributes.clone(),
-        })
-    }
 }

@@ -9,8 +9,8 @@ use toml::Spanned;
 
 use super::UpdateMethod;
 use super::secret::RawSecret;
+use super::source::Paging;
 use crate::preferences::RemoveAction;
-use crate::source::SourceKind;
 
 type Maybe<T> = Option<Spanned<T>>;
 
@@ -19,6 +19,7 @@ type Maybe<T> = Option<Spanned<T>>;
 pub(super) struct RawFile {
     pub(super) connection: Option<RawConnection>,
     pub(super) source: Maybe<RawSource>,
+    pub(super) watch: Maybe<RawWatch>,
     #[serde(default)]
     pub(super) rule: Vec<Spanned<RawRule>>,
 }
@@ -44,6 +45,8 @@ pub(super) struct RawAuthentication {
     pub(super) oauth_access_token: Maybe<RawSecret>,
     pub(super) basic_auth_user: Maybe<String>,
     pub(super) basic_auth_password: Maybe<RawSecret>,
+    pub(super) client_certificate: Maybe<RawSecret>,
+    pub(super) client_key: Maybe<RawSecret>,
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -80,15 +83,81 @@ pub(super) struct RawOptions {
     pub(super) retry_after_cap: Maybe<RawDuration>,
     pub(super) ca_file: Maybe<String>,
     pub(super) allow_http: Option<bool>,
+    pub(super) allow_private: Option<bool>,
+    pub(super) audit_values: Option<bool>,
+    pub(super) audit_retention_days: Maybe<i64>,
+    pub(super) proxy: Maybe<String>,
+    pub(super) proxy_user: Maybe<String>,
+    pub(super) proxy_password: Maybe<RawSecret>,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [source]")]
 pub(super) struct RawSource {
-    pub(super) kind: Option<SourceKind>,
+    pub(super) kind: Option<RawSourceKind>,
     pub(super) path: Maybe<String>,
+    pub(super) environment_id: Maybe<String>,
+    pub(super) region: Maybe<Region>,
+    pub(super) base_url: Maybe<String>,
+    pub(super) auth_url: Maybe<String>,
+    pub(super) client_id: Maybe<String>,
+    pub(super) client_secret: Maybe<RawSecret>,
+    pub(super) populations: Maybe<Vec<String>>,
+    pub(super) members_of: Maybe<Vec<String>>,
+    pub(super) scim_url: Maybe<String>,
+    pub(super) profile: Maybe<Profile>,
+    pub(super) oauth_access_token: Maybe<RawSecret>,
+    pub(super) basic_auth_user: Maybe<String>,
+    pub(super) basic_auth_password: Maybe<RawSecret>,
+    pub(super) paging: Maybe<Paging>,
+    pub(super) filter: Maybe<String>,
+    pub(super) page_size: Maybe<i64>,
+    pub(super) request_timeout: Maybe<RawDuration>,
+    pub(super) ca_file: Maybe<String>,
+    pub(super) allow_http: Maybe<bool>,
     #[serde(default)]
     pub(super) custom_attributes: Vec<Spanned<String>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [watch]")]
+pub(super) struct RawWatch {
+    pub(super) webhook_header: Maybe<String>,
+    pub(super) webhook_secret: Maybe<RawSecret>,
+    pub(super) webhook_user: Maybe<String>,
+    pub(super) webhook_password: Maybe<RawSecret>,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawSourceKind {
+    File,
+    Pingone,
+    Scim,
+}
+
+/// A region of PingOne.
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Region {
+    Na,
+    Eu,
+    Ca,
+    Asia,
+    Au,
+}
+
+impl Region {
+    /// Returns the top-level domain of its servers.
+    pub(super) const fn domain(self) -> &'static str {
+        match self {
+            Self::Na => "com",
+            Self::Eu => "eu",
+            Self::Ca => "ca",
+            Self::Asia => "asia",
+            Self::Au => "com.au",
+        }
+    }
 }
 
 #[derive(serde::Deserialize)]

@@ -3,7 +3,17 @@
 //! It works on any text, valid or not, and redacts too much rather than too little. Byte offsets stay the same.
 
 /// Keys of `[connection.authentication]` whose values may be shown.
-const HARMLESS: [&str; 6] = ["scim-url", "profile", "basic-auth-user", "env", "file", ""];
+const HARMLESS: [&str; 9] = [
+    "scim-url",
+    "profile",
+    "basic-auth-user",
+    "client-certificate",
+    "client-key",
+    "env",
+    "file",
+    "command",
+    "",
+];
 /// Keys whose values are secrets wherever they stand.
 const SECRET: [&str; 6] = ["token", "password", "secret", "credential", "bearer", "api-key"];
 
@@ -89,7 +99,7 @@ fn redact_line(
         };
         if covered && !value.starts_with('{') {
             cover(bytes, line_start, value_start..end);
-        } else if key == "scim-url" {
+        } else if key == "scim-url" || key == "proxy" {
             // `user:password@` in a URL.
             if let Some(sign) = line.get(value_start..end).and_then(|url| url.rfind('@')) {
                 let scheme = line.get(value_start..end).and_then(|url| url.find("//")).map_or(0, |at| at + 2);
@@ -161,6 +171,8 @@ mod tests {
             ));
         }
         check("[connection.authentication]\nscim-url = \"https://s3cr:s3cret@kept/scim\"\n");
+        check("[connection.options]\nproxy = \"http://s3cr:s3cret@kept:3128\"\n");
+        check("[connection.options]\nproxy-user = \"kept\"\nproxy-password = \"s3cret\"\n");
         check(
             "[connection.authentication]\noauth-access-token = \"\"\"s3cr\n é s3cret\n\"\"\"\nbasic-auth-user = \"kept\"\n",
         );
@@ -170,6 +182,7 @@ mod tests {
     fn other_values_are_not_redacted() {
         let text = "[connection]\nname = \"a = b\"\n[connection.authentication]\nscim-url = \"http://h/scim\"\n\
                     oauth-access-token = { env = \"NAME\" }\nbasic-auth-password = { file = 'x' }\n\
+                    client-key = { command = [\"pass\", \"show\"] }\nclient-certificate = \"c.pem\"\n\
                     [[rule]]\nfilter = 'id eq \"1\"'\n";
         assert_eq!(redacted(text), text);
     }

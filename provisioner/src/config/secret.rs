@@ -1,10 +1,12 @@
 //! Secrets: a string, or a reference to one. No type here prints it.
 
+mod command;
+
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -18,7 +20,9 @@ pub(super) enum RawSecret {
     Env(String),
     /// `{ file = "PATH" }`.
     File(String),
-    /// A table that names neither one of the two.
+    /// `{ command = ["PROGRAM", "ARGUMENT"] }`.
+    Command(Vec<String>),
+    /// A table that does not name exactly one of them.
     Unclear,
 }
 
@@ -27,6 +31,7 @@ pub(super) enum RawSecret {
 struct Reference {
     env: Option<String>,
     file: Option<String>,
+    command: Option<Vec<String>>,
 }
 
 impl<'de> Deserialize<'de> for RawSecret {
@@ -50,7 +55,7 @@ impl<'de> Visitor<'de> for SecretVisitor {
     type Value = RawSecret;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string, { env = \"NAME\" } or { file = \"PATH\" }")
+        f.write_str("a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\"] }")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<RawSecret, E> {
@@ -60,8 +65,9 @@ impl<'de> Visitor<'de> for SecretVisitor {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawSecret, A::Error> {
         let reference = Reference::deserialize(MapAccessDeserializer::new(map))?;
         Ok(match reference {
-            Reference { env: Some(name), file: None } => RawSecret::Env(name),
-            Reference { env: None, file: Some(path) } => RawSecret::File(path),
+            Reference { env: Some(name), file: None, command: None } => RawSecret::Env(name),
+            Reference { env: None, file: Some(path), command: None } => RawSecret::File(path),
+            Reference { env: None, file: None, command: Some(words) } => RawSecret::Command(words),
             _ => RawSecret::Unclear,
         })
     }
@@ -70,49 +76,102 @@ impl<'de> Visitor<'de> for SecretVisitor {
         visit_i128: i128 = "a number", visit_u128: u128 = "a number", visit_f64: f64 = "a number");
 }
 
-/// Looks a secret up, or reports the problem and the way out; `option` is its name.
+/// Looks a secret of one line up, or reports the problem and the way out; `option` is its name.
 pub(super) fn look_up(
     raw: RawSecret,
     option: &str,
     folder: &Path,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<String, (String, String)> {
-    use secrecy::ExposeSecret;
-    let (secret, from) = match raw {
-        RawSecret::Written(secret) => (secret.expose_secret().to_owned(), "the quotes".to_owned()),
+    let (mut secret, from) = read(raw, option, folder, env)?;
+    if secret.trim().is_empty() {
+        return Err((format!("`{option}` is empty"), format!("put the secret into {from}")));
+    }
+    let ending = ["\r\n", "\n"].into_iter().find(|ending| from.ends_a_line() && secret.ends_with(ending));
+    secret.truncate(secret.len() - ending.map_or(0, str::len));
+    if secret.chars().any(char::is_control) {
+        let message = format!("`{option}` has a line break or another control character in it");
+        return Err((message, format!("have the secret on one line and nothing else in {from}")));
+    }
+    Ok(secret)
+}
+
+/// Looks a text in PEM up, as [`look_up`] does; a string names its file.
+pub(super) fn look_up_pem(
+    raw: RawSecret,
+    option: &str,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, (String, String)> {
+    let raw = match raw {
+        RawSecret::Written(file) => RawSecret::File(file.expose_secret().to_owned()),
+        other => other,
+    };
+    read(raw, option, folder, env).map(|(text, _)| text)
+}
+
+/// The place that a secret was read from.
+enum Origin {
+    Quotes,
+    Env(String),
+    File(String),
+    Command(String),
+}
+
+impl Origin {
+    /// Whether a text from there ends with a line break that does not belong to it.
+    const fn ends_a_line(&self) -> bool {
+        match self {
+            Self::Quotes | Self::Env(_) => false,
+            Self::File(_) | Self::Command(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quotes => f.write_str("the quotes"),
+            Self::Env(name) => write!(f, "the environment variable `{name}`"),
+            Self::File(name) => write!(f, "the file `{name}`"),
+            Self::Command(program) => write!(f, "the output of the command `{program}`"),
+        }
+    }
+}
+
+fn read(
+    raw: RawSecret,
+    option: &str,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(String, Origin), (String, String)> {
+    match raw {
+        RawSecret::Written(secret) => Ok((secret.expose_secret().to_owned(), Origin::Quotes)),
         RawSecret::Env(name) => {
             let secret = env(&name).ok_or_else(|| {
                 let message =
                     format!("`{option}` is not there: the environment variable `{name}` is not set");
                 (message, format!("set it before the start, as in `export {name}=…`"))
             })?;
-            (secret, format!("the environment variable `{name}`"))
+            Ok((secret, Origin::Env(name)))
         }
         RawSecret::File(name) => {
-            let mut secret = fs::read_to_string(folder.join(&name)).map_err(|error| {
+            let secret = fs::read_to_string(folder.join(&name)).map_err(|error| {
                 let why = file_error::words(error.kind());
                 let message = format!("`{option}` is not there: the file `{name}` cannot be read: {why}");
                 (message, "a relative path starts at the folder of the configuration".to_owned())
             })?;
-            if secret.ends_with('\n') {
-                secret.pop();
-                if secret.ends_with('\r') {
-                    secret.pop();
-                }
-            }
-            (secret, format!("the file `{name}`"))
+            Ok((secret, Origin::File(name)))
+        }
+        RawSecret::Command(words) => {
+            let secret = command::run(&words, folder, command::LIMIT)
+                .map_err(|error| (format!("`{option}` is not there: {error}"), error.way_out().to_owned()))?;
+            Ok((secret, Origin::Command(words.into_iter().next().unwrap_or_default())))
         }
         RawSecret::Unclear => {
             let message = format!("`{option}` does not say where the secret is");
-            return Err((message, "write either { env = \"NAME\" } or { file = \"PATH\" }".to_owned()));
+            let help = "write one of { env = \"NAME\" }, { file = \"PATH\" } and { command = [\"PROGRAM\"] }";
+            Err((message, help.to_owned()))
         }
-    };
-    if secret.trim().is_empty() {
-        return Err((format!("`{option}` is empty"), format!("put the secret into {from}")));
     }
-    if secret.chars().any(char::is_control) {
-        let message = format!("`{option}` has a line break or another control character in it");
-        return Err((message, format!("have the secret on one line and nothing else in {from}")));
-    }
-    Ok(secret)
 }

@@ -355,6 +355,18 @@ impl CensusBuilder {
         Ok(())
     }
 
+    /// Returns the rows of the known users that were not taken so far, those aside that nothing can happen to.
+    pub(crate) fn missing(&self) -> Vec<i64> {
+        let census = &self.census;
+        let is_missing = |place: usize, entry: &Entry| {
+            !census.present.get(place).copied().unwrap_or_default()
+                && !census.is_frozen(entry)
+                && !entry.flags().is_removed_for_good()
+        };
+        let entries = census.survey.index.entries().iter().enumerate();
+        entries.filter(|(place, entry)| is_missing(*place, entry)).map(|(_, entry)| entry.row).collect()
+    }
+
     /// Adds the known users that are missing from the source, after all others.
     pub(crate) fn finish(self) -> Census {
         let Self { mut census, only, .. } = self;

@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use super::capabilities::Capabilities;
 use super::census::{Census, Pending};
 use super::duplicate_names::DuplicateName;
+use super::quarantine::StandingFailures;
 use super::scope::{self, Subject};
 use super::write::Effects;
 use crate::causes::with_cause;
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     holders: Mutex<HashMap<Key, Option<Key>>>,
     /// Users with a duplicate user name, each with a description of the conflict.
     duplicate_names: HashMap<SourceId, String>,
+    /// The users that failed before this run.
+    pub(crate) standing_failures: StandingFailures,
     /// The number of settled users of this run.
     settled: AtomicUsize,
     /// The number of users that were looked up before the decisions, and of all such users.
@@ -67,6 +70,7 @@ impl Context {
             census,
             holders: Mutex::new(HashMap::new()),
             duplicate_names: HashMap::new(),
+            standing_failures: StandingFailures::default(),
             settled: AtomicUsize::new(0),
             looked_up: OnceLock::new(),
         }

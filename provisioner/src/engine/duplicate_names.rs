@@ -25,7 +25,7 @@ pub struct DuplicateUser {
     pub source_id: SourceId,
     /// The user name as its rule maps it.
     pub user_name: UserName,
-    /// The line of the source file.
+    /// The line of the source file; 0 if the source is none.
     pub line: usize,
 }
 
@@ -35,7 +35,10 @@ impl DuplicateName {
         let each: Vec<String> = self
             .users
             .iter()
-            .map(|user| format!("{:?} (id {}, line {})", user.user_name.as_str(), user.source_id, user.line))
+            .map(|user| {
+                let line = if user.line == 0 { String::new() } else { format!(", line {}", user.line) };
+                format!("{:?} (id {}{line})", user.user_name.as_str(), user.source_id)
+            })
             .collect();
         format!("{} have the same userName to a target, which gives it to one account only", joined(&each))
     }

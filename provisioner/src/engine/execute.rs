@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::task::{Task, TaskStep};
+use super::renames;
+use super::task::Task;
 use super::user::{TaskResult, run as run_user};
 use super::worker_pool::in_parallel;
 use super::{Environment, PreparedRun};
 use crate::exit::Exit;
-use crate::ids::UserName;
 use crate::report::{Operation, Outcome, RunReport, Stopped, UserLine};
 use crate::target::Halt;
 
 /// A task with the position of its line.
-type Placed = (usize, Task);
+pub(super) type Placed = (usize, Task);
 
 /// Carries out the decisions, and returns the report.
 pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> RunReport {
@@ -37,6 +37,7 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
             async move {
                 let position = *order.get(index)?;
                 let task = tasks.get(&context, position as usize).ok()??;
+                context.standing_failures.note(&task);
                 Some((position as usize, attempt(&context, task, false).await))
             }
         })
@@ -50,11 +51,15 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
             None => {}
         }
     }
-    while let Some((position, task)) = next(&mut deferred) {
-        lines.extend(finally(&context, task).await.map(|line| (position, line)));
-    }
+    lines.extend(renames::run(&context, deferred).await);
     for (position, line, task) in refused {
-        let line = if task.may_work_now(&context) { once_more(&context, line, *task).await } else { line };
+        let (id, started) = (task.id.clone(), context.client.now());
+        let again =
+            async { if task.may_work_now(&context) { once_more(&context, line, *task).await } else { line } };
+        let (line, turn) = context.client.recorder().in_turn(&id, started, again).await;
+        if let Some(line) = &line {
+            context.client.recorder().settled(&turn, context.client.now(), line);
+        }
         lines.extend(line.map(|line| (position, line)));
     }
     environment.progress.end();
@@ -86,20 +91,27 @@ fn stopped(context: &Context, total: usize) -> Option<(Exit, Stopped)> {
     Some((exit, stopped))
 }
 
-async fn attempt(context: &Context, task: Task, last: bool) -> Option<TaskResult> {
+pub(super) async fn attempt(context: &Context, task: Task, last: bool) -> Option<TaskResult> {
+    let (recorder, id) = (context.client.recorder(), task.id.clone());
+    let (ran, turn) = recorder.in_turn(&id, context.client.now(), run_or_fail(context, task, last)).await;
+    if let Some(TaskResult::Settled(Some(line))) = &ran {
+        recorder.settled(&turn, context.client.now(), line);
+    }
+    if let Some(TaskResult::Settled(_) | TaskResult::Refused(..)) = &ran {
+        context.settle();
+    }
+    ran
+}
+
+async fn run_or_fail(context: &Context, task: Task, last: bool) -> Option<TaskResult> {
     let (id, name, label) = (task.id.clone(), task.record.user_name.clone(), task.label);
+    let rule = task.record.rule.clone();
     match run_user(context, task, last).await {
-        Ok(ran) => {
-            if matches!(ran, TaskResult::Settled(_) | TaskResult::Refused(..)) {
-                context.settle();
-            }
-            Some(ran)
-        }
+        Ok(ran) => Some(ran),
         Err(Halt::Stopped) => None,
         // Every user is reported: a trouble that no step handled ends here, and is tried again in the next run.
         Err(Halt::Failed(trouble)) => {
-            context.settle();
-            Some(TaskResult::Settled(Some(UserLine {
+            let line = UserLine {
                 source_id: id,
                 user_name: name,
                 target_id: None,
@@ -109,15 +121,11 @@ async fn attempt(context: &Context, task: Task, last: bool) -> Option<TaskResult
                 reason: trouble.reason,
                 detail: Some(trouble.detail),
                 failed_deprovision: false,
-            })))
+            };
+            let entry = context.audit(&line, rule.as_ref(), None, None);
+            context.save(vec![entry]).await.ok()?;
+            Some(TaskResult::Settled(Some(line)))
         }
-    }
-}
-
-async fn finally(context: &Context, task: Task) -> Option<UserLine> {
-    match attempt(context, task, true).await {
-        Some(TaskResult::Settled(line) | TaskResult::Refused(line, _)) => line,
-        Some(TaskResult::Deferred(_)) | None => None,
     }
 }
 
@@ -128,21 +136,4 @@ async fn once_more(context: &Context, told: Option<UserLine>, task: Task) -> Opt
         Ok(TaskResult::Settled(line) | TaskResult::Refused(line, _)) => line.or(told),
         Ok(TaskResult::Deferred(_)) | Err(_) => told,
     }
-}
-
-/// Removes the next deferred rename: one whose new name none of the others holds, if there is one.
-fn next(deferred: &mut Vec<Placed>) -> Option<Placed> {
-    let held = |index: usize, name: &UserName| {
-        deferred.iter().enumerate().any(|(other, (_, task))| {
-            other != index
-                && task.record.link.as_ref().and_then(crate::state::Link::user_name).as_ref() == Some(name)
-        })
-    };
-    let wanted = |task: &Task| match &task.step {
-        TaskStep::Owned(owned) => Some(owned.wanted.user_name()),
-        TaskStep::Fail(_) | TaskStep::Left { .. } => None,
-    };
-    let free =
-        (0..deferred.len()).find(|index| wanted(&deferred[*index].1).is_none_or(|name| !held(*index, &name)));
-    (!deferred.is_empty()).then(|| deferred.remove(free.unwrap_or(0)))
 }

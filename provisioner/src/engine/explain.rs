@@ -7,8 +7,9 @@ use super::plan::entry;
 use super::{Provisioner, SyncOptions, duplicate_names};
 use crate::exit::Exit;
 use crate::ids::{SourceId, UserName};
+use crate::reader::read_all;
 use crate::report::word;
-use crate::source::{self, SourceUser};
+use crate::source::SourceUser;
 use crate::state::{LinkState, Record};
 
 /// One stage of the way.
@@ -43,7 +44,12 @@ impl Provisioner {
                 return Explanation { stages, exit: Exit::Usage };
             }
         };
-        let snapshot = match source::read(&self.config().source, allow_empty) {
+        let snapshot = match read_all(
+            &self.config().source.without_push_down(),
+            &self.read_context(allow_empty),
+        )
+        .await
+        {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 stages.push(Stage {
@@ -69,7 +75,11 @@ impl Provisioner {
                     let mapped = self.mapped_name(one).filter(|name| name.as_str() != one.username);
                     let mapped =
                         mapped.map(|name| format!(", mapped to {:?}", name.as_str())).unwrap_or_default();
-                    format!("{:?}, id {}, line {} of the source{mapped}", one.username, one.id, one.line)
+                    let line = match one.line {
+                        0 => String::new(),
+                        line => format!(", line {line} of the source"),
+                    };
+                    format!("{:?}, id {}{line}{mapped}", one.username, one.id)
                 }));
                 stages.push(Stage { stage: "found", lines });
                 return Explanation { stages, exit: Exit::Usage };
@@ -108,7 +118,7 @@ impl Provisioner {
 
     /// Returns the users that `asked` may mean: the one with this id, else those with this exact name, else all with the
     /// same user name. The user name of a rule counts as well as that of the source.
-    fn candidates<'a>(
+    pub(super) fn candidates<'a>(
         &self,
         users: &'a [SourceUser],
         asked: &str,
@@ -126,7 +136,7 @@ impl Provisioner {
     }
 
     /// Returns the user name that the rule of `user` produces.
-    fn mapped_name(&self, user: &SourceUser) -> Option<UserName> {
+    pub(super) fn mapped_name(&self, user: &SourceUser) -> Option<UserName> {
         owner(self.config(), user)?.mapping.user_name(user)
     }
 

@@ -123,6 +123,7 @@ impl Provisioner {
     pub async fn apply(&self, plan: &Plan, options: SyncOptions) -> Result<RunReport, ApplyError> {
         let _running = self.running.lock().await;
         let options = SyncOptions { full: plan.full, ..options };
+        self.begin_run("apply");
         let prepared = self.prepare(&options, None).await;
         if let Ok(prepared) = &prepared {
             let Ok(now) = self.document(prepared, &options) else { return Ok(prepared.stopped()) };
@@ -137,7 +138,7 @@ impl Provisioner {
     ///
     /// # Errors
     /// The state cannot be read: the run is stopped.
-    fn document(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<Plan, Halt> {
+    pub(super) fn document(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<Plan, Halt> {
         let mut summary = PlanSummary { users: prepared.users, ..PlanSummary::default() };
         let mut entries = Vec::new();
         let mut behind = Vec::new();
@@ -181,8 +182,8 @@ impl Provisioner {
     }
 }
 
-/// Returns the entry of a task in a plan, or `None` if a run would not report it.
-pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
+/// Returns the expected outcome of a task and its requests in words, or `None` if a run would not report it.
+pub(crate) fn outlook(context: &Context, task: &Task) -> Option<(UserOutcome, Vec<String>)> {
     let method = |active| context.capabilities.order(WriteKind::of(active)).first;
     let mut parts = task.parts.clone();
     let mut requests = Vec::new();
@@ -260,7 +261,13 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
     if is_standing(context, task, &user_outcome) {
         return None;
     }
-    let UserOutcome { operation, outcome, reason, detail } = user_outcome;
+    let detail = with_clash(user_outcome.detail, context.clash(&task.id));
+    Some((UserOutcome { detail, ..user_outcome }, requests))
+}
+
+/// Returns the entry of a task in a plan, or `None` if a run would not report it.
+pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
+    let (UserOutcome { operation, outcome, reason, detail }, requests) = outlook(context, task)?;
     Some(Entry {
         source_id: task.id.clone(),
         user_name: task.record.user_name.clone(),
@@ -270,7 +277,7 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
         outcome,
         reason,
         requests,
-        why: why(task, (operation, reason), with_clash(detail, context.clash(&task.id))),
+        why: why(task, (operation, reason), detail),
     })
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Task {
     pub(crate) told: usize,
     /// The reason for which the removal or disable, which the target refused before, is not tried in this run.
     pub(crate) held: Option<Trouble>,
+    /// Why the rename could not be carried out, said beside a failure of it.
+    pub(crate) rename_note: Option<String>,
 }
 
 /// The step of a task.
@@ -186,6 +188,7 @@ impl Task {
             parts: Vec::new(),
             told: 0,
             held: None,
+            rename_note: None,
         }
     }
 
@@ -213,6 +216,7 @@ impl Task {
             parts: Vec::new(),
             told: 0,
             held: None,
+            rename_note: None,
         }
     }
 
@@ -321,6 +325,7 @@ impl Task {
             parts: Vec::new(),
             told: 0,
             held: None,
+            rename_note: None,
         }
     }
 

@@ -156,7 +156,11 @@ impl TaskRun<'_> {
     pub(super) async fn keep_link(&mut self) -> Result<(), Halt> {
         self.task.record.resolve_intent();
         let record = Arc::new(self.task.record.clone());
-        self.context.save(vec![StateChange::Put(self.task.id.clone(), record)]).await
+        let mut changes = vec![StateChange::Put(self.task.id.clone(), record)];
+        // A run that ends here leaves a user with nothing more to do, who gets no line: the account has its entry now.
+        let link = self.task.record.link.as_ref();
+        changes.extend(link.map(|link| self.context.audit_created(&self.task, link)));
+        self.context.save(changes).await
     }
 
     /// Removes the link: no user holds the account any longer.
@@ -214,6 +218,13 @@ impl TaskRun<'_> {
             self.failed(Operation::Disable, trouble);
         }
         self.task.parts.extend(owned.withheld());
+        if let Some(note) = self.task.rename_note.take() {
+            let failed = |part: &&mut OutcomePart| part.outcome == Outcome::Failed;
+            if let Some(part) = self.task.parts.iter_mut().find(failed) {
+                let detail = part.detail.take().map(|detail| format!("{detail}; {note}"));
+                part.detail = Some(detail.unwrap_or(note));
+            }
+        }
         self.finish(Some(&owned), again).await
     }
 
@@ -225,7 +236,8 @@ impl TaskRun<'_> {
         let (id, record) = (self.task.id.clone(), self.task.record.clone());
         // Another user that took the account during this run is in the source.
         let task = Task::entering(self.context, id, record, again, wanted, lookup, &|_| true);
-        self.task = Task { label, parts: std::mem::take(&mut self.task.parts), ..task };
+        let (parts, rename_note) = (std::mem::take(&mut self.task.parts), self.task.rename_note.take());
+        self.task = Task { label, parts, rename_note, ..task };
         match &self.task.step {
             TaskStep::Owned(owned) => Some(owned.clone()),
             TaskStep::Fail(_) | TaskStep::Left { .. } => None,

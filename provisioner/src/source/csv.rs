@@ -4,67 +4,108 @@
 //! Dotted column names become nested objects, an empty cell is an absent attribute. Every attribute is a text except
 //! `enabled`, which is a boolean. Blanks count inside quotes only.
 
+use std::io::Read;
+
 use serde_json::{Map, Value};
 
-use super::validation::Record;
-use super::{LocatedProblem, Problems, SourceProblem};
+use super::problems::Place;
+use super::text::TextReader;
+use super::validation::Collector;
+use super::window::Window;
+use super::{LocatedProblem, SourceProblem};
 use cli_support::suggest::nearest;
 
 const REQUIRED: [&str; 3] = ["id", "username", "enabled"];
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
 /// Reads the rows below the header, whose names are added to `names`.
-pub(super) fn rows(text: &str, names: &mut Vec<String>, problems: &mut Problems) -> Vec<Record> {
-    let mut records = Vec::new();
-    let (start, delimiter) = delimiter(text);
-    let mut rows = Rows { text, at: start, delimiter };
-    let header = match rows.next() {
-        None => return records,
-        Some(Err(problem)) => {
-            problems.push(problem);
-            return records;
-        }
-        Some(Ok(header)) => header,
-    };
-    let columns = match columns(&header.cells) {
-        Ok(columns) => columns,
-        Err(problem) => {
-            problems.push((Some(header.offset), problem));
-            return records;
-        }
-    };
+pub(super) fn read<R: Read>(reader: TextReader<R>, names: &mut Vec<String>, users: &mut Collector<'_>) {
+    if let Err((place, problem)) = read_rows(reader, names, users) {
+        users.problems.push(place, problem);
+    }
+}
+
+fn read_rows<R: Read>(
+    reader: TextReader<R>,
+    names: &mut Vec<String>,
+    users: &mut Collector<'_>,
+) -> Result<(), LocatedProblem> {
+    let mut file = CsvFile { window: Window::new(reader), at: 0, delimiter: ',' };
+    while !file.window.rest(0).contains('\n') && file.window.grow()? {}
+    (file.at, file.delimiter) = delimiter(file.window.rest(0));
+    let Some((header_place, header)) = file.next()? else { return Ok(()) };
+    let header = header?;
+    let columns = columns(&header).map_err(|problem| (Some(header_place), problem))?;
     names.extend(columns.iter().filter(|path| !path.is_empty()).map(|path| path.join(".")));
-    for row in rows {
-        let row = match row {
-            Ok(row) => row,
-            Err(problem) => {
-                problems.push(problem);
+    let id_column = columns.iter().position(|path| *path == ["id"]);
+    while let Some((place, row)) = file.next()? {
+        let cells = match row {
+            Ok(cells) => cells,
+            Err((place, problem)) => {
+                users.problems.push(place, problem);
                 continue;
             }
         };
         // A row that a spreadsheet has formatted and that has no content.
-        if row.cells.iter().all(String::is_empty) {
+        if cells.iter().all(String::is_empty) {
             continue;
         }
-        if row.cells.len() != columns.len() {
-            let (expected, found) = (columns.len(), row.cells.len());
-            problems.push((Some(row.offset), SourceProblem::Width { expected, found }));
+        if cells.len() != columns.len() {
+            let (expected, found) = (columns.len(), cells.len());
+            users.problems.push(Some(place), SourceProblem::Width { expected, found });
             continue;
         }
-        let unnamed =
-            columns.iter().zip(&row.cells).position(|(path, cell)| path.is_empty() && !cell.is_empty());
+        let unnamed = columns.iter().zip(&cells).position(|(path, cell)| path.is_empty() && !cell.is_empty());
         if let Some(index) = unnamed {
-            problems.push((Some(header.offset), SourceProblem::BadColumn(index + 1)));
-            return records;
+            return Err((Some(header_place), SourceProblem::BadColumn(index + 1)));
         }
-        let id = columns.iter().position(|path| *path == ["id"]).and_then(|index| row.cells.get(index));
+        let id = id_column.and_then(|index| cells.get(index));
         if let Some(id) = id.filter(|id| is_shortened(id)) {
-            problems.push((Some(row.offset), SourceProblem::ShortenedId(id.clone())));
+            users.problems.push(Some(place), SourceProblem::ShortenedId(id.clone()));
             continue;
         }
-        records.push(Record { offset: row.offset, value: user(&columns, row.cells) });
+        users.record(place, user(&columns, cells));
+        if users.is_unwanted() {
+            break;
+        }
     }
-    records
+    Ok(())
+}
+
+/// A file of which the rows are read one by one.
+struct CsvFile<R> {
+    window: Window<R>,
+    at: usize,
+    delimiter: char,
+}
+
+/// A row with its place: its cells, or the place of a problem within.
+type PlacedRow = (Place, Result<Vec<String>, LocatedProblem>);
+
+impl<R: Read> CsvFile<R> {
+    /// Reads the next row.
+    fn next(&mut self) -> Result<Option<PlacedRow>, LocatedProblem> {
+        self.at = self.window.drop_before(self.at);
+        loop {
+            let mut rows = Rows { text: self.window.rest(0), at: self.at, delimiter: self.delimiter };
+            let row = rows.next();
+            let end = rows.at;
+            // What ends with the window may go on behind it.
+            if end >= self.window.len() && self.window.has_more() {
+                self.window.grow()?;
+                continue;
+            }
+            self.at = end;
+            return Ok(match row {
+                None => None,
+                Some(Ok(Row { offset, cells })) => Some((self.window.place(offset), Ok(cells))),
+                Some(Err((offset, problem))) => {
+                    let place = self.window.place(offset);
+                    Some((place, Err((Some(place), problem))))
+                }
+            });
+        }
+    }
 }
 
 /// Returns the byte where the header begins, and the delimiter: that of a line `sep=;`, or the one that makes a header of
@@ -182,7 +223,7 @@ struct Rows<'a> {
 }
 
 impl Iterator for Rows<'_> {
-    type Item = Result<Row, LocatedProblem>;
+    type Item = Result<Row, (usize, SourceProblem)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.text.get(self.at..)?;
@@ -223,7 +264,7 @@ impl Rows<'_> {
     }
 
     /// Reads a cell, up to the delimiter or the end of the line.
-    fn cell(&mut self) -> Result<String, LocatedProblem> {
+    fn cell(&mut self) -> Result<String, (usize, SourceProblem)> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let blanks = self.blanks(rest);
         if rest.get(blanks..).is_some_and(|rest| rest.starts_with('"')) {
@@ -233,7 +274,7 @@ impl Rows<'_> {
         let end = rest.find(|letter| self.ends_cell(letter)).unwrap_or(rest.len());
         let cell = rest.get(..end).unwrap_or_default();
         if let Some(quote) = cell.find('"') {
-            let problem = (Some(self.at + quote), SourceProblem::StrayQuote);
+            let problem = (self.at + quote, SourceProblem::StrayQuote);
             self.at += end;
             return Err(problem);
         }
@@ -247,13 +288,13 @@ impl Rows<'_> {
         text.len() - text.trim_start_matches(blank).len()
     }
 
-    fn quoted(&mut self) -> Result<String, LocatedProblem> {
+    fn quoted(&mut self) -> Result<String, (usize, SourceProblem)> {
         let opened = self.at;
         let mut cell = String::new();
         self.at += 1;
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let Some(quote) = rest.find('"') else { return Err((Some(opened), SourceProblem::OpenQuote)) };
+            let Some(quote) = rest.find('"') else { return Err((opened, SourceProblem::OpenQuote)) };
             cell.push_str(rest.get(..quote).unwrap_or_default());
             self.at += quote + 1;
             let after = self.text.get(self.at..).unwrap_or_default();
@@ -264,9 +305,7 @@ impl Rows<'_> {
             }
             let blanks = self.blanks(after);
             return match after.get(blanks..).and_then(|rest| rest.chars().next()) {
-                Some(letter) if !self.ends_cell(letter) => {
-                    Err((Some(self.at - 1), SourceProblem::AfterQuote))
-                }
+                Some(letter) if !self.ends_cell(letter) => Err((self.at - 1, SourceProblem::AfterQuote)),
                 _ => {
                     self.at += blanks;
                     Ok(cell)

@@ -3,13 +3,17 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use super::RemoteProblem;
+use super::problems::Place;
 
 /// The source could not be read whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("failed to read the source {}{}: {problem}{}", .file.display(), ShownPosition(*.position), More(*.more))]
+#[error("failed to read the source {}{}: {problem}{}", .place, ShownPosition(*.position), More(*.more))]
 pub struct SourceError {
-    file: PathBuf,
+    /// The file, or the address of the server.
+    place: String,
     position: Option<(usize, usize)>,
     problem: SourceProblem,
     /// Problems beside this one.
@@ -23,14 +27,35 @@ pub enum SourceProblem {
     /// There is no such file.
     #[error("there is no such file")]
     NotFound,
-    /// The path is a directory.
-    #[error("it is a directory")]
+    /// A problem with the server of the source.
+    #[error(transparent)]
+    Remote(#[from] RemoteProblem),
+    /// The run was interrupted.
+    #[error("the reading was interrupted")]
+    Interrupted,
+    /// The path is a directory without a page.
+    #[error("it is a directory, and has no page of users")]
     Directory,
+    /// A file in a directory of pages is no page.
+    #[error("this file among the pages is none")]
+    StrayFile,
+    /// A file in a directory of pages has another content.
+    #[error("this is not a page of PingOne's API")]
+    NotAPage,
+    /// A compressed file that cannot be decompressed to its end.
+    #[error("the compressed file is cut off or damaged")]
+    DamagedArchive,
+    /// A user is on two pages.
+    #[error("the user with id {id:?} is there twice, on this page or on an earlier one")]
+    RepeatedUser {
+        /// The id.
+        id: String,
+    },
     /// The file cannot be opened or read.
     #[error("{}", crate::file_error::words(*.0))]
     Unreadable(ErrorKind),
     /// The extension stands for no format.
-    #[error("unknown file extension: expected .ndjson, .jsonl, .json or .csv")]
+    #[error("unknown file extension: expected .ndjson, .jsonl, .json or .csv, alone or with .gz or .zst")]
     UnknownFormat,
     /// The file is not UTF-8.
     #[error("invalid UTF-8 here; the file may be Windows-1252 or Latin-1")]
@@ -41,6 +66,9 @@ pub enum SourceProblem {
     /// The file is UTF-32.
     #[error("it is UTF-32; use UTF-8 or UTF-16")]
     Utf32,
+    /// A user is longer than any is.
+    #[error("this user has more than {} MiB", super::LONGEST_USER >> 20)]
+    TooLong,
     /// The file holds no user.
     #[error("it has no users")]
     Empty,
@@ -158,20 +186,20 @@ pub enum SourceProblem {
 }
 
 impl SourceError {
-    /// Creates an error in `file`, at a byte of its text if it has a place.
-    pub(super) fn new(file: &Path, place: Option<(&str, usize)>, problem: SourceProblem) -> Self {
-        let position = place.map(|(text, offset)| position(text, offset));
-        Self { file: file.to_owned(), position, problem, more: 0 }
+    /// Creates an error of the source at `place` as a whole.
+    pub(crate) fn of_source(place: String, problem: SourceProblem) -> Self {
+        Self { place, position: None, problem, more: 0 }
+    }
+
+    /// Creates an error in `file`.
+    pub(super) fn new(file: &Path, place: Option<Place>, problem: SourceProblem) -> Self {
+        let position = place.map(|place| (place.line, place.column));
+        Self { place: file.display().to_string(), position, problem, more: 0 }
     }
 
     /// Returns the error as the first of several problems.
-    pub(super) fn with_more(self, more: usize) -> Self {
+    pub(crate) fn with_more(self, more: usize) -> Self {
         Self { more, ..self }
-    }
-
-    /// Returns the file.
-    pub fn file(&self) -> &Path {
-        &self.file
     }
 
     /// Returns the line, counted from 1, if the problem has a place.
@@ -197,12 +225,31 @@ impl miette::Diagnostic for SourceError {
 }
 
 impl SourceProblem {
+    /// Whether the problem is met in the text of a file, at the end of what could be decoded.
+    pub(super) const fn is_in_text(&self) -> bool {
+        matches!(self, Self::NotUtf8 | Self::BadUtf16 | Self::Utf32)
+    }
+
     fn way_out(&self) -> &'static str {
         match self {
             Self::NotFound => {
                 "correct `path` under [source]; a relative path starts at the folder of the configuration"
             }
-            Self::Directory => "name the file in it: `path` under [source] is a file of users",
+            Self::Directory => {
+                "name the file in it, or put the pages of PingOne's API into it, each as a file: page-1.json, page-2.json, …"
+            }
+            Self::Remote(problem) => problem.way_out(),
+            Self::Interrupted => "run it again",
+            Self::StrayFile => {
+                "a directory of pages has pages only, as .json, .json.gz or .json.zst: move the file elsewhere"
+            }
+            Self::NotAPage => {
+                "a page has its users in `_embedded.users`: save each answer of the API as it is"
+            }
+            Self::DamagedArchive => "nothing is removed by half a file: export or copy it again",
+            Self::RepeatedUser { .. } => {
+                "the users changed while the pages were fetched: fetch all of them again"
+            }
             Self::Unreadable(_) => "make the file readable for the user that runs this program",
             Self::UnknownFormat => "name it users.ndjson (or .jsonl), users.json or users.csv, as what it is",
             Self::NotUtf8 => {
@@ -212,6 +259,7 @@ impl SourceProblem {
                 "save the file again, as UTF-8 or UTF-16; if it was cut off, export the users again"
             }
             Self::Utf32 => "save the file as UTF-8",
+            Self::TooLong => "one user is one line in NDJSON: break the lines, or export the users again",
             Self::Empty => {
                 "every managed account would be removed: export the users again, or allow an empty source if that is meant"
             }
@@ -307,17 +355,4 @@ impl fmt::Display for ShownPosition {
             None => Ok(()),
         }
     }
-}
-
-/// Returns the line and column, counted from 1, of a byte; blanks before it do not count.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = before.matches('\n').count() + 1;
-    (line, before.get(line_start..).unwrap_or_default().chars().count() + 1)
-}
-
-/// Returns the line, counted from 1, of a byte.
-pub(super) fn line(text: &str, offset: usize) -> usize {
-    position(text, offset).0
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Returns the hex SHA-256 of a sequence of values.
-pub(super) fn digest<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
+pub(crate) fn digest<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
     let mut hash = Sha256::new();
     let mut buffer = Vec::with_capacity(2048);
     for value in values {

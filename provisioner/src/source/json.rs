@@ -1,62 +1,56 @@
-//! NDJSON, JSON arrays, and pages of PingOne's API: every value is parsed, and each keeps the place where it starts.
+//! JSON arrays, and pages of PingOne's API: every value is parsed, and each keeps the place where it starts.
 
 use std::cell::{Cell, RefCell};
+use std::io::Read;
 
 use serde_json::Value;
 use serde_json::de::Deserializer;
 
-use super::unique::{Unique, value};
-use super::validation::Record;
-use super::{LocatedProblem, Problems, SourceProblem};
+use super::problems::Place;
+use super::text::TextReader;
+use super::unique::Unique;
+use super::validation::Collector;
+use super::window::Window;
+use super::{LocatedProblem, SourceProblem};
 
-/// Reads one user per line; blank lines are ignored.
-pub(super) fn lines(text: &str, problems: &mut Problems) -> Vec<Record> {
-    let mut records = Vec::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if !line.trim().is_empty() {
-            match value(line) {
-                Ok(value) => records.push(Record { offset: start, value }),
-                Err(error) => problems.push(misplaced(line, start, &error)),
-            }
-        }
-        start += line.len();
+/// Reads one array of users, or one page of the API with all users, or an array of all its pages, and nothing else.
+pub(super) fn read<R: Read>(reader: TextReader<R>, users: &mut Collector<'_>) {
+    if let Err((place, problem)) = Scan::new(reader, users).document() {
+        users.problems.push(place, problem);
     }
-    records
 }
 
-/// Reads one array of users, or one page of the API with all users, and nothing else.
-pub(super) fn array(text: &str, problems: &mut Problems) -> Vec<Record> {
-    let mut scan = Scan { text, at: 0, records: Vec::new() };
-    scan.skip_blanks();
-    let read = match scan.byte() {
-        Some(b'[') => scan.users_or_pages(),
-        Some(b'{') => {
-            let start = scan.at;
-            scan.page()
-                .and_then(|page| page.ok_or((Some(start), SourceProblem::NotAnArray)))
-                .and_then(|page| whole(&[page]))
-        }
-        _ => Err((Some(scan.at), SourceProblem::NotAnArray)),
-    };
-    if let Err(problem) = read.and_then(|()| scan.end()) {
-        problems.push(problem);
+/// Reads one page of the API, and nothing else.
+pub(super) fn read_page<R: Read>(
+    reader: TextReader<R>,
+    users: &mut Collector<'_>,
+) -> Result<Page, LocatedProblem> {
+    let mut scan = Scan::new(reader, users);
+    scan.skip_blanks()?;
+    let not_a_page = (Some(scan.place()), SourceProblem::NotAPage);
+    if scan.byte()? != Some(b'{') {
+        return Err(not_a_page);
     }
-    scan.records
+    let page = scan.page()?.ok_or(not_a_page)?;
+    scan.end()?;
+    Ok(page)
 }
 
 /// A walk over a text that is one JSON value.
-struct Scan<'a> {
-    text: &'a str,
+struct Scan<'a, 'b, R> {
+    window: Window<R>,
+    /// The next byte in the window.
     at: usize,
-    records: Vec<Record>,
+    users: &'a mut Collector<'b>,
+    /// The records so far.
+    records: usize,
 }
 
 /// The members of a page of the API.
-#[derive(Default)]
-struct Page {
-    /// The byte where it starts.
-    start: usize,
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// The place where it starts.
+    pub(super) start: Option<Place>,
     /// The users in it.
     users: usize,
     /// The total number of users.
@@ -71,44 +65,77 @@ struct Page {
     itself: Option<String>,
 }
 
-/// Whether `pages` are all there are, in their order: users who are missing would count as deleted.
-fn whole(pages: &[Page]) -> Result<(), LocatedProblem> {
+/// Whether `pages` are all there are, in their order: users who are missing would count as deleted. The error names the page.
+pub(super) fn whole(pages: &[Page]) -> Result<(), (usize, SourceProblem)> {
     let users: usize = pages.iter().map(|page| page.users).sum();
     for (index, page) in pages.iter().enumerate() {
         let size = page.size.filter(|size| *size > page.users as u64);
         let count = page.count.filter(|count| *count > users as u64);
         let Some(following) = pages.get(index + 1) else {
             if page.is_followed {
-                return Err((Some(page.start), SourceProblem::PageOfMany { users: page.users }));
+                return Err((index, SourceProblem::PageOfMany { users: page.users }));
             }
             return match (size, count) {
-                (Some(count), _) => {
-                    Err((Some(page.start), SourceProblem::PageNotWhole { users: page.users, count }))
-                }
-                (None, Some(count)) => Err((Some(page.start), SourceProblem::PageNotWhole { users, count })),
+                (Some(count), _) => Err((index, SourceProblem::PageNotWhole { users: page.users, count })),
+                (None, Some(count)) => Err((index, SourceProblem::PageNotWhole { users, count })),
                 (None, None) => Ok(()),
             };
         };
         if let Some(count) = size {
-            return Err((Some(page.start), SourceProblem::PageNotWhole { users: page.users, count }));
+            return Err((index, SourceProblem::PageNotWhole { users: page.users, count }));
         }
         let is_other =
             matches!((&page.next, &following.itself), (Some(next), Some(itself)) if next != itself);
         if !page.is_followed || is_other {
-            return Err((Some(following.start), SourceProblem::PageOutOfOrder { page: index + 2 }));
+            return Err((index + 1, SourceProblem::PageOutOfOrder { page: index + 2 }));
         }
     }
     Ok(())
 }
 
-impl Scan<'_> {
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+/// Returns [`whole`] of pages in one file.
+fn whole_in_file(pages: &[Page]) -> Result<(), LocatedProblem> {
+    whole(pages).map_err(|(index, problem)| (pages.get(index).and_then(|page| page.start), problem))
+}
+
+impl<'a, 'b, R: Read> Scan<'a, 'b, R> {
+    fn new(reader: TextReader<R>, users: &'a mut Collector<'b>) -> Self {
+        Self { window: Window::new(reader), at: 0, users, records: 0 }
     }
 
-    fn skip_blanks(&mut self) {
-        let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        self.at += self.text.as_bytes().get(self.at..).unwrap_or_default().iter().take_while(blank).count();
+    /// Reads the whole text, which may be blank.
+    fn document(&mut self) -> Result<(), LocatedProblem> {
+        self.skip_blanks()?;
+        match self.byte()? {
+            None => return Ok(()),
+            Some(b'[') => self.users_or_pages()?,
+            Some(b'{') => {
+                let start = self.place();
+                let page = self.page()?.ok_or((Some(start), SourceProblem::NotAnArray))?;
+                whole_in_file(&[page])?;
+            }
+            Some(_) => return Err((Some(self.place()), SourceProblem::NotAnArray)),
+        }
+        self.end()
+    }
+
+    fn place(&mut self) -> Place {
+        self.window.place(self.at)
+    }
+
+    fn byte(&mut self) -> Result<Option<u8>, LocatedProblem> {
+        if self.at >= self.window.len() {
+            self.window.grow()?;
+        }
+        Ok(self.window.rest(self.at).as_bytes().first().copied())
+    }
+
+    fn skip_blanks(&mut self) -> Result<(), LocatedProblem> {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.byte()? {
+            let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+            self.at += self.window.rest(self.at).as_bytes().iter().take_while(blank).count();
+        }
+        Ok(())
     }
 
     /// Whether an array or object continues after one of its values: a comma, or `close`.
@@ -118,37 +145,56 @@ impl Scan<'_> {
         broken: SourceProblem,
         cut: SourceProblem,
     ) -> Result<bool, LocatedProblem> {
-        self.skip_blanks();
-        let more = match self.byte() {
+        self.skip_blanks()?;
+        let more = match self.byte()? {
             Some(b',') => true,
             Some(byte) if byte == close => false,
-            Some(_) => return Err((Some(self.at), broken)),
-            None => return Err((Some(self.at), cut)),
+            Some(_) => return Err((Some(self.place()), broken)),
+            None => return Err((Some(self.place()), cut)),
         };
         self.at += 1;
-        self.skip_blanks();
+        self.skip_blanks()?;
         Ok(more)
     }
 
     /// Reads the next value of any type.
     fn value(&mut self, cut: SourceProblem) -> Result<Value, LocatedProblem> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let mut stream = Deserializer::from_str(rest).into_iter::<Unique>();
-        match stream.next() {
-            None => Err((Some(self.at), cut)),
-            Some(Err(error)) => Err(misplaced(rest, self.at, &error)),
-            Some(Ok(Unique(value))) => {
-                self.at += stream.byte_offset();
-                Ok(value)
+        loop {
+            let rest = self.window.rest(self.at);
+            let mut stream = Deserializer::from_str(rest).into_iter::<Unique>();
+            let (read, end) = (stream.next(), self.at + stream.byte_offset());
+            // What ends with the window may go on behind it.
+            let is_cut = match &read {
+                None => true,
+                Some(Ok(_)) => end == self.window.len(),
+                Some(Err(error)) => error.is_eof(),
+            };
+            if is_cut && self.window.has_more() {
+                self.window.grow()?;
+                continue;
             }
+            return match read {
+                None => Err((Some(self.place()), cut)),
+                Some(Err(error)) => {
+                    let (offset, problem) = misplaced(self.window.rest(self.at), 0, &error);
+                    let place = offset.map(|offset| self.window.place(self.at + offset));
+                    Err((place, problem))
+                }
+                Some(Ok(Unique(value))) => {
+                    self.at = end;
+                    Ok(value)
+                }
+            };
         }
     }
 
     /// Reads an array of users, or of all pages of the API in their order.
     fn users_or_pages(&mut self) -> Result<(), LocatedProblem> {
-        let mut pages = Vec::new();
+        let mut pages: Vec<Page> = Vec::new();
+        let mut has_users = false;
         self.list(|scan| {
-            let offset = scan.at;
+            let at = scan.at;
+            let place = scan.place();
             let value = scan.value(SourceProblem::ArrayNotClosed)?;
             let is_page = value
                 .get("_embedded")
@@ -156,30 +202,33 @@ impl Scan<'_> {
                 .is_some_and(Value::is_array);
             if is_page {
                 // Its users are read again, each with its place.
-                scan.at = offset;
+                scan.at = at;
                 pages.extend(scan.page()?);
             } else {
-                scan.records.push(Record { offset, value });
+                has_users = true;
+                scan.record(place, value);
             }
             Ok(())
         })?;
-        if pages.is_empty() {
-            return Ok(());
+        match pages.first() {
+            None => Ok(()),
+            // A user among the pages.
+            Some(first) if has_users => Err((first.start, SourceProblem::PageAsUser)),
+            Some(_) => whole_in_file(&pages),
         }
-        let users: usize = pages.iter().map(|page| page.users).sum();
-        if users < self.records.len() {
-            // A user among the pages: the validation reports the first one.
-            return Err((pages.first().map(|page| page.start), SourceProblem::PageAsUser));
-        }
-        whole(&pages)
+    }
+
+    fn record(&mut self, place: Place, value: Value) {
+        self.records += 1;
+        self.users.record(place, value);
     }
 
     /// Reads an array of users.
     fn users(&mut self) -> Result<(), LocatedProblem> {
         self.list(|scan| {
-            let offset = scan.at;
+            let place = scan.place();
             let value = scan.value(SourceProblem::ArrayNotClosed)?;
-            scan.records.push(Record { offset, value });
+            scan.record(place, value);
             Ok(())
         })
     }
@@ -190,14 +239,17 @@ impl Scan<'_> {
         mut item: impl FnMut(&mut Self) -> Result<(), LocatedProblem>,
     ) -> Result<(), LocatedProblem> {
         self.at += 1;
-        self.skip_blanks();
-        if self.byte() == Some(b']') {
+        self.skip_blanks()?;
+        if self.byte()? == Some(b']') {
             self.at += 1;
             return Ok(());
         }
         loop {
+            self.at = self.window.drop_before(self.at);
             item(self)?;
-            if !self.goes_on(b']', SourceProblem::ArrayBroken, SourceProblem::ArrayNotClosed)? {
+            if self.users.is_unwanted()
+                || !self.goes_on(b']', SourceProblem::ArrayBroken, SourceProblem::ArrayNotClosed)?
+            {
                 return Ok(());
             }
         }
@@ -211,23 +263,23 @@ impl Scan<'_> {
         let broken = || SourceProblem::NotJson("a member of this object is malformed".to_owned());
         let mut keys: Vec<String> = Vec::new();
         self.at += 1;
-        self.skip_blanks();
-        if self.byte() == Some(b'}') {
+        self.skip_blanks()?;
+        if self.byte()? == Some(b'}') {
             self.at += 1;
             return Ok(());
         }
         loop {
-            let start = self.at;
+            let start = self.place();
             let Value::String(key) = self.value(SourceProblem::CutOff)? else {
                 return Err((Some(start), broken()));
             };
-            self.skip_blanks();
-            match self.byte() {
+            self.skip_blanks()?;
+            match self.byte()? {
                 Some(b':') => self.at += 1,
-                Some(_) => return Err((Some(self.at), broken())),
-                None => return Err((Some(self.at), SourceProblem::CutOff)),
+                Some(_) => return Err((Some(self.place()), broken())),
+                None => return Err((Some(self.place()), SourceProblem::CutOff)),
             }
-            self.skip_blanks();
+            self.skip_blanks()?;
             if keys.contains(&key) {
                 return Err((Some(start), SourceProblem::DoubledKey(key)));
             }
@@ -241,13 +293,13 @@ impl Scan<'_> {
 
     /// Reads a page of the API, whose users become records; `None` for an object without `_embedded.users`.
     fn page(&mut self) -> Result<Option<Page>, LocatedProblem> {
-        let page = RefCell::new(Page { start: self.at, ..Page::default() });
+        let page = RefCell::new(Page { start: Some(self.place()), ..Page::default() });
         let is_page = Cell::new(false);
-        let before = self.records.len();
+        let before = self.records;
         self.members(|scan, key| {
             match key {
-                "_embedded" if scan.byte() == Some(b'{') => scan.members(|scan, key| {
-                    if key == "users" && scan.byte() == Some(b'[') {
+                "_embedded" if scan.byte()? == Some(b'{') => scan.members(|scan, key| {
+                    if key == "users" && scan.byte()? == Some(b'[') {
                         is_page.set(true);
                         return scan.users();
                     }
@@ -268,18 +320,25 @@ impl Scan<'_> {
             Ok(())
         })?;
         let mut page = page.into_inner();
-        page.users = self.records.len() - before;
+        page.users = self.records - before;
         Ok(is_page.get().then_some(page))
     }
 
     fn end(&mut self) -> Result<(), LocatedProblem> {
-        self.skip_blanks();
-        if self.at == self.text.len() { Ok(()) } else { Err((Some(self.at), SourceProblem::AfterArray)) }
+        self.skip_blanks()?;
+        match self.byte()? {
+            None => Ok(()),
+            Some(_) => Err((Some(self.place()), SourceProblem::AfterArray)),
+        }
     }
 }
 
 /// Returns the error of a parse of `part`, which starts at byte `start`. Its text quotes keys only.
-fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> LocatedProblem {
+pub(super) fn misplaced(
+    part: &str,
+    start: usize,
+    error: &serde_json::Error,
+) -> (Option<usize>, SourceProblem) {
     if error.is_eof() {
         return (Some(start), SourceProblem::CutOff);
     }

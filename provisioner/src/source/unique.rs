@@ -13,7 +13,7 @@ pub(super) const DOUBLED: &str = "doubled key ";
 pub(super) struct Unique(pub(super) Value);
 
 /// Parses `text` as one value.
-pub(super) fn value(text: &str) -> serde_json::Result<Value> {
+pub(crate) fn value(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str(text).map(|Unique(value)| value)
 }
 

@@ -4,50 +4,117 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use super::error::line;
-use super::{Problems, SourceProblem, SourceUser};
+use super::problems::{Place, Problems};
+use super::{SourceProblem, SourceUser};
 use crate::ids::SourceId;
 
-/// A parsed record and the byte where it starts.
-pub(super) struct Record {
-    pub(super) offset: usize,
-    pub(super) value: Value,
+/// Users of a batch.
+const BATCH: usize = 1000;
+
+/// The users of a file as they are read: they are handed on in batches.
+pub(super) struct Collector<'a> {
+    pub(super) problems: Problems,
+    ids: UniqueIds,
+    batch: Vec<SourceUser>,
+    yield_users: &'a mut dyn FnMut(Vec<SourceUser>) -> bool,
+    is_unwanted: bool,
+    /// Whether the users come from pages in files of their own.
+    has_pages: bool,
 }
 
-/// Reads users from the records, in their order.
-pub(super) fn users(text: &str, records: Vec<Record>, problems: &mut Problems) -> Vec<SourceUser> {
-    let (mut at_line, mut counted) = (1, 0);
-    let (mut users, mut offsets) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
-    for Record { offset, value } in records {
-        at_line += text.get(counted..offset).unwrap_or_default().matches('\n').count();
-        counted = offset;
-        match user(value, at_line) {
-            Ok(user) => {
-                users.push(user);
-                offsets.push(offset);
-            }
-            Err(problem) => problems.push((Some(offset), problem)),
+impl<'a> Collector<'a> {
+    pub(super) fn new(yield_users: &'a mut dyn FnMut(Vec<SourceUser>) -> bool) -> Self {
+        Self {
+            problems: Problems::default(),
+            ids: UniqueIds::default(),
+            batch: Vec::new(),
+            yield_users,
+            is_unwanted: false,
+            has_pages: false,
         }
     }
-    let mut seen = HashMap::with_capacity(users.len());
-    for (offset, user) in offsets.iter().zip(&users) {
-        match seen.entry(&user.id) {
+
+    /// Adds one record.
+    pub(super) fn record(&mut self, place: Place, value: Value) {
+        match user(value, place.line) {
+            Ok(user) => self.batch.push(user),
+            Err(problem) => self.problems.push(Some(place), problem),
+        }
+        if self.batch.len() >= BATCH {
+            self.flush();
+        }
+    }
+
+    /// Hands on the users of a part that was parsed by itself.
+    pub(super) fn part(&mut self, users: Vec<SourceUser>, problems: Problems) {
+        self.problems.append(problems);
+        self.batch = users;
+        self.flush();
+    }
+
+    /// Hands on the users that wait.
+    pub(super) fn flush(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        for user in &batch {
+            if let Some(first) = self.ids.insert(user) {
+                let id = || user.id.to_string();
+                let problem = || {
+                    if self.has_pages {
+                        SourceProblem::RepeatedUser { id: id() }
+                    } else {
+                        SourceProblem::DuplicateId { id: id(), first }
+                    }
+                };
+                self.problems.push_with(|| (Some(Place { line: user.line, column: 1 }), problem()));
+            }
+        }
+        if !batch.is_empty() {
+            self.is_unwanted |= !(self.yield_users)(batch);
+        }
+    }
+
+    /// Whether nobody takes the users any longer.
+    pub(super) const fn is_unwanted(&self) -> bool {
+        self.is_unwanted
+    }
+
+    /// Begins a page that is a file of its own: lines of one page say nothing about another.
+    pub(super) fn begin_page(&mut self) {
+        self.has_pages = true;
+    }
+}
+
+/// The ids of the users so far with their lines: digests of them, because a source may have millions.
+#[derive(Default)]
+pub(crate) struct UniqueIds {
+    seen: HashMap<[u8; 12], u32>,
+}
+
+impl UniqueIds {
+    /// Adds the user's id, and returns the line of the user that has it already.
+    pub(crate) fn insert(&mut self, user: &SourceUser) -> Option<usize> {
+        match self.seen.entry(digest(&user.id)) {
             Entry::Vacant(vacant) => {
-                vacant.insert(*offset);
+                vacant.insert(u32::try_from(user.line).unwrap_or(u32::MAX));
+                None
             }
-            Entry::Occupied(first) => {
-                problems.push_with(|| {
-                    let first = line(text, *first.get());
-                    (Some(*offset), SourceProblem::DuplicateId { id: user.id.to_string(), first })
-                });
-            }
+            Entry::Occupied(first) => Some(usize::try_from(*first.get()).unwrap_or(usize::MAX)),
         }
     }
-    users
 }
 
-fn user(attributes: Value, line: usize) -> Result<SourceUser, SourceProblem> {
+/// Returns 96 bits that identify an id.
+fn digest(id: &SourceId) -> [u8; 12] {
+    let hash = Sha256::digest(id.as_str().as_bytes());
+    let mut digest = [0; 12];
+    digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    digest
+}
+
+/// Reads one user, on line `line`.
+pub(crate) fn user(attributes: Value, line: usize) -> Result<SourceUser, SourceProblem> {
     let Value::Object(members) = &attributes else {
         return Err(SourceProblem::NotAnObject(kind(Some(&attributes))));
     };

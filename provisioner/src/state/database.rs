@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::index::{Flags, Index, IndexError, IndexRow};
 use super::store::{Access, Durability, Known, StoreError};
-use super::{Record, StateChange, Withdrawal, WithdrawalKind};
+use super::{Record, StateChange, Withdrawal, WithdrawalKind, audit_log};
 use crate::ids::{RuleName, ScimUrl, SourceId};
 
 /// The layout this version reads and writes (`PRAGMA user_version`).
@@ -76,6 +76,7 @@ impl Database {
             None => insert(&connection, url).map_err(failed)?,
         };
         if access == Access::Write {
+            audit_log::create(&connection).map_err(failed)?;
             forget_old(&connection, target, &loaded.withdrawals).map_err(failed)?;
         }
         let next_row = connection
@@ -164,14 +165,7 @@ fn connect(path: &Path, durability: Durability, access: Access) -> rusqlite::Res
     // One task has it at a time: SQLite need not lock against others in this process.
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if access == Access::Read {
-        return match read_only(path, flags) {
-            Ok(connection) => Ok(connection),
-            // No other process writes in a read-only folder either.
-            Err(error) => {
-                tracing::debug!(%error, "failed to open the state file with shared memory; reading it without");
-                immutable(path, flags)
-            }
-        };
+        return connect_to_read(path, flags);
     }
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -186,6 +180,18 @@ fn connect(path: &Path, durability: Durability, access: Access) -> rusqlite::Res
         }
     })?;
     Ok(connection)
+}
+
+/// Opens a file to read it, beside a run or in a read-only folder.
+pub(super) fn connect_to_read(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    match read_only(path, flags) {
+        Ok(connection) => Ok(connection),
+        // No other process writes in a read-only folder either.
+        Err(error) => {
+            tracing::debug!(%error, "failed to open the state file with shared memory; reading it without");
+            immutable(path, flags)
+        }
+    }
 }
 
 /// Opens a file that cannot change while it is open: no shared memory beside it is needed.
@@ -355,6 +361,8 @@ fn apply(
         StateChange::Withdrawal(Withdrawal { at, kind }) => connection
             .prepare_cached("INSERT INTO removal (target, at, disable) VALUES (?, ?, ?)")?
             .execute(params![target, at, *kind == WithdrawalKind::Disable]),
+        StateChange::Audit(entry) => audit_log::append(connection, target, entry),
+        StateChange::ForgetAudit { days, now } => audit_log::forget(connection, target, *days, *now),
         StateChange::Source(identity) => connection
             .prepare_cached("INSERT OR REPLACE INTO source (only, identity) VALUES (1, ?)")?
             .execute([identity]),

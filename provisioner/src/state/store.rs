@@ -157,6 +157,8 @@ impl Known {
                 StateChange::Connection(record) => self.connection = *record,
                 StateChange::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
                 StateChange::Source(identity) => self.source = Some(identity),
+                // The log is read from the file, and is not kept in memory.
+                StateChange::Audit(_) | StateChange::ForgetAudit { .. } => {}
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::config::{Config, Credentials};
 use crate::exit::Exit;
 use crate::ids::ScimUrl;
 use crate::interrupt::Interrupt;
+use crate::recording::{Recorder, RequestAnswer};
 use crate::report::{Reason, Stopped};
 use crate::transport::{LONGEST_URL, NetworkError, Transport};
 
@@ -29,6 +30,8 @@ use crate::transport::{LONGEST_URL, NetworkError, Transport};
 const BACKOFF: Duration = Duration::from_millis(500);
 /// The longest wait that is not asked for by the target.
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
+/// The header by which a request is found in the logs of both sides.
+const REQUEST_ID: &str = "x-request-id";
 const SCIM_JSON: &str = "application/scim+json";
 
 /// One request, relative to the SCIM URL.
@@ -70,6 +73,7 @@ pub(crate) struct Client {
     stopped: Mutex<Option<(Exit, Stopped)>>,
     interrupt: Interrupt,
     forbidden_everywhere: OnceCell<bool>,
+    recorder: Arc<Recorder>,
 }
 
 impl Client {
@@ -79,12 +83,15 @@ impl Client {
         clock: Arc<dyn Clock>,
         seed: u64,
         interrupt: Interrupt,
+        recorder: Arc<Recorder>,
     ) -> Self {
+        let proxy = config.network.proxy.as_ref().and_then(|proxy| proxy.credentials.as_ref());
+        let proxy_password = proxy.map(|(_, password)| password.expose_secret());
         Self {
             transport,
             url: config.authentication.scim_url.clone(),
             credentials: config.authentication.credentials.clone(),
-            redactor: Redactor::new(&config.authentication.credentials),
+            redactor: Redactor::new(&config.authentication.credentials, proxy_password.into_iter()),
             timeout: config.options.request_timeout,
             max_attempts: config.options.max_attempts.get(),
             retry_after_cap: config.options.retry_after_cap,
@@ -97,6 +104,7 @@ impl Client {
             stopped: Mutex::new(None),
             interrupt,
             forbidden_everywhere: OnceCell::new(),
+            recorder,
         }
     }
 
@@ -108,6 +116,11 @@ impl Client {
     /// Returns the present time.
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
+    }
+
+    /// Returns the recorder of the run.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// Returns the number of requests that were sent.
@@ -188,15 +201,15 @@ impl Client {
 
     /// Sends one request and returns its response. Credentials are removed from the response, and values of the request's
     /// user from an error.
-    async fn exchange(&self, request: Request<'_>) -> Result<Response, NetworkError> {
+    async fn exchange(&self, request: Request<'_>, id: &str) -> Result<Response, NetworkError> {
         let mut response =
-            self.exchange_uncleared(request).await.map_err(|error| self.redactor.clear_error(error))?;
+            self.exchange_uncleared(request, id).await.map_err(|error| self.redactor.clear_error(error))?;
         self.redactor.clear(&mut response);
         personal_data::clear(&mut response);
         Ok(response)
     }
 
-    async fn exchange_uncleared(&self, request: Request<'_>) -> Result<Response, NetworkError> {
+    async fn exchange_uncleared(&self, request: Request<'_>, id: &str) -> Result<Response, NetworkError> {
         let mut url = self.url.resource(request.segments);
         if !request.query.is_empty() {
             // Spaces as %20: not every server reads `+` as one.
@@ -210,11 +223,13 @@ impl Client {
         if url.as_str().len() > LONGEST_URL {
             return Err(NetworkError::TooLong(url.as_str().len()));
         }
+        self.transport.guard().check(&url).map_err(NetworkError::Address)?;
         let builder = self
             .transport
             .http
             .request(request.method.clone(), url)
             .timeout(self.timeout)
+            .header(REQUEST_ID, id)
             .header(header::ACCEPT, "application/scim+json, application/json;q=0.9");
         let builder = match &self.credentials {
             Credentials::Basic { user, password } => builder.basic_auth(user, Some(password.expose_secret())),
@@ -239,6 +254,7 @@ impl Client {
 
     /// Waits before try number `attempt + 1`, and makes all requests wait if the target asked for it.
     pub(crate) async fn back_off(&self, attempt: u32, response: Option<&Response>) {
+        self.recorder.retried();
         let now = self.clock.now();
         let asked = response
             .and_then(|response| response.wait(now, self.retry_after_cap))
@@ -256,10 +272,16 @@ impl Client {
     /// Sends one request as [`Client::exchange`] does, and counts it.
     pub(crate) async fn count_and_exchange(&self, request: Request<'_>) -> Result<Response, NetworkError> {
         self.wait_for_pause().await;
-        let response = self.exchange(request).await;
-        if !response.as_ref().is_err_and(NetworkError::is_unsendable) {
-            self.requests.fetch_add(1, Ordering::Relaxed);
-        }
+        let sent = self.recorder.send(self.clock.now());
+        let response = self.exchange(request, &sent.id).await;
+        let answer = match &response {
+            Ok(response) => RequestAnswer::Status(response.status.as_u16()),
+            Err(error) if error.is_unsendable() => return response,
+            Err(error) => RequestAnswer::Failed(error.word()),
+        };
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let (method, now) = (request.method.as_str(), self.clock.now());
+        self.recorder.answered(sent, method, request.segments, answer, now);
         response
     }
 

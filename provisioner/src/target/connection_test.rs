@@ -31,12 +31,19 @@ pub struct ConnectionReport {
 #[serde(rename_all = "camelCase")]
 pub struct TestFailure {
     /// A stable word: `name-resolution`, `refused`, `tls`, `timed-out`, `broken`, `unauthorized`, `forbidden`, `not-found`, `not-scim`,
-    /// `redirected`, `rate-limited`, `target-error`, `rejected`.
+    /// `proxy`, `refused-address`, `redirected`, `rate-limited`, `target-error`, `rejected`.
     pub code: &'static str,
     /// The problem.
     pub message: String,
     /// The way out.
     pub next: String,
+}
+
+impl TestFailure {
+    /// Whether the target refused the credentials, or refused them the right to read users.
+    pub(crate) fn refuses_credentials(&self) -> bool {
+        matches!(self.code, "unauthorized" | "forbidden")
+    }
 }
 
 impl ConnectionReport {
@@ -67,6 +74,17 @@ impl fmt::Display for ConnectionReport {
     }
 }
 
+/// A user name that no account has.
+const NOBODY: &str = "connection-test@provisioner.invalid";
+
+/// Whether the status may be about the parameter `count` and not about the connection.
+fn may_refuse_pages(response: &Response) -> bool {
+    matches!(
+        response.status,
+        StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR | StatusCode::NOT_IMPLEMENTED
+    )
+}
+
 impl Client {
     /// Asks for ServiceProviderConfig, which may be missing, and for one user, which decides: discovery may be public.
     pub(crate) async fn test(&self) -> ConnectionReport {
@@ -91,10 +109,21 @@ impl Client {
             Err(error) => report.failure = Some(self.network_failure(&error)),
             Ok(response) => match self.judge_list(&response) {
                 Ok(users) => report.users = users,
+                Err(_) if may_refuse_pages(&response) && self.answers_look_up().await => {}
                 Err(failure) => report.failure = Some(failure),
             },
         }
         report
+    }
+
+    /// Whether the target answers a look-up, which is what a run asks: some fail at `count` alone.
+    async fn answers_look_up(&self) -> bool {
+        let filter = format!("userName eq \"{NOBODY}\"");
+        let request = Request { query: &[("filter", &filter)], ..Request::get(&["Users"]) };
+        match self.probe(request).await {
+            Ok(response) => response.is_scim_not_found() || self.judge_list(&response).is_ok(),
+            Err(_) => false,
+        }
     }
 
     /// Sends a request as [`Client::send`] does, without its consequences for a run.
@@ -111,6 +140,8 @@ impl Client {
                     | NetworkError::Refused
                     | NetworkError::Tls(..)
                     | NetworkError::TimedOut
+                    | NetworkError::Address(_)
+                    | NetworkError::Proxy(_)
                     | NetworkError::TooLong(_)
                     | NetworkError::Unbuildable(_),
                 ) => false,
@@ -147,6 +178,10 @@ impl Client {
                 let to = response.location.as_deref().unwrap_or("an address it does not name");
                 let next = "redirects are not followed, because credentials would go along: set scim-url to the final address";
                 return failure("redirected", format!("{url} redirects to {to} ({status})"), next);
+            }
+            407 => {
+                let next = "set proxy-user and proxy-password under [connection.options]";
+                return failure("proxy", format!("the proxy asks for credentials before {url} (407)"), next);
             }
             429 => {
                 let next = "wait, then test again; ask the vendor for the limit";
@@ -230,25 +265,31 @@ impl Client {
 
     fn network_failure(&self, error: &NetworkError) -> TestFailure {
         let url = self.url();
-        let (code, next) = match error {
+        let next = match error {
             NetworkError::NameResolution(_) => {
-                ("name-resolution", "check the host name in scim-url for typing errors, and this machine's DNS".to_owned())
+                "check the host name in scim-url for typing errors, and this machine's DNS".to_owned()
             }
             NetworkError::Refused => {
-                ("refused", "nothing listens at that host and port: check the port in scim-url, and that the service runs".to_owned())
+                "nothing listens at that host and port: check the port in scim-url, and that the service runs".to_owned()
             }
-            NetworkError::Tls(_, advice) => ("tls", advice.next().to_owned()),
+            NetworkError::Tls(_, advice) => advice.next().to_owned(),
             NetworkError::TimedOut => {
-                ("timed-out", "check firewalls and proxies between here and there, or raise request-timeout".to_owned())
+                "check firewalls and proxies between here and there, or raise request-timeout".to_owned()
             }
             NetworkError::Broken(_) => {
-                ("broken", "check that scim-url's scheme (http or https) is what the port speaks, then test again".to_owned())
+                "check that scim-url's scheme (http or https) is what the port speaks, then test again".to_owned()
+            }
+            NetworkError::Address(_) => {
+                "set allow-private = true under [connection.options] if this host is to be used".to_owned()
+            }
+            NetworkError::Proxy(_) => {
+                "check `proxy` under [connection.options] and its credentials, or the proxy variables of the environment".to_owned()
             }
             NetworkError::TooLong(_) | NetworkError::Unbuildable(_) => {
-                ("rejected", "check scim-url: no request can be made of it".to_owned())
+                "check scim-url: no request can be made of it".to_owned()
             }
         };
-        TestFailure { code, message: format!("{url}: {error}"), next }
+        TestFailure { code: error.word(), message: format!("{url}: {error}"), next }
     }
 }
 

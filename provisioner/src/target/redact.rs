@@ -35,14 +35,16 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    pub(crate) fn new(credentials: &Credentials) -> Self {
-        let secrets = match credentials {
+    /// Creates the patterns of the credentials, and of further secrets that requests carry.
+    pub(crate) fn new<'a>(credentials: &Credentials, others: impl Iterator<Item = &'a str>) -> Self {
+        let mut secrets = match credentials {
             Credentials::Basic { user, password } => {
                 let password = password.expose_secret();
                 vec![format!("{user}:{password}"), password.to_owned()]
             }
             Credentials::Bearer { token } => vec![token.expose_secret().to_owned()],
         };
+        secrets.extend(others.map(str::to_owned));
         let numeric = |secret: &String| {
             secret.bytes().any(|byte| byte.is_ascii_digit()) && secret.parse::<f64>().is_ok()
         };
@@ -130,10 +132,14 @@ impl Redactor {
             NetworkError::NameResolution(text)
             | NetworkError::Tls(text, _)
             | NetworkError::Broken(text)
+            | NetworkError::Proxy(text)
             | NetworkError::Unbuildable(text) => {
                 self.clear_text(text);
             }
-            NetworkError::Refused | NetworkError::TimedOut | NetworkError::TooLong(_) => {}
+            NetworkError::Refused
+            | NetworkError::TimedOut
+            | NetworkError::Address(_)
+            | NetworkError::TooLong(_) => {}
         }
         error
     }
@@ -226,7 +232,9 @@ mod tests {
 
     #[test]
     fn body_that_is_told_to_be_plain_has_nothing_to_clear() {
-        let bearer = |token: &str| Redactor::new(&Credentials::Bearer { token: token.to_owned().into() });
+        let bearer = |token: &str| {
+            Redactor::new(&Credentials::Bearer { token: token.to_owned().into() }, std::iter::empty())
+        };
         let secrets =
             ["bench-token", "short", "pass word", "quo\"te-and-more", "çédille-secret", "dG9rZW4+dG9rZW4/"];
         for secret in secrets {

@@ -1,5 +1,7 @@
 //! Valid configurations, and the problems of invalid ones.
 
+mod secrets;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -110,7 +112,7 @@ fn minimal_connection_has_the_documented_defaults() {
     assert_eq!(options.retry_after_cap, Duration::from_mins(2));
     assert!(options.exclude.is_empty() && !options.clear_missing_attributes);
     assert_eq!(config.source.identity, "file:users.ndjson");
-    assert_eq!(config.source.path, connections("good").join("users.ndjson"));
+    assert_eq!(config.source.path(), Some(connections("good").join("users.ndjson").as_path()));
     assert!(config.rules.is_empty());
 }
 
@@ -144,6 +146,54 @@ fn every_option_is_read() {
     let names: Vec<_> = config.rules.iter().map(|rule| (rule.name.as_str(), rule.enabled)).collect();
     assert_eq!(names, [("employees", true), ("contractors", false)]);
     assert_eq!(config.source.attributes.custom(), ["badgeNumber", "hr.costCenter"]);
+}
+
+#[test]
+fn settings_of_the_network_are_read() {
+    let text = fs::read_to_string(connections("good").join("bearer-minimal.toml")).unwrap();
+    let parse = |options: &str| {
+        let text = text.replace("[source]", &format!("[connection.options]\n{options}\n[source]"));
+        Config::parse_with(&text, Path::new("aquera.toml"), &env).unwrap().network
+    };
+    let plain = parse("");
+    assert!(plain.proxy.is_none() && plain.identity.is_none() && !plain.allow_private);
+    let network = parse(
+        "allow-private = true\nproxy = \"http://proxy.example.com:3128\"\nproxy-user = \"hr\"\n\
+         proxy-password = { env = \"AQUERA_TOKEN\" }",
+    );
+    assert!(network.allow_private);
+    let proxy = network.proxy.clone().unwrap();
+    assert_eq!(proxy.url.as_str(), "http://proxy.example.com:3128/");
+    assert!(
+        proxy
+            .credentials
+            .is_some_and(|(user, password)| { user == "hr" && password.expose_secret() == "s3cret-token" })
+    );
+    assert!(!format!("{network:?}").contains("s3cret"));
+}
+
+#[cfg(unix)]
+#[test]
+fn secret_is_the_output_of_a_command_without_its_line_break() {
+    let text = fs::read_to_string(connections("good").join("bearer-minimal.toml")).unwrap();
+    let token = |words: &str| {
+        let text = text.replace("{ env = \"AQUERA_TOKEN\" }", &format!("{{ command = {words} }}"));
+        match Config::parse_with(&text, Path::new("aquera.toml"), &env) {
+            Ok(config) => match config.authentication.credentials {
+                Credentials::Bearer { token } => Ok(token.expose_secret().to_owned()),
+                Credentials::Basic { .. } => panic!("a bearer token"),
+            },
+            Err(error) => Err(error.problems()[0].message().to_owned()),
+        }
+    };
+    assert_eq!(token(r#"["printf", "s3cret\\n"]"#).unwrap(), "s3cret");
+    // The words of a shell are arguments like any other.
+    assert_eq!(token(r#"["printf", "%s", "$HOME;`id`"]"#).unwrap(), "$HOME;`id`");
+    let two_lines = token(r#"["printf", "s%s\\n%s\\n", "3cret", "other"]"#).unwrap_err();
+    assert!(two_lines.contains("a line break") && !two_lines.contains("s3cret"), "{two_lines}");
+    let failed = token(r#"["sh", "-c", "echo 0ut; echo err0r >&2; exit 3"]"#).unwrap_err();
+    assert!(failed.contains("the command `sh` failed: exit status: 3"), "{failed}");
+    assert!(!failed.contains("0ut") && !failed.contains("err0r"), "{failed}");
 }
 
 #[test]

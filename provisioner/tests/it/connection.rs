@@ -1,5 +1,7 @@
 //! Test Connection over real sockets: each failure, and the way out.
 
+mod network;
+
 use mock_aquera::{Auth, MockAquera};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -179,4 +181,19 @@ async fn redirect_is_not_followed_with_credentials() {
     let (code, _) = failure(&mut bench, url).await;
     assert_eq!(code, "redirected");
     assert_eq!(other.default_application().journal().len(), 0);
+}
+
+#[tokio::test]
+async fn target_that_fails_at_count_is_usable_if_it_answers_look_ups() {
+    for (fault, usable) in [
+        ("status=500 method=GET path=/Users times=1", true),
+        ("status=400 method=GET path=/Users times=1", true),
+        ("status=500 method=GET path=/Users times=2", false),
+    ] {
+        let mut bench = Bench::new("aquera").await;
+        bench.settings.options = "max-attempts = 1".to_owned();
+        bench.app.add_fault(fault.parse().unwrap());
+        let report = bench.open().await.test_connection().await.unwrap();
+        assert_eq!(report.succeeded(), usable, "{fault}: {report}");
+    }
 }

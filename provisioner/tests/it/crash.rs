@@ -38,7 +38,16 @@ fn after() -> Vec<serde_json::Value> {
     ]
 }
 
-async fn prepared(preferences: &'static str, method: &str) -> Bench {
+/// The users before and after the run that is killed.
+type Change = [fn() -> Vec<serde_json::Value>; 2];
+
+/// Three users that exchange their names.
+const SWAP: Change = [
+    || vec![user("1", "ada"), user("2", "brook"), user("3", "cleo")],
+    || vec![user("1", "brook"), user("2", "cleo"), but(user("3", "ada"), json!({ "title": "Lead" }))],
+];
+
+async fn prepared(preferences: &'static str, method: &str, [before, after]: Change) -> Bench {
     let options = format!("update-method = \"{method}\"\nconcurrency = 1\nmax-removals-percent = 100");
     let bench = Bench::with("aquera", Settings { preferences, options, ..Settings::default() }).await;
     bench.app.seed_user(json!({ "userName": "stranger", "active": true, "title": "Guest" }));
@@ -62,8 +71,13 @@ fn target(bench: &Bench) -> Vec<serde_json::Value> {
     users
 }
 
-async fn kill_at_every_boundary(preferences: &'static str, method: &str, expected_requests: usize) {
-    let whole = prepared(preferences, method).await;
+async fn kill_at_every_boundary(
+    preferences: &'static str,
+    method: &str,
+    change: Change,
+    expected_requests: usize,
+) {
+    let whole = prepared(preferences, method, change).await;
     whole.sync().await;
     let expected = target(&whole);
     let requests = whole.app.journal().len();
@@ -71,7 +85,7 @@ async fn kill_at_every_boundary(preferences: &'static str, method: &str, expecte
 
     for nth in 1..=requests {
         for phase in [Phase::BeforeEffect, Phase::AfterEffect] {
-            let bench = prepared(preferences, method).await;
+            let bench = prepared(preferences, method, change).await;
             let mut hold = bench.app.hold(nth, phase);
             let mut child = Command::new(env!("CARGO_BIN_EXE_provisioner"))
                 .args(["sync", "-c"])
@@ -103,10 +117,20 @@ async fn kill_at_every_boundary(preferences: &'static str, method: &str, expecte
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_run_converges_with_put_and_delete() {
-    kill_at_every_boundary(ALL_DELETE, "put", 22).await;
+    kill_at_every_boundary(ALL_DELETE, "put", [before, after], 22).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_run_converges_with_patch_and_disable() {
-    kill_at_every_boundary(ALL_DISABLE, "patch", 24).await;
+    kill_at_every_boundary(ALL_DISABLE, "patch", [before, after], 24).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_swap_of_names_converges_with_put() {
+    kill_at_every_boundary(ALL_DISABLE, "put", SWAP, 18).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_swap_of_names_converges_with_patch() {
+    kill_at_every_boundary(ALL_DISABLE, "patch", SWAP, 16).await;
 }

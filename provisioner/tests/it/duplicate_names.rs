@@ -1,5 +1,7 @@
 //! Users with the same user name to a target: each is reported with the places of both.
 
+mod swaps;
+
 use std::process::Command;
 
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Targets that the tests define: effects that count as stored, and values that are never judged.
 
+mod untyped;
+
 use std::sync::Mutex;
 
 use provisioner::SyncOptions;

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use provisioner::config::Config;
+use provisioner::config::{Config, SourceConfig, SourceKind};
 use provisioner::ids::SourceId;
 use provisioner::mapping::{Mapping, TargetPath};
 use provisioner::rule::Rule;
-use provisioner::source::{Attributes, SourceConfig, SourceKind, SourceUser, read};
+use provisioner::source::{Attributes, SourceUser};
 use serde_json::{Value, json};
+
+use crate::support::read_source as read;
 
 fn rules(text: &str) -> Vec<Rule> {
     let head = "[connection]\nname = \"x\"\n[connection.authentication]\nscim-url = \"http://localhost/\"\n\
@@ -49,8 +51,7 @@ fn mara() -> SourceUser {
 fn default_mappings_match_the_snapshot() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identities/users.ndjson");
     let source = SourceConfig {
-        kind: SourceKind::File,
-        path: folder,
+        kind: SourceKind::File(folder),
         identity: "file:users".to_owned(),
         attributes: Attributes::default(),
     };

@@ -8,26 +8,26 @@ use serde_json::{Value, json};
 
 use crate::support::{Bench, but, user};
 
-fn provisioner(arguments: &[&str], folder: &Path) -> Command {
+pub(crate) fn provisioner(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
     command.args(arguments).current_dir(folder).env("COLUMNS", "140").env("NO_COLOR", "1");
     command
 }
 
-async fn run(arguments: &[&str], folder: &Path) -> Output {
+pub(crate) async fn run(arguments: &[&str], folder: &Path) -> Output {
     let mut command = provisioner(arguments, folder);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+pub(crate) fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-fn objects(output: &Output) -> Vec<Value> {
+pub(crate) fn objects(output: &Output) -> Vec<Value> {
     out(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -43,7 +43,12 @@ async fn help_of_every_command_matches_the_snapshot() {
         &["apply", "--help"],
         &["sync", "--help"],
         &["status", "--help"],
+        &["log", "--help"],
         &["explain", "--help"],
+        &["release", "--help"],
+        &["forget", "--help"],
+        &["adopt", "--help"],
+        &["list", "--help"],
         &["completions", "--help"],
     ] {
         let output = run(command, folder.path()).await;

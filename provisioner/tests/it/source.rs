@@ -1,17 +1,25 @@
 //! Source files: read and validated completely, or refused with the place.
 
+mod archives;
+mod pingone;
+mod scim;
+mod watch;
+
 use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use provisioner::source::{Attributes, Snapshot, SourceConfig, SourceError, SourceKind, SourceProblem, read};
+use provisioner::config::{SourceConfig, SourceKind};
+use provisioner::reader::Snapshot;
+use provisioner::source::{Attributes, SourceError, SourceProblem};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use crate::support::read_source as read;
+
 fn source(path: &Path) -> SourceConfig {
     SourceConfig {
-        kind: SourceKind::File,
-        path: path.to_owned(),
+        kind: SourceKind::File(path.to_owned()),
         identity: "file:test".to_owned(),
         attributes: Attributes::default(),
     }
@@ -50,7 +58,7 @@ fn files_in_three_formats_are_one_snapshot() {
     assert!(lines(&json).is_sorted());
     assert_eq!(without_lines(&ndjson), without_lines(&json));
     assert_eq!(without_lines(&ndjson), without_lines(&csv));
-    assert_eq!(ndjson.digest.len(), 64);
+    assert_eq!(ndjson.digest().len(), 64);
 }
 
 #[track_caller]
@@ -224,7 +232,7 @@ fn page_of_the_api_is_read_where_it_is_the_only_one() {
     for text in [page.to_string(), serde_json::to_string_pretty(&page).unwrap()] {
         let snapshot = read_text("u.json", &text).unwrap();
         let plain = read_text("u.json", &users.to_string()).unwrap();
-        assert_eq!(snapshot.digest, plain.digest, "the same users, on other lines");
+        assert_eq!(snapshot.digest(), plain.digest(), "the same users, on other lines");
     }
     let but = |member: &str, value: Value| {
         let mut page = page.clone();
@@ -383,9 +391,9 @@ fn source_digest_depends_on_content_only() {
         read_text("u.ndjson", r#"{"name":{"family":"y","given":"x"}, "username":"a","id":"1"}"#).unwrap();
     let changed =
         read_text("u.ndjson", r#"{"name":{"family":"y","given":"z"}, "username":"a","id":"1"}"#).unwrap();
-    assert_eq!(one.digest, other.digest);
+    assert_eq!(one.digest(), other.digest());
     assert_eq!(one.users[0].digest(), other.users[0].digest());
-    assert_ne!(one.digest, changed.digest);
+    assert_ne!(one.digest(), changed.digest());
     assert_ne!(one.users[0].digest(), changed.users[0].digest());
 }
 
@@ -520,4 +528,41 @@ fn ids_that_a_spreadsheet_has_shortened_are_refused_with_their_line() {
         Some(1),
         "columns 4 and 5 have the same name, \"title\"",
     );
+}
+
+/// Readers parse windows of a file: a user at the edge of one is read like any other, and told with its own line.
+#[test]
+fn large_files_are_read_across_their_pieces() {
+    let users: Vec<Value> = (0..9_000)
+        .map(|id| json!({ "id": id.to_string(), "username": format!("ü{id}"), "enabled": true, "title": "€\"\n".repeat(id % 60 + 1) }))
+        .collect();
+    let lines: Vec<String> = users.iter().map(Value::to_string).collect();
+    let all = page(&[], 0, None, users.len());
+    let mut one_page = all.clone();
+    one_page["_embedded"]["users"] = users.clone().into();
+    one_page["size"] = users.len().into();
+    let head = "id,username,enabled,title\n";
+    let row = |user: &Value| {
+        let text = |name: &str| user[name].as_str().unwrap().replace('"', "\"\"");
+        format!("{},\"{}\",true,\"{}\"\n", text("id"), text("username"), text("title"))
+    };
+    let csv: String = std::iter::once(head.to_owned()).chain(users.iter().map(row)).collect();
+    assert!(csv.len() > 1_000_000);
+    let ndjson = read_text("u.ndjson", &lines.join("\n")).unwrap();
+    assert_eq!(ndjson.users.len(), 9_000);
+    for (name, text) in [
+        ("u.json", format!("[\n{}\n]", lines.join(",\n"))),
+        ("u.json", one_page.to_string()),
+        ("u.csv", csv.clone()),
+    ] {
+        let snapshot = read_text(name, &text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(without_lines(&snapshot) == without_lines(&ndjson), "{name}");
+    }
+    // The last place of each is wrong, and is told with its line.
+    check("u.json", &format!("[\n{},\n{{}}]", lines.join(",\n")), Some(9_002), "invalid `id`");
+    check("u.ndjson", &format!("{}\n{{}}", lines.join("\n")), Some(9_001), "invalid `id`");
+    let wrong = format!("{csv}1,Okafor,true\n");
+    let line = wrong.matches('\n').count();
+    check("u.csv", &wrong, Some(line), "3 cells");
+    check("u.csv", &format!("{csv}\"Okafor"), Some(line), "is not closed");
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use mock_aquera::{Application, Auth, MockAquera, Phase, Profile};
 use provisioner::clock::InstantClock;
+use provisioner::config::SourceConfig;
+use provisioner::reader::{ReadContext, Snapshot, read_all};
+use provisioner::source::SourceError;
 use provisioner::{
     Config, Durability, Environment, Provisioner, RunReport, StoreError, SyncOptions, Transport,
 };
@@ -25,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) scim_url: Option<String>,
     pub(crate) connection: &'static str,
     pub(crate) source: &'static str,
+    /// The whole table [source] in place of that file.
+    pub(crate) source_table: Option<String>,
 }
 
 /// All preferences on, Remove Action = Disable.
@@ -44,6 +49,7 @@ impl Default for Settings {
             scim_url: None,
             connection: "",
             source: "users.ndjson",
+            source_table: None,
         }
     }
 }
@@ -82,13 +88,16 @@ impl Bench {
     }
 
     pub(crate) fn config_text(&self) -> String {
-        let Settings { preferences, options, rules, token, scim_url, connection, source } = &self.settings;
+        let Settings { preferences, options, rules, token, scim_url, connection, source, source_table } =
+            &self.settings;
         let url = scim_url.clone().unwrap_or_else(|| self.mock.scim_url());
+        let file =
+            || format!("[source]\nkind = \"file\"\npath = \"{source}\"\ncustom-attributes = [\"secret\"]\n");
+        let source = source_table.clone().unwrap_or_else(file);
         format!(
             "[connection]\nname = \"test\"\n{connection}\n[connection.authentication]\nscim-url = \"{url}\"\n\
              profile = \"bearer-token\"\noauth-access-token = \"{token}\"\n[connection.preferences]\n{preferences}\n\
-             [connection.options]\n{options}\n[source]\nkind = \"file\"\npath = \"{source}\"\n\
-             custom-attributes = [\"secret\"]\n{rules}"
+             [connection.options]\n{options}\n{source}{rules}"
         )
     }
 
@@ -124,6 +133,7 @@ impl Bench {
             durability: Durability::Off,
             seed: 7,
             progress: Arc::new(()),
+            recording: provisioner::Recording::default(),
         };
         (config, environment)
     }
@@ -209,4 +219,16 @@ pub(crate) fn but(mut user: Value, members: Value) -> Value {
 
 pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
+}
+
+/// Reads a source completely.
+pub(crate) fn read_source(source: &SourceConfig, allow_empty: bool) -> Result<Snapshot, SourceError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(read_all(source, &ReadContext::system(allow_empty)))
+}
+
+/// Returns a context for reading whose waits take no time.
+pub(crate) fn instant_context() -> ReadContext {
+    let clock = Arc::new(InstantClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000)));
+    ReadContext { clock, ..ReadContext::system(false) }
 }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
 
 /// A certificate with its key.
 struct Identity {
@@ -35,14 +36,26 @@ fn self_signed(params: &CertificateParams) -> Identity {
 
 /// Starts a server with this certificate that answers every request with an empty list of users; returns its port.
 async fn serve(identity: &Identity) -> u16 {
+    serve_to(identity, None).await
+}
+
+/// Starts a server as [`serve`] does, which asks for a client certificate of the authority `clients`.
+async fn serve_to(identity: &Identity, clients: Option<&Identity>) -> u16 {
     let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![identity.certificate.clone()], key)
         .unwrap();
+    let builder = match clients {
+        Some(clients) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(clients.certificate.clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let config = builder.with_single_cert(vec![identity.certificate.clone()], key).unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -68,16 +81,28 @@ async fn serve(identity: &Identity) -> u16 {
 
 /// Tests a connection to `host` with `pem` as its `ca-file`.
 async fn test(host: &str, port: u16, pem: Option<&str>) -> ConnectionReport {
+    test_as(host, port, pem, None).await
+}
+
+/// Tests a connection as [`test`] does, and shows the certificate of `client`.
+async fn test_as(host: &str, port: u16, pem: Option<&str>, client: Option<&Identity>) -> ConnectionReport {
     let folder = tempfile::tempdir().unwrap();
     let mut options = "[connection.options]\nmax-attempts = 1\n".to_owned();
     if let Some(pem) = pem {
         std::fs::write(folder.path().join("ca.pem"), pem).unwrap();
         options.push_str("ca-file = \"ca.pem\"\n");
     }
+    let mut authentication = String::new();
+    if let Some(client) = client {
+        std::fs::write(folder.path().join("client.pem"), &client.pem).unwrap();
+        std::fs::write(folder.path().join("client.key"), client.key.serialize_pem()).unwrap();
+        authentication
+            .push_str("client-certificate = \"client.pem\"\nclient-key = { file = \"client.key\" }\n");
+    }
     let text = format!(
         "[connection]\nname = \"test\"\n[connection.authentication]\nscim-url = \"https://{host}:{port}/scim\"\n\
-         profile = \"bearer-token\"\noauth-access-token = \"a-token-for-tests\"\n[connection.preferences]\n{options}\
-         [source]\nkind = \"file\"\npath = \"users.ndjson\"\n"
+         profile = \"bearer-token\"\noauth-access-token = \"a-token-for-tests\"\n{authentication}\
+         [connection.preferences]\n{options}[source]\nkind = \"file\"\npath = \"users.ndjson\"\n"
     );
     let config = Config::parse(&text, &folder.path().join("aquera.toml")).unwrap();
     let environment = Environment::system(&config, folder.path().join("aquera.db"), 1).unwrap();
@@ -85,6 +110,36 @@ async fn test(host: &str, port: u16, pem: Option<&str>) -> ConnectionReport {
     let report = provisioner.test_connection().await.unwrap();
     provisioner.close().await;
     report
+}
+
+/// Returns a certificate that `issuer` has signed for a client.
+fn client_of(authority: CertificateParams, issuer: &Identity) -> Identity {
+    let mut params = params("client.example", false);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let signed = params.signed_by(&key, &Issuer::new(authority, &issuer.key)).unwrap();
+    Identity { pem: signed.pem(), certificate: signed.der().clone(), key }
+}
+
+#[tokio::test]
+async fn client_certificate_is_shown_to_a_server_that_asks_for_one() {
+    let server = self_signed(&params("localhost", true));
+    let (authority, other) = (params("Clients", true), params("Others", true));
+    let (clients, others) = (self_signed(&authority), self_signed(&other));
+    let (known, unknown) = (client_of(authority, &clients), client_of(other, &others));
+    let port = serve_to(&server, Some(&clients)).await;
+    let report = test_as("localhost", port, Some(&server.pem), Some(&known)).await;
+    assert!(report.succeeded(), "{report}");
+    for client in [None, Some(&unknown)] {
+        let report = test_as("localhost", port, Some(&server.pem), client).await;
+        let failure = report.failure.unwrap();
+        assert_eq!(failure.code, "tls", "{failure:?}");
+        assert!(failure.message.contains("wants a client certificate"), "{failure:?}");
+        assert!(failure.next.contains("client-key"), "{failure:?}");
+    }
+    // A server that does not ask gets none.
+    let port = serve(&server).await;
+    assert!(test_as("localhost", port, Some(&server.pem), Some(&known)).await.succeeded());
 }
 
 #[track_caller]

@@ -385,6 +385,38 @@ impl World {
         Ok(())
     }
 
+    /// Returns the position of a deferred rename whose new name no other one's account has.
+    pub(crate) fn free_rename(&self, deferred: &[String]) -> Option<usize> {
+        let held = |id: &String| self.links[self.url].get(id).map(|link| lower_case(&link.sent.user_name));
+        let wanted = |id: &String| self.source.get(id).map(|user| lower_case(&user.user_name));
+        deferred.iter().position(|id| {
+            let name = wanted(id);
+            name.is_none() || !deferred.iter().any(|other| other != id && held(other) == name)
+        })
+    }
+
+    /// Renames the account of a user to a name that nobody has, so that its own one is free for another.
+    pub(crate) fn take_temporary_name(&mut self, id: &str) -> Result<(), Stop> {
+        let Some(link) = self.links[self.url].get(id).cloned() else { return Ok(()) };
+        let name = Some(format!("renaming-{id}@example.com"));
+        let desired = Desired(BTreeMap::from([(Path::UserName, name)]));
+        let attributes = Attributes { asked: &desired, whole: &desired };
+        match self.write(link.account, Some(attributes), None) {
+            Written::Stop => return Err(Stop),
+            Written::Done => {
+                if let Some(account) = self.account(link.account).cloned() {
+                    self.note_effects(id, &desired, &desired, &account);
+                }
+            }
+            Written::Failed(_)
+            | Written::NameTaken
+            | Written::Gone
+            | Written::Unsure(_)
+            | Written::DeletedByTarget => {}
+        }
+        Ok(())
+    }
+
     /// Reads an account after a write with an unknown result, and every account under `--full`, before a new
     /// decision. Returns whether the account is gone.
     fn look_again(&mut self, id: &str, full: bool) -> Result<bool, Stop> {

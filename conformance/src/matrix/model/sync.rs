@@ -247,7 +247,21 @@ impl World {
             }
         }
         run.last_chance = true;
-        for id in std::mem::take(&mut run.deferred) {
+        let mut deferred = std::mem::take(&mut run.deferred);
+        let mut tried = BTreeSet::new();
+        while !deferred.is_empty() {
+            let index = match self.free_rename(&deferred) {
+                Some(index) => index,
+                // Each waits for a name that another one has: one account takes a temporary name.
+                None => match deferred.iter().position(|id| tried.insert(id.clone())) {
+                    Some(index) => {
+                        self.take_temporary_name(&deferred[index])?;
+                        continue;
+                    }
+                    None => 0,
+                },
+            };
+            let id = deferred.remove(index);
             if let Holder::Rule(rule) = self.holder(&id) {
                 self.hold(run, &id, &rule, None)?;
             }

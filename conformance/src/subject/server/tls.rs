@@ -21,7 +21,7 @@ pub(super) fn config(https: bool, ca_file: Option<&Path>, insecure: bool) -> Res
         return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
     }
     if https || ca_file.is_some() {
-        return client_config(ca_file).map_err(TlsError::Certificates);
+        return client_config(ca_file, None).map_err(TlsError::Certificates);
     }
     Ok(no_certificates()?)
 }

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::super::confirmation::{way_out, with_options};
 use super::super::output::Output;
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::engine::Refusal;
+use crate::reader::Inspection;
 use crate::rule::Rule;
-use crate::source::{AttributeKind, Case, Inspection, SourceConfig, SourceUser};
+use crate::source::{AttributeKind, Case, SourceUser};
 
 /// Maximum number of reported problems of the file; the rest is counted.
 const TOLD: usize = 10;
@@ -39,6 +40,15 @@ struct Named {
     source_id: String,
     user_name: String,
     line: usize,
+}
+
+impl Named {
+    fn describe(&self) -> String {
+        match self.line {
+            0 => format!("{:?} (id {})", self.user_name, self.source_id),
+            line => format!("{:?} (line {line})", self.user_name),
+        }
+    }
 }
 
 /// Returns every problem of the source file.
@@ -229,14 +239,10 @@ impl Finding {
     fn text(&self, source: &SourceConfig) -> String {
         let mut text = self.message.clone();
         if !self.users.is_empty() {
-            let named: Vec<String> =
-                self.users.iter().map(|user| format!("{:?} (line {})", user.user_name, user.line)).collect();
+            let named: Vec<String> = self.users.iter().map(Named::describe).collect();
             let rest = self.count - named.len();
-            let more = if rest > 0 {
-                format!(", and {rest} more in {}", source.path.display())
-            } else {
-                String::new()
-            };
+            let more =
+                if rest > 0 { format!(", and {rest} more in {}", source.place()) } else { String::new() };
             text = format!("{text}: for {}{more}", named.join(", "));
         }
         if let Some(help) = &self.help {

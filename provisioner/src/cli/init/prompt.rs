@@ -6,7 +6,7 @@ use crate::cli::output::Output;
 
 /// A question without an answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PromptError {
+pub(in crate::cli) enum PromptError {
     #[error("failed to read an answer: the input ended at \"{0}\"")]
     Ended(String),
     #[error("failed to read an answer")]
@@ -14,14 +14,14 @@ pub(super) enum PromptError {
 }
 
 /// Asks, one question a line.
-pub(super) struct Prompt<R> {
+pub(in crate::cli) struct Prompt<R> {
     answers: R,
     /// Whether secrets are typed on a terminal, where they must not show.
     hidden: bool,
 }
 
 impl<R: BufRead> Prompt<R> {
-    pub(super) const fn new(answers: R, hidden: bool) -> Self {
+    pub(in crate::cli) const fn new(answers: R, hidden: bool) -> Self {
         Self { answers, hidden }
     }
 
@@ -43,7 +43,7 @@ impl<R: BufRead> Prompt<R> {
     }
 
     /// Yes or no.
-    pub(super) fn yes(&mut self, question: &str, default: bool) -> Result<bool, PromptError> {
+    pub(in crate::cli) fn yes(&mut self, question: &str, default: bool) -> Result<bool, PromptError> {
         let choice = if default { "Y/n" } else { "y/N" };
         loop {
             show(&format!("{question} [{choice}]: "))?;

@@ -12,8 +12,9 @@ use super::super::raw::{
     Profile, RawAuthentication, RawConnection, RawDuration, RawOptions, WrittenPreferences,
 };
 use super::super::secret::{RawSecret, look_up};
-use super::super::{Authentication, Credentials, Options, Problem};
+use super::super::{Authentication, Credentials, Network, Options, Problem};
 use super::Checker;
+use crate::audit::AuditOptions;
 use crate::ids::{ScimUrl, UserName};
 use crate::preferences::{Preferences, RawPreferences};
 use crate::tls;
@@ -24,6 +25,7 @@ pub(super) struct Connection {
     pub(super) description: Option<String>,
     pub(super) enabled: bool,
     pub(super) authentication: Authentication,
+    pub(super) network: Network,
     pub(super) preferences: Preferences,
     pub(super) options: Options,
 }
@@ -42,20 +44,23 @@ impl Checker<'_> {
         let name =
             self.text("name", raw.name, None, "give the connection a name: name = \"…\" under [connection]");
         let allow_http = raw.options.allow_http.unwrap_or(false) || self.is_left_out("allow-http", None);
-        let authentication = self.authentication(raw.authentication, allow_http);
+        let (mut authentication, mut raw_options) = (raw.authentication, raw.options);
+        let network = self.network(authentication.as_mut(), &mut raw_options);
+        let authentication = self.authentication(authentication, allow_http);
         let preferences = self.preferences(&raw.preferences);
-        let options = self.options(raw.options);
+        let options = self.options(raw_options);
         Some(Connection {
             name: name?,
             description: raw.description,
             enabled: raw.enabled.unwrap_or(true),
             authentication: authentication?,
+            network,
             preferences: preferences?,
             options,
         })
     }
 
-    fn authentication(
+    pub(super) fn authentication(
         &mut self,
         raw: Option<Spanned<RawAuthentication>>,
         allow_http: bool,
@@ -152,7 +157,7 @@ impl Checker<'_> {
         }
     }
 
-    fn secret(
+    pub(super) fn secret(
         &mut self,
         option: &str,
         raw: Option<Spanned<RawSecret>>,
@@ -163,15 +168,14 @@ impl Checker<'_> {
                 option,
                 Some(parent),
                 format!("`{option}` is missing"),
-                format!("write {option} = {{ env = \"NAME\" }}, {{ file = \"PATH\" }}, or a string"),
+                format!(
+                    "write {option} = {{ env = \"NAME\" }}, {{ file = \"PATH\" }}, {{ command = [\"PROGRAM\"] }}, or a string"
+                ),
             );
             return None;
         };
         let span = raw.span();
-        // A reference with an unknown key was reported already.
-        let is_told =
-            self.left_out.iter().any(|key| span.start <= key.span.start && key.span.end <= span.end);
-        if is_told {
+        if self.is_reported(&span) {
             return None;
         }
         match look_up(raw.into_inner(), option, self.folder, self.env) {
@@ -190,6 +194,11 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// Whether a key in the value at `span`, such as an unknown key of a reference, was reported already.
+    pub(super) fn is_reported(&self, span: &Range<usize>) -> bool {
+        self.left_out.iter().any(|key| span.start <= key.span.start && key.span.end <= span.end)
     }
 
     fn preferences(&mut self, raw: &WrittenPreferences) -> Option<Preferences> {
@@ -265,6 +274,12 @@ impl Checker<'_> {
             retry_after_cap: raw.retry_after_cap.map_or(defaults.retry_after_cap, |cap| cap.into_inner().0),
             ca_file: raw.ca_file.and_then(|file| self.ca_file(&file)),
             allow_http: raw.allow_http.unwrap_or(defaults.allow_http),
+            audit: AuditOptions {
+                values: raw.audit_values.unwrap_or(defaults.audit.values),
+                retention_days: self
+                    .number("audit-retention-days", raw.audit_retention_days, 0, 100_000)
+                    .unwrap_or(defaults.audit.retention_days),
+            },
         }
     }
 
@@ -281,7 +296,7 @@ impl Checker<'_> {
         parsed
     }
 
-    fn ca_file(&mut self, raw: &Spanned<String>) -> Option<PathBuf> {
+    pub(super) fn ca_file(&mut self, raw: &Spanned<String>) -> Option<PathBuf> {
         let file = self.folder.join(raw.get_ref());
         match tls::read_certificates(&file) {
             Ok(_) => Some(file),
@@ -297,7 +312,7 @@ impl Checker<'_> {
         }
     }
 
-    fn timeout(&mut self, raw: Option<Spanned<RawDuration>>) -> Option<Duration> {
+    pub(super) fn timeout(&mut self, raw: Option<Spanned<RawDuration>>) -> Option<Duration> {
         let raw = raw?;
         if raw.get_ref().0.is_zero() {
             let help = "write how long a request may take, as in request-timeout = \"30s\"";
@@ -307,7 +322,13 @@ impl Checker<'_> {
     }
 
     /// Reads a number within inclusive bounds.
-    fn number<T>(&mut self, option: &str, raw: Option<Spanned<i64>>, least: i64, most: T) -> Option<T>
+    pub(super) fn number<T>(
+        &mut self,
+        option: &str,
+        raw: Option<Spanned<i64>>,
+        least: i64,
+        most: T,
+    ) -> Option<T>
     where
         T: Copy + TryFrom<i64> + PartialOrd + std::fmt::Display,
     {

@@ -44,6 +44,7 @@ impl TaskRun<'_> {
             told: parts.len(),
             parts,
             held: self.task.held.clone(),
+            rename_note: None,
         })
     }
 
@@ -134,6 +135,8 @@ impl TaskRun<'_> {
                 detail: with_clash(user_outcome.detail, self.context.clash(&self.task.id)),
                 failed_deprovision: failed && leaves && removes,
             });
+        let (rule, before, after) = (record.rule.as_ref(), self.before.link.as_ref(), record.link.as_ref());
+        let audit = line.as_ref().map(|line| self.context.audit(line, rule, before, after));
         let mut changes: Vec<StateChange> =
             self.task.moved_from.take().map(StateChange::Remove).into_iter().collect();
         if leaves && record.link.is_none() && record.intent.is_none() {
@@ -148,6 +151,7 @@ impl TaskRun<'_> {
             changes.push(StateChange::Put(self.task.id.clone(), Arc::new(stored)));
         }
         changes.extend(self.withdrawal(carried_out && !failed).map(StateChange::Withdrawal));
+        changes.extend(audit);
         self.context.save(changes).await?;
         Ok(line)
     }

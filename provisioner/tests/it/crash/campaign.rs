@@ -37,6 +37,9 @@ struct Person {
     staff: bool,
     /// Whether the person was enabled and in scope all the time: the account must stay.
     stayed: bool,
+    /// Whether the person took part in a swap of names. Such a person does not leave: the account would keep a name that somebody
+    /// else has at the source, and no run could give it to that person.
+    swapped: bool,
 }
 
 struct Story {
@@ -84,6 +87,7 @@ impl Story {
             enabled: true,
             staff: true,
             stayed: true,
+            swapped: false,
         });
     }
 
@@ -93,7 +97,7 @@ impl Story {
             return self.hire();
         }
         let at = self.random.random_range(0..self.people.len());
-        let what = self.random.random_range(0..10);
+        let what = self.random.random_range(0..11);
         let name = self.people[at].name.clone();
         match what {
             0 => {
@@ -115,6 +119,7 @@ impl Story {
                 self.told.push(format!("enable {name}"));
                 self.people[at].enabled = true;
             }
+            4..=6 if self.people[at].swapped => {}
             4 => {
                 self.told.push(format!("delete {name}"));
                 self.free_names.push(name);
@@ -149,6 +154,7 @@ impl Story {
                     let names = (name, self.people[other].name.clone());
                     self.told.push(format!("{} and {} swap their names", names.0, names.1));
                     (self.people[at].name, self.people[other].name) = (names.1, names.0);
+                    (self.people[at].swapped, self.people[other].swapped) = (true, true);
                 }
             }
         }

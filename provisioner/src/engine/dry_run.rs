@@ -1,0 +1,52 @@
+//! A dry run: the report of a sync as it is expected, without a write to the target or the state.
+
+use super::outcome::UserOutcome;
+use super::plan::outlook;
+use super::{PreparedRun, Provisioner, SyncOptions};
+use crate::report::{Outcome, RunReport, UserLine};
+use crate::target::Halt;
+
+impl Provisioner {
+    /// Returns the report that [`Provisioner::sync`] would return, as far as can be foreseen. Only reads are sent.
+    pub async fn dry_run(&self, options: &SyncOptions) -> RunReport {
+        let _running = self.running.lock().await;
+        let report = match self.prepare(options, None).await {
+            Err(ended) => ended.report(),
+            Ok(prepared) => match self.guard(&prepared, options) {
+                Err(stopped) => {
+                    let requests = prepared.context.client.requests();
+                    RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
+                }
+                Ok(()) => match lines(&prepared) {
+                    Ok(lines) => {
+                        let requests = prepared.context.client.requests();
+                        RunReport::new(lines, prepared.users, requests, None)
+                    }
+                    Err(_) => prepared.stopped(),
+                },
+            },
+        };
+        report.of_a_dry_run()
+    }
+}
+
+fn lines(prepared: &PreparedRun) -> Result<Vec<UserLine>, Halt> {
+    let mut lines = Vec::new();
+    for at in 0..prepared.tasks.len() {
+        let Some(task) = prepared.tasks.get(&prepared.context, at)? else { continue };
+        let outlook = outlook(&prepared.context, &task);
+        let Some((UserOutcome { operation, outcome, reason, detail }, _)) = outlook else { continue };
+        lines.push(UserLine {
+            failed_deprovision: outcome == Outcome::Failed && task.removes(),
+            source_id: task.id,
+            user_name: task.record.user_name,
+            target_id: task.record.link.map(|link| link.account),
+            change: task.label,
+            operation,
+            outcome,
+            reason,
+            detail,
+        });
+    }
+    Ok(lines)
+}
