@@ -9,6 +9,7 @@ mod attributes;
 mod calibrate;
 mod case_file;
 mod check;
+mod discovery;
 mod model;
 mod operation;
 mod rule;
@@ -25,11 +26,10 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, stream};
 use proptest::strategy::Strategy as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use serde_json::Value;
 use tokio::sync::watch;
 
 pub use crate::explore::calibrate::Unexplorable;
-pub use crate::explore::case_file::SaveError;
+pub use crate::explore::case_file::{SaveError, Subject};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::{EndsAt, Stop, play};
 use crate::explore::shrink::Minimal;
@@ -92,12 +92,12 @@ impl Finding {
         format!("explore/{}", self.violation.key())
     }
 
-    /// Writes the finding as a case file below a folder, and returns its path below that.
+    /// Writes the finding as a case file below a folder, and returns its path below that. The case is played first.
     ///
     /// # Errors
-    /// The finding cannot be told as a case, or the file cannot be written.
-    pub fn save(&self, folder: &Path, client: &Client) -> Result<std::path::PathBuf, SaveError> {
-        case_file::save(&self.violation, &self.minimal, folder, client)
+    /// The finding cannot be told as a case, the case does not fail, or the file cannot be written.
+    pub async fn save(&self, folder: &Path, subject: Subject<'_>) -> Result<std::path::PathBuf, SaveError> {
+        case_file::save(&self.violation, &self.minimal, folder, subject).await
     }
 
     fn verdict(&self) -> Verdict {
@@ -202,23 +202,21 @@ pub async fn explore(
     for finding in &mut findings {
         finding.count = world.count(&finding.violation.key());
     }
-    findings.sort_by_key(Finding::id);
     let stopped = stopped(&world).await;
-    let discovery = match &stopped {
-        None => discovery(&world, facts).await,
-        Some(_) => CaseResult {
-            verdict: Verdict::Skipped,
-            because: Some("the server stopped answering".to_owned()),
-            ..rule_result(Rule::DiscoveryStays)
-        },
-    };
+    if stopped.is_none() {
+        findings.extend(discovery::changed(&world, facts).await);
+    }
+    findings.sort_by_key(Finding::id);
     let mut removed = sweep::remove(client, facts, &run).await;
     removed.and(client, world.leftovers.list()).await;
     let left_behind: Vec<String> = removed.stay.into_keys().collect();
     let played = played.load(Ordering::Relaxed);
     let mut cases = results(&findings, &world, played);
-    cases.push(discovery);
     if let Some(why) = stopped {
+        for case in cases.iter_mut().filter(|case| case.id.ends_with(Rule::DiscoveryStays.slug())) {
+            case.verdict = Verdict::Skipped;
+            case.because = Some("the server stopped answering".to_owned());
+        }
         cases.push(unanswered(format!("the server stopped answering: {why}")));
     } else if broken.load(Ordering::Relaxed) >= GIVE_UP_AFTER {
         cases.push(unanswered(format!("given up: {GIVE_UP_AFTER} sequences in a row got no answer")));
@@ -325,14 +323,16 @@ fn runner(seed: u64, number: u64) -> TestRunner {
 /// Returns a result for each finding, and for each rule without any.
 fn results(findings: &[Finding], world: &World<'_>, played: usize) -> Vec<CaseResult> {
     let mut cases: Vec<_> = findings.iter().map(Finding::result).collect();
-    for rule in Rule::ALL.iter().filter(|rule| **rule != Rule::DiscoveryStays) {
+    for rule in Rule::ALL {
         if findings.iter().any(|finding| finding.violation.rule == *rule) {
             continue;
         }
         let missing = missing(*rule, world);
         let (verdict, because) = match missing {
             Some(why) => (Verdict::NotAdvertised, Some(why.to_owned())),
-            None if played == 0 => (Verdict::Skipped, Some("no sequence was played".to_owned())),
+            None if played == 0 && *rule != Rule::DiscoveryStays => {
+                (Verdict::Skipped, Some("no sequence was played".to_owned()))
+            }
             None => (Verdict::Pass, None),
         };
         cases.push(CaseResult { verdict, because, ..rule_result(*rule) });
@@ -383,35 +383,6 @@ async fn stopped(world: &World<'_>) -> Option<String> {
     let request = world::query(&world.user.endpoint, &[("count", "1")]);
     let (exchange, answer) = world.client.send(&request).await;
     answer.is_none().then(|| exchange.error.unwrap_or_else(|| "no answer".to_owned()))
-}
-
-/// Compares discovery with what it was before.
-async fn discovery(world: &World<'_>, before: &Facts) -> CaseResult {
-    let now = Facts::ask(world.client).await;
-    let same = |a: Option<&Value>, b: Option<&Value>| match (a, b) {
-        (Some(a), Some(b)) => crate::json::same(a, b),
-        (a, b) => a.is_none() == b.is_none(),
-    };
-    let mut result = rule_result(Rule::DiscoveryStays);
-    let changed = if !same(before.config.as_ref(), now.config.as_ref()) {
-        Some("/ServiceProviderConfig")
-    } else if before.schemas.keys().ne(now.schemas.keys()) {
-        Some("/Schemas")
-    } else if before.moved.is_empty()
-        && before.resource_types != now.resource_types
-        && !now.resource_types.is_empty()
-    {
-        Some("/ResourceTypes")
-    } else {
-        None
-    };
-    if let Some(path) = changed {
-        result.verdict = Verdict::Fail;
-        result.because =
-            Some(format!("{path} says something else at the end of the run than at its beginning"));
-        result.mend = Some(Rule::DiscoveryStays.hint().to_owned());
-    }
-    result
 }
 
 /// Returns the result for a subject whose smallest user cannot be created and read: the first rule is broken.

@@ -16,6 +16,17 @@ use crate::json_text::JsonText;
 /// The member of a JSON object that the others are laid over.
 const OVER: &str = "...";
 
+/// The signs at the start of a place.
+const OPEN: &str = "{{";
+
+/// Stands for [`OPEN`] in a text.
+const BRACES: &str = "braces";
+
+/// Returns a text as it is written in a template: what looks like the start of a place stands for itself.
+pub(crate) fn without_places(text: &str) -> String {
+    text.replace(OPEN, &format!("{OPEN}{BRACES}}}}}"))
+}
+
 /// A text with places.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
@@ -85,21 +96,36 @@ impl Template {
     /// # Errors
     /// The content between the braces is invalid.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let mut pieces = Vec::new();
+        let (mut pieces, mut plain) = (Vec::new(), String::new());
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{{") {
+        while let Some((before, after)) = rest.split_once(OPEN) {
             let (inside, behind) =
                 after.split_once("}}").ok_or_else(|| TemplateError::Unclosed(text.to_owned()))?;
-            if !before.is_empty() {
-                pieces.push(Piece::Text(before.to_owned()));
+            plain.push_str(before);
+            if inside == BRACES {
+                plain.push_str(OPEN);
+            } else {
+                if !plain.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                }
+                pieces.push(Piece::Place(Place::parse(inside)?));
             }
-            pieces.push(Piece::Place(Place::parse(inside)?));
             rest = behind;
         }
-        if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.to_owned()));
+        plain.push_str(rest);
+        if !plain.is_empty() {
+            pieces.push(Piece::Text(plain));
         }
         Ok(Self(pieces))
+    }
+
+    /// Returns the text if it has no places.
+    fn plain(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
     }
 
     /// Returns the places in it.
@@ -171,7 +197,7 @@ impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for piece in &self.0 {
             match piece {
-                Piece::Text(text) => f.write_str(text)?,
+                Piece::Text(text) => f.write_str(&without_places(text))?,
                 Piece::Place(place) => write!(f, "{{{{{place}}}}}")?,
             }
         }
@@ -213,11 +239,13 @@ impl JsonTemplate {
     }
 
     fn of(value: Value) -> Result<Self, TemplateError> {
-        let plain = |template: &Template| template.places().next().is_none();
         Ok(match value {
             Value::String(text) => {
                 let template = Template::parse(&text)?;
-                if plain(&template) { Self::Literal(Value::String(text)) } else { Self::Text(template) }
+                match template.plain() {
+                    Some(text) => Self::Literal(text.into()),
+                    None => Self::Text(template),
+                }
             }
             Value::Array(elements) => {
                 let elements = elements.into_iter().map(Self::of).collect::<Result<Vec<_>, _>>()?;
@@ -232,10 +260,13 @@ impl JsonTemplate {
                     .into_iter()
                     .map(|(name, member)| Ok((Template::parse(&name)?, Self::of(member)?)))
                     .collect::<Result<Vec<_>, TemplateError>>()?;
-                if members.iter().all(|(name, member)| plain(name) && matches!(member, Self::Literal(_))) {
+                let is_plain = |(name, member): &(Template, Self)| {
+                    name.plain().is_some() && matches!(member, Self::Literal(_))
+                };
+                if members.iter().all(is_plain) {
                     let members = members
                         .into_iter()
-                        .filter_map(|(name, member)| Some((name.to_string(), member.literal()?)));
+                        .filter_map(|(name, member)| Some((name.plain()?.to_owned(), member.literal()?)));
                     Self::Literal(Value::Object(members.collect()))
                 } else {
                     Self::Object(members)
@@ -265,9 +296,10 @@ impl JsonTemplate {
     pub(crate) fn member(&self, name: &str) -> Option<Self> {
         match self {
             Self::Literal(Value::Object(members)) => members.get(name).cloned().map(Self::Literal),
-            Self::Object(members) => {
-                members.iter().find(|(known, _)| known.to_string() == name).map(|(_, member)| member.clone())
-            }
+            Self::Object(members) => members
+                .iter()
+                .find(|(known, _)| known.plain() == Some(name))
+                .map(|(_, member)| member.clone()),
             Self::Literal(_) | Self::Text(_) | Self::Array(_) => None,
         }
     }
@@ -334,7 +366,7 @@ impl JsonTemplate {
 impl fmt::Display for JsonTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Literal(value) => write!(f, "{value}"),
+            Self::Literal(value) => f.write_str(&without_places(&value.to_string())),
             Self::Text(template) => write!(f, "{}", Value::from(template.to_string())),
             Self::Array(elements) => {
                 f.write_str("[")?;
@@ -419,6 +451,16 @@ mod tests {
         check("{{user-name:Ž.b}}", "u-Ž.b@example.com");
         check(r#"userName sw "{{user-names}}""#, r#"userName sw "u-""#);
         check("{{ada/meta/created@-1s@+02:00}}", "-1s+02:00");
+        check("${{braces}}x}} {{n}} {{braces}}", "${{x}} 3 {{");
+    }
+
+    #[test]
+    fn braces_in_a_value_are_no_place() {
+        let value = json!({ "${{x}}": ["{{{n}}}", "{{"], "b": "plain" });
+        let written = without_places(&value.to_string());
+        let template = JsonTemplate::parse(&written).expect("a template");
+        assert_eq!(template.fill(&Fixed).expect("all places filled"), value);
+        assert_eq!(template.to_string(), written);
     }
 
     #[test]

@@ -15,11 +15,10 @@ use crate::cli::signal::{interrupt, what_stays};
 use crate::cli::time::positive_time;
 use crate::cli::{Complaint, runtime};
 use crate::exit::Exit;
-use crate::explore::{self, Explored, Options, PLAYED, explore};
+use crate::explore::{self, Explored, Options, PLAYED, Subject, explore};
 use crate::format;
 use crate::report::labels;
 use crate::server::{PREFIX, run_name};
-use crate::subject::server::client::Client;
 
 #[derive(Debug, Args)]
 pub(super) struct Explore {
@@ -135,14 +134,14 @@ impl Explore {
                     progress.say(&format!("found, and shrinking: {}", format::one_line(why)));
                 }
             };
-            let explored = explore(&client, &facts, &options, &tell).await;
+            let explored = explore(&client, &facts, &options, &tell).await.map_err(Complaint::broken_by)?;
+            progress.end();
+            if let Some(folder) = &self.save {
+                save(&explored, folder, Subject { client: &client, facts: &facts, options: &options }).await;
+            }
             let interrupted = *stop.borrow();
-            explored.map(|explored| (explored, interrupted)).map_err(Complaint::broken_by)
+            Ok::<_, Complaint>((explored, interrupted))
         })?;
-        progress.end();
-        if let Some(folder) = &self.save {
-            save(&explored, folder, &client);
-        }
         for case in &explored.report.cases {
             ending.tell("case", case)?;
         }
@@ -186,9 +185,9 @@ impl Explore {
 }
 
 /// Writes the findings as case files, and says which.
-fn save(explored: &Explored, folder: &Path, client: &Client) {
+async fn save(explored: &Explored, folder: &Path, subject: Subject<'_>) {
     for finding in &explored.findings {
-        match finding.save(folder, client) {
+        match finding.save(folder, subject).await {
             Ok(file) => eprintln!("saved {} as {}", finding.id(), folder.join(file).display()),
             Err(error) => eprintln!("not saved: {}: {}", finding.id(), with_causes(&error)),
         }

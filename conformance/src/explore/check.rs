@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::json::includes;
+use crate::json::{get, includes};
 
 /// The last request of a case, and the expectations of its answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub(crate) struct Check {
     pub(crate) pause: Option<Duration>,
     /// Resources of others, without which it may hold.
     pub(crate) crowd: Option<Crowd>,
+    /// A read before it, by its place in the transcript, and what has to hold of its answer for the check to tell anything.
+    pub(crate) premise: Option<(usize, Expectation)>,
 }
 
 /// Resources that nothing else is about.
@@ -80,6 +82,8 @@ pub(crate) enum Expectation {
     Nowhere(String),
     /// The answer shows the resource at this path as the answer before it did.
     AsAnswered(String),
+    /// The answer shows the resource at this path as a read before the last write did.
+    AsBefore(String),
     /// A header field has the value that was told before, or another one.
     Header(&'static str, Is, Earlier),
     /// The value at a JSON pointer.
@@ -104,6 +108,8 @@ pub(crate) enum Listed {
     Not,
     /// These and no others.
     Exactly,
+    /// These in this order, and maybe others.
+    InOrder,
 }
 
 /// A condition of a value.
@@ -142,6 +148,8 @@ pub(crate) enum Earlier {
     Version(String),
     /// The value at a JSON pointer in the answer to the last bulk request.
     Bulk(String),
+    /// The value at a JSON pointer in ServiceProviderConfig at the beginning of the run.
+    Config { pointer: String, is_absent: bool },
 }
 
 /// Which read of a resource is meant.
@@ -162,7 +170,7 @@ impl From<Expectation> for Check {
 impl Check {
     /// Returns the check that expectations of the last answer hold.
     pub(crate) fn all(expectations: Vec<Expectation>) -> Self {
-        Self { judged: Judged::Last, expectations, pause: None, crowd: None }
+        Self { judged: Judged::Last, expectations, pause: None, crowd: None, premise: None }
     }
 
     /// Returns the check that the status is one of these.
@@ -211,18 +219,25 @@ impl Check {
     }
 
     /// Returns the check that a member of an answer is as a read of the resource at a path showed it; `before` is what that was.
-    /// `None` if the member has no pointer.
+    ///
+    /// # Errors
+    /// It is about the whole, and the read before it showed no resource.
     pub(crate) fn as_read(
         path: &str,
         inside: &str,
         member: &str,
         before: &Value,
         when: When,
-    ) -> Option<Self> {
-        let pointer = member_pointer(member)?;
+    ) -> Result<Self, &'static str> {
+        let Some(pointer) = member_pointer(member) else {
+            // One of both is no JSON object.
+            let id = get(before, "id")
+                .ok_or("the read before it, which it is compared with, showed no resource")?;
+            return Ok(Self::value(format!("{inside}/id"), id.clone()));
+        };
         let is_absent = crate::json::is_absent(Some(before));
         let earlier = Earlier::Read { path: path.to_owned(), pointer: pointer.clone(), is_absent, when };
-        Some(Self::at(format!("{inside}{pointer}"), Condition::Same(earlier)))
+        Ok(Self::at(format!("{inside}{pointer}"), Condition::Same(earlier)))
     }
 
     /// Returns the check of another request than the last one.

@@ -164,8 +164,8 @@ pub(crate) struct Violation {
     pub(crate) why: String,
     pub(crate) expected: Value,
     pub(crate) actual: Value,
-    /// The expectation that did not hold, for a case file.
-    pub(crate) check: Option<Check>,
+    /// The expectation that did not hold, for a case file, or why no case can tell it.
+    pub(crate) check: Result<Check, &'static str>,
 }
 
 impl Violation {
@@ -178,7 +178,7 @@ impl Violation {
             why: why.into(),
             expected: Value::Null,
             actual: Value::Null,
-            check: None,
+            check: Err("what has to hold of an answer is not known"),
         }
     }
 
@@ -191,11 +191,11 @@ impl Violation {
     }
 
     pub(crate) fn check(self, check: impl Into<Check>) -> Self {
-        Self { check: Some(check.into()), ..self }
+        Self { check: Ok(check.into()), ..self }
     }
 
-    /// Adds the check if there is one.
-    pub(crate) fn may_check(self, check: Option<Check>) -> Self {
+    /// Adds the check, or why there is none.
+    pub(crate) fn may_check(self, check: Result<Check, &'static str>) -> Self {
         Self { check, ..self }
     }
 

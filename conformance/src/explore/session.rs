@@ -2,7 +2,7 @@
 //! is a violation.
 
 mod bulk;
-mod checks;
+pub(crate) mod checks;
 mod conditional;
 mod groups;
 mod guests;
@@ -33,6 +33,7 @@ use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::late::Past;
 use crate::explore::world::World;
 use crate::server::cleanup::Made;
+use crate::server::discovery::id_in;
 use crate::subject::server::client::{Answer, Request};
 use crate::transcript::Exchange;
 
@@ -345,6 +346,14 @@ impl Session<'_> {
         self.created += 1;
         format!("{}-{}", self.unique, self.created)
     }
+}
+
+/// Whether a location is that of the resource at a path.
+fn leads_to(location: &str, path: &str) -> bool {
+    let above =
+        |location: &str| location.trim_end_matches('/').rsplit_once('/').map(|(above, _)| above.to_owned());
+    let is_below = above(location).zip(above(path)).is_some_and(|(there, known)| there.ends_with(&known));
+    is_below && id_in(location) == id_in(path)
 }
 
 /// Returns a path without ids.

@@ -257,6 +257,11 @@ impl<'a> World<'a> {
         *self.learned().members_leave.get_or_insert(seen)
     }
 
+    /// Notes that a deleted user leaves its groups, or stays.
+    pub(crate) fn now_members_leave(&self, leave: bool) {
+        self.learned().members_leave = Some(leave);
+    }
+
     /// Returns the URN of the extension that has `department` and `manager`.
     pub(crate) fn enterprise(&self) -> Option<&String> {
         self.attributes[self.scope.department?].extension.as_ref()

@@ -132,6 +132,10 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
     // A cause that many cases share says more.
     let miss = player.worst().filter(|_| fault.is_none());
     let unmade = miss.and_then(|miss| unmade::unmade(player.exchanges.get(..miss.at)?, miss));
+    let end = match end {
+        Err(End::Untold(_)) if !player.misses.is_empty() => Ok(()),
+        end => end,
+    };
     let (verdict, because) = match end {
         Ok(()) | Err(End::Missed) if unmade.is_some() => {
             let name = unmade.unwrap_or_default();
@@ -148,7 +152,7 @@ pub(super) async fn play(context: &RunContext, index: usize, case: &Case) -> Cas
             Some(Level::Should | Level::May) => (Verdict::Warn, None),
         },
         Err(End::NotAdvertised(why)) => (Verdict::NotAdvertised, Some(why)),
-        Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
+        Err(End::Skipped(why) | End::Untold(why)) => (Verdict::Skipped, Some(why)),
         Err(End::FilterRefused(why)) => {
             context.findings.note_refused_filter(&case.id);
             (Verdict::Skipped, Some(why))
@@ -331,7 +335,7 @@ impl Player<'_> {
         }
         let known = self.misses.len();
         let end = self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref(), stand_in);
-        let is_missed = self.misses.len() > known || matches!(end, Err(End::Skipped(_)));
+        let is_missed = self.misses.len() > known || matches!(end, Err(End::Skipped(_) | End::Untold(_)));
         match self.refused_without(&request, &answer).filter(|_| is_missed) {
             Some(why) => {
                 self.misses.truncate(known);

@@ -46,6 +46,7 @@ pub(super) fn expectation(expected: &Expectation, names: &Names<'_>) -> Result<T
                 Listed::All => "lists",
                 Listed::Not => "lists-not",
                 Listed::Exactly => "lists-exactly",
+                Listed::InOrder => "lists-in-order",
             };
             one(key, known)
         }
@@ -55,6 +56,7 @@ pub(super) fn expectation(expected: &Expectation, names: &Names<'_>) -> Result<T
             let name = names.of_path(path);
             one("unchanged", name.ok_or(SaveError::Untold("no request made what it is about"))?)
         }
+        Expectation::AsBefore(_) => one("unchanged", BEFORE),
         Expectation::Header(name, is, earlier) => {
             let mut table = one("header", *name);
             let key = if *is == Is::The { "equals" } else { "differs" };
@@ -77,11 +79,11 @@ pub(super) fn expectation(expected: &Expectation, names: &Names<'_>) -> Result<T
 fn condition(table: &mut Table, condition: &Condition, names: &Names<'_>) -> Result<(), SaveError> {
     let (key, value): (&str, toml::Value) = match condition {
         Condition::Equals(Value::Null) => ("is", "absent".into()),
-        Condition::Equals(value) => ("equals", names.json(value)?.into()),
-        Condition::Differs(value) => ("differs", names.json(value)?.into()),
-        Condition::Includes(value) => ("includes", names.json(value)?.into()),
-        Condition::Lacks(value) => ("lacks", names.json(value)?.into()),
-        Condition::OneOf(values) => ("one-of", names.json(&Value::from(values.clone()))?.into()),
+        Condition::Equals(value) => ("equals", names.json(value).into()),
+        Condition::Differs(value) => ("differs", names.json(value).into()),
+        Condition::Includes(value) => ("includes", names.json(value).into()),
+        Condition::Lacks(value) => ("lacks", names.json(value).into()),
+        Condition::OneOf(values) => ("one-of", names.json(&Value::from(values.clone())).into()),
         Condition::IsPresent => ("is", "present".into()),
         Condition::IgnoringCase(text) => {
             table.insert("if-present".to_owned(), true.into());
@@ -98,7 +100,9 @@ fn condition(table: &mut Table, condition: &Condition, names: &Names<'_>) -> Res
         Condition::IsDescending(true) => ("sorted", "descending".into()),
         Condition::IsDescending(false) => ("sorted", "ascending".into()),
         Condition::SaysStatus(all) => ("says-status", written(all).into()),
-        Condition::Same(Earlier::Read { is_absent: true, .. }) => ("is", "absent".into()),
+        Condition::Same(Earlier::Read { is_absent: true, .. } | Earlier::Config { is_absent: true, .. }) => {
+            ("is", "absent".into())
+        }
         Condition::Same(earlier) => ("equals", json!(place(earlier, names)?).to_string().into()),
         Condition::Other(earlier) => ("differs", json!(place(earlier, names)?).to_string().into()),
         Condition::LaterThan(earlier) => ("later-than", place(earlier, names)?.into()),
@@ -112,6 +116,7 @@ fn place(earlier: &Earlier, names: &Names<'_>) -> Result<String, SaveError> {
     let inside = match earlier {
         Earlier::Read { pointer, .. } => format!("{BEFORE}{pointer}"),
         Earlier::Version(_) => format!("{BEFORE}.version"),
+        Earlier::Config { pointer, .. } => format!("config{pointer}"),
         Earlier::Bulk(pointer) => {
             let name = names.last_bulk().ok_or(SaveError::Untold("no bulk request was sent"))?;
             format!("{name}{pointer}")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::explore::case_file::SaveError;
+use crate::case::template::without_places;
 use crate::json::get;
 use crate::server::discovery::{id_in, id_text};
 use crate::subject::server::client::Client;
@@ -51,23 +51,6 @@ fn replace_id(text: &str, id: &str, name: &str) -> String {
     replaced + rest
 }
 
-fn has_place(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains("{{"),
-        Value::Array(all) => all.iter().any(has_place),
-        Value::Object(members) => members.values().any(has_place),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// Returns JSON as text; texts that look like places cannot be told.
-fn without_places(value: &Value) -> Result<String, SaveError> {
-    if has_place(value) {
-        return Err(SaveError::Untold("a value has `{{`, which stands for a place in a case"));
-    }
-    Ok(value.to_string())
-}
-
 impl<'a> Names<'a> {
     /// `is_crowded`: the case creates resources besides, under names of the harness.
     pub(super) fn new(client: &'a Client, unique: &'a str, is_crowded: bool) -> Self {
@@ -109,7 +92,7 @@ impl<'a> Names<'a> {
         // An id may be a name.
         let mut ids: Vec<_> = self.ids.iter().collect();
         ids.sort_by_key(|(id, _)| std::cmp::Reverse(id.len()));
-        let text = ids.into_iter().fold(text.to_owned(), |text, (id, name)| replace_id(&text, id, name));
+        let text = ids.into_iter().fold(without_places(text), |text, (id, name)| replace_id(&text, id, name));
         let text = text.replace(self.client.base(), "{{base}}").replace(self.unique, self.place);
         // Of a name in capitals the rest is in capitals.
         text.replace(&self.unique.to_ascii_uppercase(), self.place)
@@ -125,22 +108,20 @@ impl<'a> Names<'a> {
     }
 
     /// Returns JSON with places.
-    pub(super) fn json(&self, value: &Value) -> Result<String, SaveError> {
-        Ok(self.replaced(&without_places(value)?))
+    pub(super) fn json(&self, value: &Value) -> String {
+        self.replaced(&value.to_string())
     }
 
     /// Returns the body of a request with places.
-    pub(super) fn body(&self, body: &Value) -> Result<String, SaveError> {
-        let plain = without_places(body)?;
+    pub(super) fn body(&self, body: &Value) -> String {
         let operations = get(body, "Operations").and_then(Value::as_array);
         let versions = operations.into_iter().flatten().filter_map(|operation| {
             let (path, version) = (get(operation, "path")?.as_str()?, get(operation, "version")?.as_str()?);
             Some((json!(version).to_string(), self.place_of_version(path, version)?))
         });
-        let text = versions.fold(plain, |text, (version, place)| {
+        versions.fold(self.json(body), |text, (version, place)| {
             text.replace(&format!("\"version\":{version}"), &format!("\"version\":{}", json!(place)))
-        });
-        Ok(self.replaced(&text))
+        })
     }
 
     /// Returns the place of the version that a resource was last shown with, if this is it.

@@ -62,8 +62,9 @@ fn compared(expectation: &Expectation) -> Vec<(&str, When)> {
         ) => match earlier {
             Earlier::Read { path, when, .. } => vec![(path, *when)],
             Earlier::Version(path) => vec![(path, When::BeforeWrite)],
-            Earlier::Bulk(_) => Vec::new(),
+            Earlier::Bulk(_) | Earlier::Config { .. } => Vec::new(),
         },
+        Expectation::AsBefore(path) => vec![(path, When::BeforeWrite)],
         Expectation::AnyOf(all) => all.iter().flat_map(compared).collect(),
         Expectation::Status(_)
         | Expectation::Every(_)
@@ -77,6 +78,15 @@ fn compared(expectation: &Expectation) -> Vec<(&str, When)> {
     }
 }
 
+/// Which reads are steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that the check is about.
+    Needed,
+    /// All of them: what a server answers may depend on the requests before.
+    All,
+}
+
 /// The reads that are steps, by their places. Each step has the name of the resource, or [`BEFORE`].
 pub(super) type Reads = BTreeSet<(usize, Option<&'static str>)>;
 
@@ -86,6 +96,7 @@ pub(super) fn reads(
     check: &Check,
     exchanges: &[Exchange],
     (before, last): (&[Sent], Option<&Sent>),
+    which: Which,
     names: &Names<'_>,
 ) -> Result<Reads, SaveError> {
     let mut reads = Reads::new();
@@ -117,6 +128,7 @@ pub(super) fn reads(
     if let Judged::Location(path) = &check.judged {
         reads.extend(find(end, &|known, query| known == path && query.is_empty()).map(|at| (at, None)));
     }
+    reads.extend(check.premise.iter().map(|(at, _)| (*at, None)));
     let sends = before.iter().filter(writes).chain(last);
     for (at, exchange) in sends.flat_map(Sent::range).map(|at| (at, &exchanges[at])) {
         let Some((path, _)) = names.address(exchange) else { continue };
@@ -132,6 +144,11 @@ pub(super) fn reads(
         let shown = find(limit, &|known, query| known == path && query.is_empty());
         let shown = shown.ok_or(SaveError::Untold("no read before shows what it is compared with"))?;
         reads.insert((shown, Some(BEFORE)));
+    }
+    if which == Which::All {
+        let looks = before.iter().flat_map(Sent::range).filter(|at| is_look(&exchanges[*at]));
+        let more: Vec<_> = looks.filter(|at| reads.iter().all(|(known, _)| known != at)).collect();
+        reads.extend(more.into_iter().map(|at| (at, None)));
     }
     Ok(reads)
 }

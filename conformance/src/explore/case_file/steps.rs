@@ -9,7 +9,7 @@ use toml::value::{Array, Table};
 use crate::explore::case_file::SaveError;
 use crate::explore::case_file::expectations::{expectation, expectations, status_table};
 use crate::explore::case_file::names::{Names, deletions, is_condition, is_done};
-use crate::explore::case_file::reads::{Reads, Sent, is_look, reads, units};
+use crate::explore::case_file::reads::{Reads, Sent, Which, is_look, reads, units};
 use crate::explore::check::{Check, Condition, Crowd, Expectation, Judged, Listed, Walk};
 use crate::explore::session::Transcript;
 use crate::query_string::parameters;
@@ -28,6 +28,7 @@ const OF_SEVERAL: [i64; 5] = [409, 412, 423, 429, 503];
 pub(super) fn steps(
     check: &Check,
     transcript: &Transcript,
+    which: Which,
     names: &mut Names<'_>,
 ) -> Result<Array, SaveError> {
     let mut exchanges = transcript.exchanges.clone();
@@ -50,7 +51,7 @@ pub(super) fn steps(
         (Judged::Last | Judged::At(_), Some((last, before))) => (Some(last), before),
         _ => (None, units.as_slice()),
     };
-    let reads = reads(check, exchanges, (before, last), names)?;
+    let reads = reads(check, exchanges, (before, last), which, names)?;
     let waited = |unit: &Sent| {
         let of = transcript.waited.iter().filter(|(at, _)| *at < unit.range().end);
         of.map(|(at, pause)| (*at, *pause)).max()
@@ -71,7 +72,7 @@ pub(super) fn steps(
         let made = if is_write {
             vec![preparation(unit, exchanges, &mut deleted, names)?]
         } else {
-            looks(unit, exchanges, &reads, names)?
+            looks(unit, check, exchanges, &reads, names)?
         };
         for mut step in made {
             step.insert("preparation".to_owned(), true.into());
@@ -135,8 +136,7 @@ fn preparation(
             let path = names.address(exchange).map(|(path, _)| path).unwrap_or_default();
             if deleted.contains(&path) {
                 // The session only tries whether the resource is gone.
-                let statuses = status_table(["2xx", "4xx", "5xx"].map(toml::Value::from));
-                step.insert("expect".to_owned(), toml::Value::Array(vec![statuses.into()]));
+                step.insert("expect".to_owned(), toml::Value::Array(vec![any_status().into()]));
                 return Ok(step);
             }
             if is_done(exchange) {
@@ -167,9 +167,15 @@ fn preparation(
     }
 }
 
+/// Returns the expectation of whatever status.
+fn any_status() -> Table {
+    status_table(["2xx", "3xx", "4xx", "5xx"].map(toml::Value::from))
+}
+
 /// Returns the steps of those looks that the case needs.
 fn looks(
     unit: &Sent,
+    check: &Check,
     exchanges: &[Exchange],
     reads: &Reads,
     names: &mut Names<'_>,
@@ -178,8 +184,15 @@ fn looks(
     for at in unit.range() {
         for (_, name) in reads.iter().filter(|(read, _)| *read == at) {
             let mut step = step(&exchanges[at], names)?;
+            if !is_done(&exchanges[at]) {
+                step.insert("expect".to_owned(), toml::Value::Array(vec![any_status().into()]));
+            }
             if let Some(name) = name {
                 step.insert("as".to_owned(), (*name).into());
+            }
+            if let Some((_, expected)) = check.premise.as_ref().filter(|(place, _)| *place == at) {
+                let expected = expectation(expected, names)?;
+                step.insert("expect".to_owned(), toml::Value::Array(vec![expected.into()]));
             }
             steps.push(step);
         }
@@ -229,9 +242,9 @@ fn judged(
         let more = match listed {
             Listed::All => ("lists", (crowd.count > 0).then(|| format!("{CROWD}.*"))),
             Listed::Not => ("lists-not", crowd.has_deleted.then(|| GONE.to_owned())),
-            Listed::Exactly => ("", None),
+            Listed::Exactly | Listed::InOrder => ("", None),
         };
-        if *listed != Listed::Exactly && ids.is_empty() && more.1.is_none() {
+        if matches!(listed, Listed::All | Listed::Not) && ids.is_empty() && more.1.is_none() {
             return Err(SaveError::Untold("it is about a resource that no request made"));
         }
         let listed = expect.first_mut().and_then(|table| table.get_mut(more.0)?.as_array_mut());
@@ -337,7 +350,7 @@ fn step_before(exchange: &Exchange, names: &Names<'_>) -> Result<Table, SaveErro
     match &request.body {
         Value::Null => {}
         Value::String(text) => drop(step.insert("text".to_owned(), names.replaced(text).into())),
-        body => drop(step.insert("body".to_owned(), names.body(body)?.into())),
+        body => drop(step.insert("body".to_owned(), names.body(body).into())),
     }
     let headers: Table = request
         .headers

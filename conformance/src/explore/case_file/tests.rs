@@ -46,8 +46,13 @@ fn requests_at_the_same_time_become_one_step() {
     let check = Check::at("/emails", Condition::Includes(json!({ "value": "a" })));
     let lost = Violation::new(Rule::SomeOrder, "PATCH", "lost").check(check);
     let text_of = |lost: &Violation, exchanges: &[Exchange]| {
-        let text = text(lost, &minimal(exchanges.to_vec(), vec![Range { start: 1, end: 3 }]), &client)
-            .expect("a case");
+        let text = text(
+            lost,
+            &minimal(exchanges.to_vec(), vec![Range { start: 1, end: 3 }]),
+            Which::Needed,
+            &client,
+        )
+        .expect("a case");
         let file: CaseFile = toml::from_str(&text).expect("a case file");
         assert_eq!(file.case.len(), 1);
         text
@@ -81,7 +86,7 @@ fn finding_becomes_a_case() {
     let check = Check::value("/title", json!("y's"));
     let violation =
         Violation::new(Rule::PatchStores, "PATCH", "after PATCH title has another value").check(check);
-    let text = text(&violation, &minimal, &client).expect("a case");
+    let text = text(&violation, &minimal, Which::Needed, &client).expect("a case");
     for part in [
         "send = \"POST /Users\"",
         "as = \"r1\"",
@@ -102,7 +107,7 @@ fn finding_without_an_expectation_is_not_saved() {
     let client = Client::new("http://h/scim", Credentials::None, Manners::default()).expect("a client");
     let minimal = minimal(Vec::new(), Vec::new());
     let violation = Violation::new(Rule::SomeOrder, "PATCH", "lost");
-    assert!(matches!(text(&violation, &minimal, &client), Err(SaveError::Untold(_))));
+    assert!(matches!(text(&violation, &minimal, Which::Needed, &client), Err(SaveError::Untold(_))));
 }
 
 /// Returns the case of a finding whose last request depends on the version of a resource.
@@ -124,7 +129,7 @@ fn conditional(header: &str, value: &str, last: Exchange, versions: [&str; 2]) -
         last,
     ];
     let violation = Violation::new(Rule::Conditional, "PUT", "it is done").check(Check::status(&["412"]));
-    text(&violation, &minimal(exchanges, Vec::new()), &client).expect("a case")
+    text(&violation, &minimal(exchanges, Vec::new()), Which::Needed, &client).expect("a case")
 }
 
 #[test]
@@ -152,6 +157,7 @@ fn versions_of_requests_at_the_same_time_are_places() {
     };
     let exchanges = vec![exchange("POST", "/Users", json!({}), 201, user()), put(), put()];
     let both = Violation::new(Rule::SomeOrder, "PUT", "both").check(Expectation::OneSuccess(&[412]));
-    let text = text(&both, &minimal(exchanges, vec![Range { start: 1, end: 3 }]), &client).expect("a case");
+    let text = text(&both, &minimal(exchanges, vec![Range { start: 1, end: 3 }]), Which::Needed, &client)
+        .expect("a case");
     assert_eq!(text.matches("If-Match = \"{{r1.version}}\"").count(), 2, "{text}");
 }

@@ -295,7 +295,7 @@ impl Session<'_> {
         }
         let touched: Vec<usize> = touched.into_iter().map(|(at, _)| at).chain(deleted).collect();
         self.look_at_others(&touched, form).await?;
-        self.look_at_memberships(form)
+        self.look_at_memberships(form).await
     }
 
     /// Judges an operation that was done and should not be, or the other way round.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::casing::lower_case;
 use crate::explore::calibrate::values;
-use crate::explore::check::{Check, Crowd, Expectation, Judged, WHOLE, When};
+use crate::explore::check::{Check, Condition, Crowd, Expectation, Judged, WHOLE, When};
 use crate::explore::operation::{Type, Write};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::late::late;
@@ -66,7 +67,7 @@ pub(super) fn without(resource: &Value, names: &[&str]) -> Value {
 }
 
 /// Returns the first member in which two resources differ, with both values.
-pub(super) fn difference(a: &Value, b: &Value) -> (String, Value, Value) {
+pub(crate) fn difference(a: &Value, b: &Value) -> (String, Value, Value) {
     let names = |value: &Value| value.as_object().map(|all| all.keys().cloned().collect::<Vec<_>>());
     let (of_a, of_b) = (names(a).unwrap_or_default(), names(b).unwrap_or_default());
     for name in of_a.iter().chain(&of_b) {
@@ -339,6 +340,7 @@ impl Session<'_> {
         if !can {
             return Ok(());
         }
+        let read_at = self.exchanges.len() - 1;
         let mut filters = vec![(self.name_of(at), json!(name), after.form)];
         if kind == Type::User && self.world.can.names_without_case && after.rule == Rule::CreateStores {
             filters.push(("userName in another case", json!(name.to_ascii_uppercase()), "GET with a filter"));
@@ -354,6 +356,10 @@ impl Session<'_> {
             let filter = format!("{attribute} eq {value}");
             let listed = self.ask(&query(&endpoint, &[("filter", &filter)])).await?;
             let Some(body) = listed.json.as_ref().filter(|_| listed.is_success()) else { continue };
+            let known_id = self.resources[at].id.clone();
+            if self.lists_a_deleted("GET with a filter", body, || Check::lists(vec![known_id]))? {
+                continue;
+            }
             let found: Vec<&Value> = resources(body).iter().collect();
             let id = self.resources[at].id.clone();
             let own = found.iter().find(|one| get(one, "id").and_then(Value::as_str) == Some(id.as_str()));
@@ -366,10 +372,15 @@ impl Session<'_> {
                 let ids: Vec<_> =
                     found.iter().map(|one| get(one, "id").cloned().unwrap_or_default()).collect();
                 let crowd = self.crowd(kind, ids.iter().filter_map(Value::as_str));
+                // No request sent another name than those of the sequence.
+                let is_sent =
+                    value.as_str().is_some_and(|text| lower_case(text).contains(&lower_case(&self.unique)));
+                let shown = Expectation::At(format!("/{attribute}"), Condition::Equals(value));
+                let premise = (!is_sent).then_some((read_at, shown));
                 let violation = Violation::new(Rule::FilterFinds, form, why)
                     .about(by)
                     .values(json!([id]), json!(ids))
-                    .check(Check { crowd, ..Check::lists(vec![id]) });
+                    .check(Check { crowd, premise, ..Check::lists(vec![id]) });
                 self.violates(violation)?;
                 continue;
             };
@@ -415,10 +426,15 @@ impl Session<'_> {
     }
 
     /// Returns the check that a member of a resource in a list is what the last read of the resource showed.
-    pub(super) fn listed_as_read(&self, at: usize, member: &str, read: &Value) -> Option<Check> {
+    pub(super) fn listed_as_read(
+        &self,
+        at: usize,
+        member: &str,
+        read: &Value,
+    ) -> Result<Check, &'static str> {
         let known = &self.resources[at];
         if is_absent(Some(read)) {
-            return Some(self.listed_as_a_read_says(at));
+            return Ok(self.listed_as_a_read_says(at));
         }
         Check::as_read(&known.path, &format!("/Resources/id={}", known.id), member, read, When::Last)
     }
@@ -453,7 +469,7 @@ impl Session<'_> {
             let check = if read.is_success() {
                 Check::as_read(&path, "", &member, &before, When::BeforeWrite)
             } else {
-                Some(Check::status(&["200"]))
+                Ok(Check::status(&["200"]))
             };
             let why = format!("{form} of another resource changed {member}");
             let violation = Violation::new(Rule::OthersStay, form, why)
@@ -509,7 +525,7 @@ impl Session<'_> {
                 let check = if read.is_success() {
                     Check::as_read(&path, "", &member, &before, When::Last)
                 } else {
-                    Some(Check::status(&["200"]))
+                    Ok(Check::status(&["200"]))
                 };
                 let why = format!("after {form} a resource reads otherwise, and nobody wrote it");
                 let violation = Violation::new(Rule::ReadsAgree, form, why)
@@ -521,7 +537,7 @@ impl Session<'_> {
                 self.resources[at].seen = body;
             }
         }
-        self.look_at_memberships(form)?;
-        self.list_of_the_living(form).await
+        self.look_at_memberships(form).await?;
+        self.list_of_the_living().await
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::explore::calibrate::values;
-use crate::explore::check::{Check, Condition, Expectation, Judged, with_values};
+use crate::explore::check::{Check, Condition, Earlier, Expectation, Judged, When, with_values};
 use crate::explore::operation::{MemberChange, Setting, Type, Write};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
-use crate::explore::session::{Session, Stop};
+use crate::explore::session::{Session, Stop, leads_to};
 use crate::explore::world::{patch, post, request};
 use crate::json::get;
 use crate::requirement::Level;
@@ -27,7 +27,7 @@ pub(super) fn wrong_member(member: &Value, kind: &str, path: &str) -> Option<(&'
     if let Some(other) = text("type").filter(|shown| !shown.eq_ignore_ascii_case(kind)) {
         return Some(("type", json!(kind), json!(other)));
     }
-    let other = text("$ref").filter(|shown| !shown.trim_end_matches('/').ends_with(path))?;
+    let other = text("$ref").filter(|shown| !leads_to(shown, path))?;
     Some(("$ref", json!(path), json!(other)))
 }
 
@@ -74,7 +74,7 @@ impl Session<'_> {
         self.resources[at].members = users;
         self.look_at(at, Some(&answer), After::new(Rule::CreateStores, form)).await?;
         self.look_at_others(&[at], form).await?;
-        self.look_at_memberships(form)
+        self.look_at_memberships(form).await
     }
 
     /// Compares the members of a group with the model.
@@ -134,8 +134,8 @@ impl Session<'_> {
     }
 
     /// Compares both ends of every membership, and the names of groups. Learns what becomes of deleted members.
-    pub(super) fn look_at_memberships(&mut self, form: &str) -> Result<(), Stop> {
-        self.look_at_ghosts(form)?;
+    pub(super) async fn look_at_memberships(&mut self, form: &str) -> Result<(), Stop> {
+        self.look_at_ghosts(form).await?;
         if !self.world.can.user_groups {
             return Ok(());
         }
@@ -167,9 +167,14 @@ impl Session<'_> {
                             .about("groups.display")
                             .values(json!(group.name), json!(display))
                             .check(
-                                Check::value(
+                                Check::at(
                                     format!("/groups/value={}/display", group.id),
-                                    json!(group.name),
+                                    Condition::Same(Earlier::Read {
+                                        path: group.path.clone(),
+                                        pointer: "/displayName".to_owned(),
+                                        is_absent: false,
+                                        when: When::Last,
+                                    }),
                                 )
                                 .of(Judged::Read(self.resources[user].path.clone())),
                             )
@@ -181,21 +186,37 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// A deleted user leaves its groups always, or never.
-    fn look_at_ghosts(&mut self, form: &str) -> Result<(), Stop> {
+    /// A deleted user leaves its groups always, or never: where two deletions differ, one more tells what is usual.
+    async fn look_at_ghosts(&mut self, form: &str) -> Result<(), Stop> {
         for at in self.living(Type::Group) {
             for ghost in std::mem::take(&mut self.resources[at].ghosts) {
-                let is_shown =
-                    element_of(&self.resources[at].seen, "members", &self.resources[ghost].id).is_some();
-                if self.world.can.members && self.world.members_leave(!is_shown) == is_shown {
-                    let what = if is_shown { "keeps" } else { "has lost" };
-                    let why = format!(
-                        "after {form} a group {what} a member that was deleted, which is not so after other deletions"
-                    );
-                    // Which of the deletions is right no case can tell.
-                    let violation = Violation::new(Rule::Membership, form, why).about("a deleted member");
-                    self.violates(violation)?;
+                let id = self.resources[ghost].id.clone();
+                let is_shown = element_of(&self.resources[at].seen, "members", &id).is_some();
+                if !self.world.can.members || self.world.members_leave(!is_shown) != is_shown {
+                    continue;
                 }
+                let Some((other, stays)) = self.member_after_a_deletion().await? else { continue };
+                self.world.now_members_leave(!stays);
+                if stays == is_shown {
+                    continue;
+                }
+                let what = if is_shown { "keeps" } else { "has lost" };
+                let why = format!(
+                    "after {form} a group {what} a member that was deleted, which is not so after a DELETE of another user"
+                );
+                let shows = |stays: bool, id: &str| {
+                    let condition = if stays { Condition::Includes } else { Condition::Lacks };
+                    Expectation::At("/members".to_owned(), condition(json!({ "value": id })))
+                };
+                let check = Check {
+                    premise: Some((self.exchanges.len() - 1, shows(stays, &other))),
+                    ..Check::from(shows(stays, &id)).of(Judged::Read(self.resources[at].path.clone()))
+                };
+                let violation = Violation::new(Rule::Membership, form, why)
+                    .about("a deleted member")
+                    .values(json!(stays), json!(is_shown))
+                    .check(check);
+                self.violates(violation)?;
             }
         }
         Ok(())
@@ -271,7 +292,7 @@ impl Session<'_> {
             self.look_at(at, None, After::refused(words)).await?;
         }
         self.look_at_others(&[at], words).await?;
-        self.look_at_memberships(words)
+        self.look_at_memberships(words).await
     }
 
     /// A change of members that was taken once is taken again.
@@ -307,6 +328,6 @@ impl Session<'_> {
             self.look_at(at, None, After::refused(&words)).await?;
         }
         self.look_at_others(&[at], &words).await?;
-        self.look_at_memberships(&words)
+        self.look_at_memberships(&words).await
     }
 }

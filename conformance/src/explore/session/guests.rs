@@ -73,6 +73,23 @@ impl Session<'_> {
         Ok(read.json.unwrap_or_default())
     }
 
+    /// Deletes a user who is in a group. Returns its id, and whether the group shows it in the last read.
+    pub(super) async fn member_after_a_deletion(&mut self) -> Result<Option<(String, bool)>, Stop> {
+        let users = self.guests(Type::User, 1).await?;
+        let Some((path, id)) = users.first() else { return Ok(None) };
+        let members = json!([{ "value": id }]);
+        let made = self.guest_group(members, "POST of a group").await?;
+        let before = match &made {
+            Some((group, _)) => self.read(&group.0).await?,
+            None => Value::Null,
+        };
+        let is_member = element_of(&before, "members", id).is_some();
+        let is_deleted = self.ask(&request("DELETE", path, None)).await?.is_success();
+        let Some((group, _)) = made.filter(|_| is_member && is_deleted) else { return Ok(None) };
+        let after = self.read(&group.0).await?;
+        Ok(Some((id.clone(), element_of(&after, "members", id).is_some())))
+    }
+
     /// A group of many members, through each kind of write.
     pub(super) async fn large_group(&mut self, members: usize) -> Result<(), Stop> {
         if !self.world.can.members_by_post {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::explore::attributes::{Attribute, Kind, Shape};
-use crate::explore::check::Check;
+use crate::explore::check::{Check, Expectation};
 use crate::explore::operation::{CredentialsKind, InvalidKind, Type};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::After;
@@ -163,10 +163,16 @@ impl Session<'_> {
             answer.text.contains(&self.unique) || answer.text.contains(&id) && kind != CredentialsKind::Read;
         if answer.is_success() || shows {
             let what = if answer.is_success() { "is done" } else { "shows a resource" };
+            let check = if answer.is_success() {
+                Check::status(&["401", "403"])
+            } else {
+                let shown = [&self.unique, &id].into_iter().filter(|text| answer.text.contains(*text));
+                Check::all(shown.map(|text| Expectation::Nowhere(text.clone())).collect())
+            };
             let violation =
                 Violation::new(Rule::NeedsCredentials, &words, format!("{words} {what}: {}", answer.status))
                     .values(json!(401), json!(answer.status))
-                    .check(Check::status(&["401", "403"]));
+                    .check(check);
             self.violates(violation)?;
             if kind == CredentialsKind::Delete || kind == CredentialsKind::Bulk {
                 return Err(Stop::Ended);

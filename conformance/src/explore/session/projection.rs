@@ -46,7 +46,7 @@ impl Session<'_> {
             if shown.is_some() {
                 let check = Check::value(attribute.pointer(), Value::Null);
                 let actual = shown.cloned().unwrap_or_default();
-                Some(("the excluded attribute is there", Value::Null, actual, Some(check)))
+                Some(("the excluded attribute is there", Value::Null, actual, Ok(check)))
             } else if !same(&without(&rest, &ignored), &without(&told, &ignored)) {
                 let (member, before, now) = difference(&without(&rest, &ignored), &without(&told, &ignored));
                 let check = Check::as_read(&self.resources[at].path, "", &member, &before, When::Last);
@@ -63,12 +63,12 @@ impl Session<'_> {
                     "the attribute is missing or another",
                     whole.cloned().unwrap_or_default(),
                     shown.cloned().unwrap_or_default(),
-                    Some(self.projected(at, &attribute, whole.unwrap_or(&Value::Null))),
+                    Ok(self.projected(at, &attribute, whole.unwrap_or(&Value::Null))),
                 )),
                 (_, Some((pointer, surplus))) => {
                     let what = "an attribute is there that was not asked for";
                     let check = Check::value(pointer, Value::Null);
-                    Some((what, Value::Null, surplus.clone(), Some(check)))
+                    Some((what, Value::Null, surplus.clone(), Ok(check)))
                 }
                 _ => None,
             }

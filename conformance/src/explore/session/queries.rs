@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::casing::lower_case;
 use crate::explore::attributes::{Attribute, Kind, Shape};
-use crate::explore::check::{Check, Condition, Expectation, Judged, Walk};
+use crate::explore::check::{Check, Condition, Expectation, Judged, Listed, Walk};
 use crate::explore::operation::{Filter, Logic, Operator, Type};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::{difference, same_but_meta, without};
@@ -234,6 +234,22 @@ impl Session<'_> {
         Some((comparison, text, format!("{path} {}{elsewhere}{wild}{case}{logic}", operator.word())))
     }
 
+    /// Tells of a deleted resource in a list. Returns whether there is one: that it matches is no other finding.
+    pub(super) fn lists_a_deleted(
+        &self,
+        form: &str,
+        list: &Value,
+        check: impl FnOnce() -> Check,
+    ) -> Result<bool, Stop> {
+        let found = ids_of(list);
+        let is_listed = self.resources.iter().any(|one| one.is_deleted && found.contains(one.id.as_str()));
+        if is_listed {
+            let why = format!("{form}: a deleted resource is in a list");
+            self.violates(Violation::new(Rule::DeletedIsGone, form, why).check(check()))?;
+        }
+        Ok(is_listed)
+    }
+
     /// Compares a list of the sequence's users with the ones that belong there. A case asks for the list by `judged`.
     fn compare_list(
         &self,
@@ -244,6 +260,15 @@ impl Session<'_> {
     ) -> Result<(), Stop> {
         let listed: Vec<&Value> = resources(body).iter().collect();
         let id = |one: &Value| get(one, "id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let form = match rule {
+            Rule::SearchAgrees => "POST .search",
+            Rule::PagesPartition => "GET of pages",
+            _ => "GET with a filter",
+        };
+        let check = || Check::lists(wanted.to_vec()).of(judged.clone());
+        if self.lists_a_deleted(form, body, check)? {
+            return Ok(());
+        }
         let own: BTreeSet<&str> = self.resources.iter().map(|known| known.id.as_str()).collect();
         let found: Vec<String> = listed.iter().map(|one| id(one)).collect();
         let missing = wanted.iter().any(|id| !found.contains(id));
@@ -261,16 +286,11 @@ impl Session<'_> {
             ""
         };
         if !what.is_empty() {
-            let form = match rule {
-                Rule::SearchAgrees => "POST .search",
-                Rule::PagesPartition => "GET of pages",
-                _ => "GET with a filter",
-            };
             let crowd = self.crowd(Type::User, found.iter().map(String::as_str));
             let violation = Violation::new(rule, form, format!("{form} ({about}): {what}"))
                 .about(about)
                 .values(json!(wanted), json!(found))
-                .check(Check { crowd, ..Check::lists(wanted.to_vec()).of(judged.clone()) });
+                .check(Check { crowd, ..check() });
             return self.violates(violation);
         }
         let total = get(body, "totalResults").and_then(Value::as_u64);
@@ -306,7 +326,7 @@ impl Session<'_> {
     }
 
     /// The users of the sequence are those that a filter by the start of their names finds.
-    pub(super) async fn list_of_the_living(&mut self, after: &str) -> Result<(), Stop> {
+    pub(super) async fn list_of_the_living(&mut self) -> Result<(), Stop> {
         if !self.world.can.scoped {
             return Ok(());
         }
@@ -321,18 +341,6 @@ impl Session<'_> {
             .filter(|at| lower_case(&self.resources[*at].name).starts_with(&start))
             .map(|at| self.resources[at].id.clone())
             .collect();
-        let deleted: Vec<_> =
-            self.resources.iter().filter(|one| one.is_deleted).map(|one| one.id.as_str()).collect();
-        let is_listed = resources(&body)
-            .iter()
-            .any(|one| get(one, "id").and_then(Value::as_str).is_some_and(|id| deleted.contains(&id)));
-        if is_listed {
-            let why = format!("after {after} a deleted resource is in a list");
-            self.violates(
-                Violation::new(Rule::DeletedIsGone, "GET with a filter", why)
-                    .check(Check::lists(wanted.clone())),
-            )?;
-        }
         self.compare_list((Rule::FilterFinds, "userName sw"), &wanted, &body, &Judged::Last)
     }
 
@@ -360,27 +368,41 @@ impl Session<'_> {
         let answer = self.ask(&query(&endpoint, &parameters)).await?;
         let Some(body) = answer.json.clone().filter(|_| answer.is_success()) else { return Ok(()) };
         let is_plain =
-            |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') && !text.contains("  ");
-        let texts: Vec<&str> = resources(&body)
+            |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') && !text.contains("  ");
+        let shown: Vec<(&str, &str)> = resources(&body)
             .iter()
-            .filter_map(|one| match (attribute.value_in(one)?, &part) {
-                (whole, Some(part)) => get(whole, part)?.as_str(),
-                (value, None) => value.as_str(),
+            .filter_map(|one| {
+                let text = match (attribute.value_in(one)?, &part) {
+                    (whole, Some(part)) => get(whole, part)?.as_str()?,
+                    (value, None) => value.as_str()?,
+                };
+                Some((get(one, "id").and_then(Value::as_str).unwrap_or_default(), text))
             })
             .collect();
-        // A case compares all texts, and the order of others is the server's business.
-        let pointer = format!(
-            "/Resources/*{}{}",
-            attribute.pointer(),
-            part.as_ref().map_or_else(String::new, |part| format!("/{part}"))
-        );
-        let check =
-            texts.iter().all(is_plain).then(|| Check::at(pointer, Condition::IsDescending(is_descending)));
-        let texts: Vec<String> = texts.into_iter().filter(is_plain).map(lower_case).collect();
+        let plain: Vec<(&str, String)> = shown
+            .iter()
+            .filter(|(_, text)| is_plain(text))
+            .map(|(id, text)| (*id, lower_case(text)))
+            .collect();
+        let texts: Vec<String> = plain.iter().map(|(_, text)| text.clone()).collect();
         let is_sorted = if is_descending { texts.is_sorted_by(|a, b| a >= b) } else { texts.is_sorted() };
         if is_sorted {
             return Ok(());
         }
+        let check = if plain.len() == shown.len() {
+            let part = part.as_ref().map_or_else(String::new, |part| format!("/{part}"));
+            let pointer = format!("/Resources/*{}{part}", attribute.pointer());
+            Ok(Check::at(pointer, Condition::IsDescending(is_descending)))
+        } else {
+            // The order of other texts is the server's business, so two resources with plain ones are compared.
+            let is_wrong = |a: &str, b: &str| if is_descending { a < b } else { a > b };
+            let wrong = plain.array_windows::<2>().find(|[a, b]| is_wrong(&a.1, &b.1));
+            wrong
+                .map(|[a, b]| {
+                    Expectation::Lists(Listed::InOrder, vec![b.0.to_owned(), a.0.to_owned()]).into()
+                })
+                .ok_or("no two neighbours in the list are in the wrong order")
+        };
         let mut sorted = texts.clone();
         sorted.sort();
         if is_descending {

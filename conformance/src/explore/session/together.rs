@@ -212,7 +212,7 @@ impl Session<'_> {
         }
         self.look_at(at, None, After::new(Rule::SomeOrder, form)).await?;
         self.look_at_others(&[at], form).await?;
-        self.look_at_memberships(form)
+        self.look_at_memberships(form).await
     }
 
     async fn replace_if_unchanged(&mut self, of: usize) -> Result<(), Stop> {
@@ -315,6 +315,6 @@ impl Session<'_> {
         }
         self.gone(at).await?;
         self.look_at_others(&[at], form).await?;
-        self.look_at_memberships(form)
+        self.look_at_memberships(form).await
     }
 }

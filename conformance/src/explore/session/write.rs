@@ -11,7 +11,7 @@ use crate::explore::model::Expected;
 use crate::explore::operation::{Setting, Type, Write};
 use crate::explore::rule::{Rule, Violation};
 use crate::explore::session::checks::{After, Written};
-use crate::explore::session::{Resource, Session, Stop};
+use crate::explore::session::{Resource, Session, Stop, leads_to};
 use crate::explore::value::Choice;
 use crate::explore::world::{BULK, PATCH_OP, World, patch, post, request};
 use crate::json::get;
@@ -88,7 +88,7 @@ impl Session<'_> {
             return Ok(None);
         }
         let location = answer.header("location");
-        if location.is_some_and(|location| !location.trim_end_matches('/').ends_with(path.as_str())) {
+        if location.is_some_and(|location| !leads_to(location, &path)) {
             let why = format!("the Location of {form} does not lead to the resource");
             let violation = Violation::new(Rule::IdStays, form, why)
                 .about("Location")
@@ -300,7 +300,7 @@ impl Session<'_> {
         }
         self.gone(at).await?;
         self.look_at_others(&[at], form).await?;
-        self.look_at_memberships(form)
+        self.look_at_memberships(form).await
     }
 
     /// Takes a resource out of the model, and looks whether it is gone.

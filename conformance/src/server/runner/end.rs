@@ -10,6 +10,8 @@ pub(super) enum End {
     NotAdvertised(String),
     /// The case cannot be tried.
     Skipped(String),
+    /// No answer told what the next step needs. An expectation that does not hold counts nevertheless.
+    Untold(String),
     /// The case cannot be tried, because of a filter that is refused.
     FilterRefused(String),
     /// The network broke.
@@ -37,6 +39,6 @@ impl From<Unfilled> for End {
                 "what it needs".to_owned()
             }
         };
-        Self::Skipped(format!("it could not be tried: no answer before said {what}"))
+        Self::Untold(format!("it could not be tried: no answer before said {what}"))
     }
 }
