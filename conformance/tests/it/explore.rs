@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use conformance::explore::{Explored, LEFT_OUT, Options, explore, rules};
+use conformance::explore::{Explored, LEFT_OUT, Options, Subject, explore, rules};
 use conformance::mutants::load as mutants;
 use conformance::report::Verdict;
 use conformance::server::discovery::{Blank, Facts};
@@ -18,8 +18,15 @@ async fn mock(profile: &str) -> MockAquera {
     MockAquera::builder().auth(Auth::bearer(TOKEN)).profile(profile).start().await.expect("a mock")
 }
 
+/// What a mock was explored with.
+struct Used {
+    client: Client,
+    facts: Facts,
+    options: Options,
+}
+
 /// Explores a mock in this thread, for the state of an exploration stays in one.
-async fn explored(mock: &MockAquera, seed: u64, sequences: usize, jobs: usize) -> (Explored, Client) {
+async fn explored(mock: &MockAquera, seed: u64, sequences: usize, jobs: usize) -> (Explored, Used) {
     let client = Client::new(&mock.scim_url(), Credentials::Bearer(TOKEN.to_owned()), Manners::default())
         .expect("a client");
     let facts = Facts::ask(&client).await;
@@ -29,7 +36,7 @@ async fn explored(mock: &MockAquera, seed: u64, sequences: usize, jobs: usize) -
     let options =
         Options { jobs, seed, steps: 12, sequences, findings: 20, patience, time: None, blank, stop };
     let explored = explore(&client, &facts, &options, &|_| ()).await.expect("a server with users");
-    (explored, client)
+    (explored, Used { client, facts, options })
 }
 
 fn failures(explored: &Explored) -> Vec<String> {
@@ -77,7 +84,7 @@ fn each_rule_is_named_by_a_mutant() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn finding_is_shrunk_and_played_as_a_case() {
     let mock = mock("patch-ignored-204").await;
-    let (explored, client) = explored(&mock, 3, 140, 8).await;
+    let (explored, Used { client, facts, options }) = explored(&mock, 3, 140, 8).await;
     let finding =
         explored.findings.iter().find(|finding| finding.id().contains("patch-stores/patch-replace-with"));
     let finding = finding.expect("a PATCH that does nothing is found");
@@ -87,7 +94,8 @@ async fn finding_is_shrunk_and_played_as_a_case() {
     assert_eq!(writes, 2, "a creation and a PATCH of {}", finding.id());
 
     let folder = tempfile::tempdir().expect("a folder");
-    let file = finding.save(folder.path(), &client).expect("a case file");
+    let subject = Subject { client: &client, facts: &facts, options: &options };
+    let file = finding.save(folder.path(), subject).await.expect("a case file");
     assert!(folder.path().join(&file).is_file(), "{}", file.display());
     let cases = folder.path().to_str().expect("a path");
     let played = async |mock: &MockAquera| {
