@@ -209,7 +209,7 @@ pub(crate) enum PatchForm {
     /// The path begins with the URN of the schema.
     UrnPath,
     WithoutPath,
-    /// The path and the operation in capitals.
+    /// The path in capitals. The operation is not: §3.5.2 has its words in lower case, and a server may refuse others.
     Capitals,
 }
 

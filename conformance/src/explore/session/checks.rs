@@ -41,6 +41,8 @@ pub(super) struct Written<'a> {
     pub(super) choice: Choice,
     /// The kind of request that wrote it, in words.
     pub(super) form: &'a str,
+    /// How firmly its effect is demanded.
+    pub(super) level: Level,
 }
 
 impl<'a> After<'a> {
@@ -234,7 +236,7 @@ impl Session<'_> {
             let damaged = kind.filter(|kind| kind.word != TEXTS[0].word && is_whole);
             let (about, level) = match damaged {
                 Some(kind) => (format!("{path} {}", kind.word), kind.level),
-                None => (path.clone(), Level::Must),
+                None => (path.clone(), written.map_or(Level::Must, |written| written.level)),
             };
             let what = if after.is_refused {
                 format!("{form} was refused, and changed {path}")

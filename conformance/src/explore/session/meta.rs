@@ -49,7 +49,8 @@ impl Session<'_> {
         for name in ["created", "resourceType", "location"] {
             let (before, now) = (meta(&known.seen, name), meta(body, name));
             if before.is_some() && before != now {
-                let why = format!("after {} meta.{name} is another", after.form);
+                let what = if now.is_some() { "another" } else { "missing" };
+                let why = format!("after {} meta.{name} is {what}", after.form);
                 let violation = Violation::new(Rule::MetaMoves, after.form, why)
                     .about(format!("meta.{name}"))
                     .values(json!(before), json!(now))

@@ -14,6 +14,7 @@ use crate::explore::session::{Session, Stop};
 use crate::explore::value::Choice;
 use crate::explore::world::patch;
 use crate::json::get;
+use crate::requirement::Level;
 
 /// An operation of a PATCH that was made for a resource.
 pub(super) struct Made {
@@ -25,6 +26,8 @@ pub(super) struct Made {
     pub(super) json: Value,
     /// The kind of operation, in words.
     pub(super) words: String,
+    /// How firmly its effect is demanded.
+    pub(super) level: Level,
 }
 
 /// Whether one of the added values has the `value` of one that is there.
@@ -164,13 +167,10 @@ impl Session<'_> {
             attribute.set_in(&mut whole, inner);
             json!({ "op": kind.word(), "value": whole })
         } else {
-            let (word, path) =
-                if form == PatchForm::Capitals && attribute.extension.is_none() && !path.contains('[') {
-                    (kind.word().to_ascii_uppercase(), path.to_ascii_uppercase())
-                } else {
-                    (kind.word().to_owned(), path)
-                };
-            let mut json = json!({ "op": word, "path": path });
+            let is_raised =
+                form == PatchForm::Capitals && attribute.extension.is_none() && !path.contains('[');
+            let path = if is_raised { path.to_ascii_uppercase() } else { path };
+            let mut json = json!({ "op": kind.word(), "path": path });
             if kind != PatchKind::Remove {
                 json["value"] = value.clone();
             }
@@ -185,7 +185,19 @@ impl Session<'_> {
         let with = if is_in_value || form != PatchForm::WithoutPath { form } else { PatchForm::Path };
         let words = format!("PATCH {}{shape} {}", kind.word(), with.word());
         debug_assert!(at < self.resources.len());
-        Some(Made { attribute: change.attribute, kind, target, value, choice: change.choice, json, words })
+        // Whether a complex attribute in a value is joined with what is there or takes its place is open (§3.5.2.1, §3.5.2.3).
+        let level =
+            if is_in_value && matches!(target, Target::Part(_)) { Level::Should } else { Level::Must };
+        Some(Made {
+            attribute: change.attribute,
+            kind,
+            target,
+            value,
+            choice: change.choice,
+            json,
+            words,
+            level,
+        })
     }
 
     pub(super) async fn patch(&mut self, of: usize, changes: &[Change], form: PatchForm) -> Result<(), Stop> {
@@ -209,7 +221,12 @@ impl Session<'_> {
             self.resources[at].expected = expected;
             let choices: Vec<_> = all
                 .iter()
-                .map(|made| Written { attribute: made.attribute, choice: made.choice, form: &made.words })
+                .map(|made| Written {
+                    attribute: made.attribute,
+                    choice: made.choice,
+                    form: &made.words,
+                    level: made.level,
+                })
                 .collect();
             let after = After { choices: &choices, ..After::new(Rule::PatchStores, &words) };
             self.look_at(at, Some(&answer), after).await?;

@@ -15,12 +15,18 @@ use crate::explore::session::{Resource, Session, Stop, leads_to};
 use crate::explore::value::Choice;
 use crate::explore::world::{BULK, PATCH_OP, World, patch, post, request};
 use crate::json::get;
+use crate::requirement::Level;
 use crate::subject::server::client::{Answer, Request};
 
 fn written<'a>(values: &[(usize, Value, Choice)], form: &'a str) -> Vec<Written<'a>> {
     values
         .iter()
-        .map(|(attribute, _, choice)| Written { attribute: *attribute, choice: *choice, form })
+        .map(|(attribute, _, choice)| Written {
+            attribute: *attribute,
+            choice: *choice,
+            form,
+            level: Level::Must,
+        })
         .collect()
 }
 
