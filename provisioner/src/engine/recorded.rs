@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use super::context::Context;
 use super::task::Task;
 use super::{Environment, Provisioner, SyncOptions};
-use crate::audit::{AccountState, AuditEntry, Cause};
+use crate::audit::{AccountState, AuditEntry, Cause, ChangedMembers};
 use crate::clock::timestamp;
 use crate::ids::RuleName;
 use crate::recording::{AuditRequest, Observer, Recorder};
+use crate::report::groups::GroupLine;
 use crate::report::{Operation, Outcome, Reason, RunReport, UserLine};
 use crate::source::fingerprint;
 use crate::state::{Link, RunRecord, StateChange};
@@ -121,6 +122,19 @@ impl Context {
         self.audit_with(&line, task.record.rule.as_ref(), None, Some(link), requests)
     }
 
+    /// Returns the audit entry of a group's line.
+    pub(crate) fn audit_group(
+        &self,
+        line: &GroupLine,
+        rule: Option<&RuleName>,
+        members: ChangedMembers<'_>,
+    ) -> StateChange {
+        let (recorder, at) = (self.client.recorder(), timestamp(self.client.now()));
+        let cause = Cause { at: &at, run: recorder.run(), who: recorder.actor() };
+        let requests = Recorder::take_requests();
+        StateChange::Audit(AuditEntry::of_group(cause, line, rule.cloned(), members, requests))
+    }
+
     fn audit_with(
         &self,
         line: &UserLine,
@@ -156,6 +170,7 @@ fn allowed(options: &SyncOptions) -> Vec<String> {
         allow_empty_scope,
         approve_removals,
         approve_plan,
+        approve_group_removals,
     } = options;
     let flags = [
         (*full, "--full"),
@@ -168,6 +183,7 @@ fn allowed(options: &SyncOptions) -> Vec<String> {
         .map(|(_, flag)| flag.to_owned())
         .chain(allow_empty_scope.iter().map(|rule| format!("--allow-empty-scope {rule}")))
         .chain(approve_removals.map(|number| format!("--approve-removals {number}")))
+        .chain(approve_group_removals.map(|number| format!("--approve-group-removals {number}")))
         .chain(approve_plan.as_ref().map(|hash| format!("--approve {hash}")))
         .collect()
 }

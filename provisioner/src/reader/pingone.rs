@@ -25,6 +25,8 @@ use crate::source::{RemoteProblem, SourceProblem, SourceUser};
 const LOOK_UPS: usize = 500;
 /// Users that are looked up between two batches.
 const LOOK_UPS_AT_ONCE: usize = 50;
+/// The parameter by which users come with the ids of their groups.
+const INCLUDE_GROUPS: &str = "include=memberOfGroupIDs";
 
 /// The reading of a PingOne source.
 pub(super) struct PingOneReader {
@@ -168,6 +170,9 @@ impl PingOneReader {
         self.restriction = Some(restriction);
         let mut url = self.users_url();
         let mut query = format!("limit={}", self.source.page_size);
+        if self.source.reads_groups {
+            query = format!("{query}&{INCLUDE_GROUPS}");
+        }
         if let Some(filter) = filter {
             let encoded = percent_encoding::utf8_percent_encode(&filter, percent_encoding::NON_ALPHANUMERIC);
             query = format!("{query}&filter={encoded}");
@@ -215,7 +220,8 @@ impl PingOneReader {
                 continue;
             }
             let segments = ["environments", &self.source.environment_id, "users", id.as_str()];
-            let url = self.source.base_url.resource(&segments);
+            let mut url = self.source.base_url.resource(&segments);
+            url.set_query(self.source.reads_groups.then_some(INCLUDE_GROUPS));
             let answer = self.authorized(&url).await?;
             if answer.status == StatusCode::NOT_FOUND && answer.body.as_ref().is_some_and(is_not_found) {
                 continue;

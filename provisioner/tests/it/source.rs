@@ -22,6 +22,7 @@ fn source(path: &Path) -> SourceConfig {
         kind: SourceKind::File(path.to_owned()),
         identity: "file:test".to_owned(),
         attributes: Attributes::default(),
+        groups: None,
     }
 }
 
