@@ -1,8 +1,9 @@
 //! Groups end to end: creation, members, names, deletion, and what targets make of them.
 
-#[path = "groups/dialects.rs"]
 mod dialects;
-#[path = "groups/safety.rs"]
+mod group_policy;
+mod group_source;
+mod operation;
 mod safety;
 
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! Source files: read and validated completely, or refused with the place.
 
 mod archives;
-mod pingone;
+pub(crate) mod pingone;
 mod scim;
 mod watch;
 

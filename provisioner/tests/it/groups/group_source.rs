@@ -2,12 +2,14 @@
 
 use std::fs;
 
-use provisioner::source::groups::{GroupReader, GroupSource, Memberships, SourceGroup};
-use provisioner::source::{Attributes, SourceConfig, SourceKind};
+use provisioner::config::{SourceConfig, SourceKind};
+use provisioner::reader::{ReadContext, read_all};
+use provisioner::source::Attributes;
+use provisioner::source::groups::{GroupPlace, GroupReader, GroupSource, Memberships, SourceGroup};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-fn groups(
+async fn groups(
     name: &str,
     text: &str,
     memberships: Memberships,
@@ -21,14 +23,14 @@ fn groups(
     let users_file = folder.path().join("users.ndjson");
     fs::write(&users_file, lines).unwrap();
     let config = SourceConfig {
-        kind: SourceKind::File,
-        path: users_file,
+        kind: SourceKind::File(users_file),
         identity: "file:test".to_owned(),
         attributes: Attributes::default(),
         groups: None,
     };
-    let users = provisioner::source::read(&config, true).unwrap().users;
-    let read = GroupReader::open(&GroupSource { path, memberships }).and_then(|mut reader| {
+    let users = read_all(&config, &ReadContext::system(true)).await.unwrap().users;
+    let source = GroupSource { place: GroupPlace::File(path), memberships };
+    let read = GroupReader::open(&source, Vec::new()).and_then(|mut reader| {
         for user in &users {
             reader.note(user);
         }
@@ -44,37 +46,36 @@ fn members(group: &SourceGroup) -> Vec<String> {
     group.members.iter().map(|id| id.to_string()).collect()
 }
 
-#[track_caller]
-fn check_refused(name: &str, text: &str, memberships: Memberships, users: &[Value], expected: &str) {
-    let error = groups(name, text, memberships, users).unwrap_err();
+async fn check_refused(name: &str, text: &str, memberships: Memberships, users: &[Value], expected: &str) {
+    let error = groups(name, text, memberships, users).await.unwrap_err();
     assert!(error.contains(expected), "{error}");
 }
 
-#[test]
-fn groups_are_read_from_lines_and_from_an_array() {
+#[tokio::test]
+async fn groups_are_read_from_lines_and_from_an_array() {
     let lines = "{\"id\":\"g1\",\"name\":\"Dept A\",\"members\":[\"2\",{\"id\":\"1\"},\"2\"]}\n\n{\"id\":\"g2\",\"members\":[]}\n";
     let array = "[{\"id\":\"g1\",\"name\":\"Dept A\",\"members\":[\"2\",{\"id\":\"1\",\"type\":\"x\"},\"2\"]},{\"id\":\"g2\",\"members\":[]}]";
     for (name, text) in [("groups.ndjson", lines), ("groups.json", array)] {
-        let found = groups(name, text, Memberships::Groups, &[]).unwrap();
+        let found = groups(name, text, Memberships::Groups, &[]).await.unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].attributes, json!({ "id": "g1", "name": "Dept A" }));
         assert_eq!((members(&found[0]), members(&found[1])), (vec!["1".to_owned(), "2".to_owned()], vec![]));
     }
 }
 
-#[test]
-fn members_come_from_the_users_where_the_configuration_says_so() {
+#[tokio::test]
+async fn members_come_from_the_users_where_the_configuration_says_so() {
     let users = [
         json!({ "id": "1", "username": "a", "memberOfGroupIDs": ["g1", "g2", "unknown"] }),
         json!({ "id": "2", "username": "b", "memberOfGroupIDs": "g1; g3" }),
         json!({ "id": "3", "username": "c" }),
     ];
     let text = "{\"id\":\"g1\"}\n{\"id\":\"g2\"}\n{\"id\":\"g4\"}\n";
-    let found = groups("groups.ndjson", text, Memberships::Users, &users).unwrap();
+    let found = groups("groups.ndjson", text, Memberships::Users, &users).await.unwrap();
     let found: Vec<Vec<String>> = found.iter().map(members).collect();
     assert_eq!(found, [vec!["1", "2"], vec!["1"], vec![]]);
     // A group of users who do not name their groups is not an empty group.
-    check_refused("groups.ndjson", text, Memberships::Users, &users[2..], "no user has `memberOfGroupIDs`");
+    check_refused("groups.ndjson", text, Memberships::Users, &users[2..], "no user has `memberOfGroupIDs`").await;
     let bad = [json!({ "id": "1", "username": "a", "memberOfGroupIDs": [1] })];
     check_refused(
         "groups.ndjson",
@@ -82,13 +83,14 @@ fn members_come_from_the_users_where_the_configuration_says_so() {
         Memberships::Users,
         &bad,
         "invalid `memberOfGroupIDs` of the user with id \"1\"",
-    );
+    )
+    .await;
     let twice = "{\"id\":\"g1\",\"members\":[]}";
-    check_refused("groups.ndjson", twice, Memberships::Users, &users, "leave one of the two out");
+    check_refused("groups.ndjson", twice, Memberships::Users, &users, "leave one of the two out").await;
 }
 
-#[test]
-fn half_a_group_is_an_error_with_its_line() {
+#[tokio::test]
+async fn half_a_group_is_an_error_with_its_line() {
     let own = Memberships::Groups;
     for (text, expected) in [
         (
@@ -109,11 +111,11 @@ fn half_a_group_is_an_error_with_its_line() {
         ("{\"id\":7,\"members\":[]}", "invalid `id`"),
         ("[]", "a group as a JSON object"),
     ] {
-        check_refused("groups.ndjson", text, own, &[], expected);
+        check_refused("groups.ndjson", text, own, &[], expected).await;
     }
-    check_refused("groups.csv", "id,name", own, &[], "unknown file extension");
-    check_refused("groups.json", "[{\"id\":\"g1\",\"members\":[]}", own, &[], "invalid group");
-    assert_eq!(groups("groups.ndjson", "", own, &[]), Ok(Vec::new()));
+    check_refused("groups.csv", "id,name", own, &[], "unknown file extension").await;
+    check_refused("groups.json", "[{\"id\":\"g1\",\"members\":[]}", own, &[], "invalid group").await;
+    assert_eq!(groups("groups.ndjson", "", own, &[]).await, Ok(Vec::new()));
 }
 
 /// Returns the problems of a configuration with `source` under `[source]` and `rules` after it.
