@@ -15,7 +15,8 @@ use serde_json::Value;
 
 pub use self::error::{GroupProblem, GroupSourceError};
 use self::parse::ParsedGroup;
-use super::{SourceUser, text, without_bom};
+use super::text::TextReader;
+use super::{SourceProblem, SourceUser};
 use crate::id_set::IdSet;
 use crate::ids::SourceId;
 
@@ -105,9 +106,8 @@ impl GroupReader {
         let refused = |line, problem| GroupSourceError::new(&source.place, line, problem);
         let parsed = match &source.place {
             GroupPlace::File(path) => {
-                let bytes = fs::read(path).map_err(|error| refused(None, GroupProblem::of(error.kind())))?;
-                let text = text::decode(bytes).map_err(|_| refused(None, GroupProblem::Encoding))?;
-                parse::groups(without_bom(&text), path).map_err(|(line, problem)| refused(line, problem))?
+                let text = text_of(path).map_err(|problem| refused(None, problem))?;
+                parse::groups(&text, path).map_err(|(line, problem)| refused(line, problem))?
             }
             GroupPlace::Server(_) => {
                 parse::listed(listed).map_err(|(line, problem)| refused(line, problem))?
@@ -178,6 +178,21 @@ impl GroupReader {
             Ok(SourceGroup { id, attributes, members, line })
         };
         parsed.into_iter().zip(members).map(group).collect()
+    }
+}
+
+/// Reads the whole text of a file.
+fn text_of(path: &Path) -> Result<String, GroupProblem> {
+    let file = fs::File::open(path).map_err(|error| GroupProblem::of(error.kind()))?;
+    let (mut reader, mut text) = (TextReader::new(file), String::new());
+    loop {
+        match reader.read_into(&mut text) {
+            Ok(true) => {}
+            Ok(false) => return Ok(text),
+            Err(SourceProblem::Directory) => return Err(GroupProblem::Directory),
+            Err(SourceProblem::Unreadable(kind)) => return Err(GroupProblem::of(kind)),
+            Err(_) => return Err(GroupProblem::Encoding),
+        }
     }
 }
 

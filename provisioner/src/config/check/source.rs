@@ -261,6 +261,7 @@ impl Checker<'_> {
                 remote,
             })),
             attributes: self.attributes.clone(),
+            groups: None,
         })
     }
 }

@@ -82,7 +82,9 @@ impl GroupRun<'_> {
                 self.parts.push(GroupPart::done(GroupOperation::Create));
                 self.subject.record.written = sent.clone();
                 self.subject.record.intent = Some(GroupIntent::Update);
-                self.save(Vec::new()).await?;
+                let (id, record) = (&self.subject.id, &self.subject.record);
+                let created = self.context().audit_created_group(id, record, &sent);
+                self.save(vec![created]).await?;
                 if turn.is_some() && !sent.is_empty() {
                     let took = self.holds(&sent).await?;
                     let support =

@@ -75,7 +75,8 @@ async fn members_come_from_the_users_where_the_configuration_says_so() {
     let found: Vec<Vec<String>> = found.iter().map(members).collect();
     assert_eq!(found, [vec!["1", "2"], vec!["1"], vec![]]);
     // A group of users who do not name their groups is not an empty group.
-    check_refused("groups.ndjson", text, Memberships::Users, &users[2..], "no user has `memberOfGroupIDs`").await;
+    check_refused("groups.ndjson", text, Memberships::Users, &users[2..], "no user has `memberOfGroupIDs`")
+        .await;
     let bad = [json!({ "id": "1", "username": "a", "memberOfGroupIDs": [1] })];
     check_refused(
         "groups.ndjson",

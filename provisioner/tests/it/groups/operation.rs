@@ -16,14 +16,15 @@ use super::{Bench, bench, group, in_short, people};
 use crate::source::pingone::fake::Fake;
 use crate::support::{Settings, but};
 
+/// Returns the entries of groups: those of lines, and those of groups that were just created.
 fn entries(bench: &Bench) -> Vec<GroupEntry> {
     let mut entries = Vec::new();
-    let mut take = |_, entry| {
+    read_audit_log(&bench.path("aquera.db"), Timestamp::MIN, &mut |_, entry| {
         if let AuditEntry::Group(entry) = entry {
             entries.push(*entry);
         }
-    };
-    read_audit_log(&bench.path("aquera.db"), Timestamp::MIN, &mut take).unwrap();
+    })
+    .unwrap();
     entries
 }
 
@@ -120,12 +121,25 @@ async fn outcome_of_a_group_is_not_stored_without_its_entry() {
         .unwrap();
     let groups = [group("a", "A", &[])];
     bench.run_groups(&users, &groups).await;
-    assert_eq!(entries(&bench).len(), 1);
+    assert_eq!(entries(&bench).len(), 2);
     state.execute_batch("DROP TRIGGER full").unwrap();
     drop(state);
     bench.run_groups(&users, &groups).await;
     assert_eq!(bench.members(), ["A: "]);
-    assert_eq!(entries(&bench).len(), 2);
+    assert_eq!(entries(&bench).len(), 3);
+}
+
+#[tokio::test]
+async fn group_that_was_created_has_an_entry_though_the_run_ends_before_its_line() {
+    let bench = bench("").await;
+    let users = people(&["1"]);
+    bench.run_groups(&users, &[]).await;
+    bench.groups(&[group("a", "A", &["1"])]);
+    // Two requests of the connection test, the look-up, the POST, and the read after it.
+    bench.sync_cut_off(5, mock_aquera::Phase::BeforeEffect).await;
+    let [created] = entries(&bench).try_into().unwrap();
+    assert_eq!((created.name.as_str(), created.added), ("A", vec![account(&bench, "user-1")]));
+    assert_eq!(created.requests.last().map(|sent| sent.method.as_str()), Some("POST"));
 }
 
 #[tokio::test]
@@ -206,13 +220,13 @@ impl provisioner::recording::Observer for InterruptAtGroup {
 
 #[tokio::test]
 async fn groups_of_a_pingone_environment_are_provisioned_with_the_members_that_its_users_name() {
-    let of = |id: &str, groups: &[&str]| {
-        but(people(&[id]).remove(0), json!({ "memberOfGroupIDs": groups }))
-    };
+    let of = |id: &str, groups: &[&str]| but(people(&[id]).remove(0), json!({ "memberOfGroupIDs": groups }));
     let fake = Fake::start(vec![of("1", &["g1", "g2"]), of("2", &["g1"]), of("3", &[])]).await;
     fake.with(|state| state.groups = vec![("g1", "Engineering"), ("g2", "Sales"), ("g3", "Empty")]);
     let settings = Settings {
-        rules: "[[rule]]\nname = \"everyone\"\n[[group-rule]]\nname = \"all\"\nfilter = 'name ne \"Empty\"'\n".to_owned(),
+        rules:
+            "[[rule]]\nname = \"everyone\"\n[[group-rule]]\nname = \"all\"\nfilter = 'name ne \"Empty\"'\n"
+                .to_owned(),
         source_table: Some(fake.source("page-size = 2")),
         preferences: crate::support::ALL_DELETE,
         ..Settings::default()
@@ -229,7 +243,11 @@ async fn groups_of_a_pingone_environment_are_provisioned_with_the_members_that_i
     let include = "include=memberOfGroupIDs";
     assert_eq!(
         fake.requests(),
-        ["groups?limit=100".to_owned(), format!("users?limit=2&{include}"), format!("users?limit=2&cursor=2&{include}")]
+        [
+            "groups?limit=100".to_owned(),
+            format!("users?limit=2&{include}"),
+            format!("users?limit=2&cursor=2&{include}")
+        ]
     );
     // A membership that ends is a member that is removed; a group that is gone stays, as its rule says.
     fake.with(|state| {
