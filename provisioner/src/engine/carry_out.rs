@@ -95,7 +95,7 @@ impl Provisioner {
                 } else {
                     let (context, groups) = (Arc::clone(&prepared.context), prepared.groups.take());
                     let report = execute::run(prepared, &self.environment).await;
-                    let report = self.carry_out_groups(&context, groups, report).await;
+                    let report = Box::pin(self.carry_out_groups(&context, groups, report)).await;
                     let is_whole = report.summary.stopped.is_none();
                     evidence = context.standing_failures.evidence(&report, before.is_some(), is_whole);
                     report

@@ -195,7 +195,7 @@ async fn target_without_groups_fails_the_groups_and_not_the_users() {
     let profile = json!({ "name": "own", "summary": "s", "extends": "rfc" });
     let profile = mock_aquera::Profile::from_json(&profile).unwrap();
     let bench = Bench::with_profile(profile, settings("", "")).await;
-    bench.app.add_fault(Fault::status(404).path("/Groups/**"));
+    bench.app.add_fault(Fault::status(404).path("/Groups/**").always());
     bench.users(&people(&["1"]));
     bench.groups(&[group("a", "A", &["1"])]);
     let report = bench.sync().await;
