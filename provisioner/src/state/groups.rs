@@ -9,6 +9,7 @@ use crate::ids::{RuleName, TargetId};
 use crate::policy::Leave;
 use crate::report::groups::{GroupOperation, GroupReason};
 use crate::report::{Outcome, word};
+use crate::target::groups::RemoteGroup;
 
 /// The state of one source group at one target. The members are stored beside it ([`GroupRecord::written`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,18 @@ pub struct GroupLink {
     pub members_unseen: bool,
     /// Whether the group has left, and the state of its deletion.
     pub state: GroupLinkState,
+}
+
+impl GroupLink {
+    /// Creates the link to a group that was found at the target.
+    pub(crate) fn to(group: &RemoteGroup) -> Self {
+        Self {
+            id: group.id.clone(),
+            display_name: group.display_name.clone().unwrap_or_default(),
+            members_unseen: group.members.is_none(),
+            state: GroupLinkState::Owned,
+        }
+    }
 }
 
 /// The status of a linked group with respect to the group rules.

@@ -17,7 +17,6 @@ use super::{Halt, Trouble};
 use crate::id_set::IdSet;
 use crate::ids::TargetId;
 use crate::report::Reason;
-use crate::state::groups::{GroupLink, GroupLinkState};
 
 /// Groups on one page of the list of all.
 const PAGE: &str = "200";
@@ -69,16 +68,6 @@ impl RemoteGroup {
             rest,
             version,
         })
-    }
-
-    /// Returns the link to it.
-    pub(crate) fn link(&self) -> GroupLink {
-        GroupLink {
-            id: self.id.clone(),
-            display_name: self.display_name.clone().unwrap_or_default(),
-            members_unseen: self.members.is_none(),
-            state: GroupLinkState::Owned,
-        }
     }
 
     /// Whether it has this name; names of groups compare without case.

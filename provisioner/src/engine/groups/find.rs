@@ -16,7 +16,7 @@ use crate::ids::{SourceId, TargetId};
 use crate::policy::groups::GroupState;
 use crate::report::Reason;
 use crate::report::groups::GroupReason;
-use crate::state::groups::GroupIntent;
+use crate::state::groups::{GroupIntent, GroupLink};
 use crate::target::groups::{GroupLookup, GroupRead, RemoteGroup, is_without_groups};
 use crate::target::{Halt, Trouble};
 
@@ -181,7 +181,7 @@ fn note(capabilities: &GroupCapabilities, subject: &mut GroupSubject, answer: An
             if matches!(subject.standing, GroupStanding::Left { .. }) {
                 // A POST that was cut off has made it, and the group left the source since.
                 let is_ours = group.external_id.as_deref().is_none_or(|id| id == subject.id.as_str());
-                subject.record.link = is_ours.then(|| group.link());
+                subject.record.link = is_ours.then(|| GroupLink::to(&group));
                 subject.state = if is_ours { GroupState::Linked } else { GroupState::None };
                 return;
             }

@@ -21,7 +21,7 @@ use crate::policy::groups::{
 use crate::report::Outcome;
 use crate::report::groups::{GroupChange, GroupLine, GroupOperation, GroupReason};
 use crate::state::StateChange;
-use crate::state::groups::{FormSupport, GroupIntent, GroupLinkState, GroupRecord, GroupReported};
+use crate::state::groups::{FormSupport, GroupIntent, GroupLink, GroupLinkState, GroupRecord, GroupReported};
 use crate::target::Halt;
 
 /// Shared by all groups of a run.
@@ -220,7 +220,7 @@ impl<'a> GroupRun<'a> {
         let was_posted = self.subject.record.has_unresolved_create();
         let is_ours = found.external_id.as_deref() == Some(self.subject.id.as_str());
         let operation = if was_posted && is_ours { GroupOperation::Create } else { GroupOperation::Link };
-        let mut link = found.link();
+        let mut link = GroupLink::to(found);
         link.members_unseen &= operation == GroupOperation::Link;
         self.subject.record.link = Some(link);
         self.parts.push(GroupPart::done(operation));
