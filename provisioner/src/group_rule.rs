@@ -58,7 +58,12 @@ pub enum GroupNameError {
 impl GroupRule {
     /// Whether a group is in the rule's scope, whether or not the rule is enabled.
     pub fn matches(&self, group: &SourceGroup) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.matches(&group.attributes, &PingOneGroup))
+        self.matches_attributes(&group.attributes)
+    }
+
+    /// Whether a group with these attributes is in the rule's scope, as [`GroupRule::matches`].
+    pub(crate) fn matches_attributes(&self, attributes: &Value) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(attributes, &PingOneGroup))
     }
 
     /// Returns the `displayName` that the group has at the target.

@@ -142,14 +142,20 @@ impl Reader {
         }
     }
 
-    /// Returns all groups of the server, in its order; none where the source is no server that has groups.
+    /// Returns all groups of the server, in its order, those that `is_wanted` names with their members; none where the source
+    /// is no server that has groups.
     ///
     /// # Errors
     ///
     /// The groups cannot be read whole.
-    pub(crate) async fn groups(&mut self) -> Result<Vec<Value>, SourceError> {
+    pub(crate) async fn groups(
+        &mut self,
+        is_wanted: &(dyn Fn(&Value) -> bool + Sync),
+    ) -> Result<Vec<Value>, SourceError> {
         match &mut self.kind {
-            Kind::PingOne(reader) => reader.groups().await.map_err(|problem| of_server(&self.place, problem)),
+            Kind::PingOne(reader) => {
+                reader.groups(is_wanted).await.map_err(|problem| of_server(&self.place, problem))
+            }
             Kind::File(_) | Kind::Scim(_) | Kind::Unusable(_) => Ok(Vec::new()),
         }
     }

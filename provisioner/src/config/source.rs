@@ -57,8 +57,6 @@ pub struct PingOneSource {
     pub groups: Vec<String>,
     /// The part of the rules' filters that the API takes; `None` for all users.
     pub pushed_down: Option<String>,
-    /// Whether the groups of the environment are read, and those of each user: the group rules need them.
-    pub reads_groups: bool,
     /// Users of a page.
     pub page_size: NonZeroU16,
     /// The settings of requests.

@@ -24,6 +24,8 @@ pub mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use self::accounts::AccountTable;
 use self::learned::GroupCapabilities;
 use self::scope::GroupSubject;
@@ -33,7 +35,8 @@ use crate::config::Config;
 use crate::ids::{SourceId, TargetId};
 use crate::reader::Reader;
 use crate::report::groups::GroupReason;
-use crate::source::groups::{GroupReader, SourceGroup};
+use crate::source::SourceError;
+use crate::source::groups::{GroupPlace, GroupReader, SourceGroup};
 use crate::state::StateChange;
 use crate::state::groups::GroupRecord;
 use crate::target::Trouble;
@@ -118,9 +121,25 @@ pub(crate) async fn reader(
     else {
         return Ok(None);
     };
-    let listed = reader.groups().await.map_err(|error| EndedRun::of_source(&error))?;
+    let listed = listed(config, reader).await.map_err(|error| EndedRun::of_source(&error))?;
     let opened = GroupReader::open(source, listed);
     opened.map(Some).map_err(|error| EndedRun::of_groups(format!("{error}; {}", error.way_out())))
+}
+
+/// Returns the groups that the server of the users lists, those of a rule with their members; none if a file has the groups.
+///
+/// # Errors
+/// They cannot be read whole.
+pub(crate) async fn listed(config: &Config, reader: &mut Reader) -> Result<Vec<Value>, SourceError> {
+    match config.source.groups.as_ref().map(|source| &source.place) {
+        Some(GroupPlace::Server(_)) => {
+            let rules = &config.group_rules;
+            let is_wanted =
+                |group: &Value| rules.iter().any(|rule| rule.enabled && rule.matches_attributes(group));
+            reader.groups(&is_wanted).await
+        }
+        Some(GroupPlace::File(_)) | None => Ok(Vec::new()),
+    }
 }
 
 /// Reads the groups of the source; the error says what to do.

@@ -39,7 +39,7 @@ impl Provisioner {
                 }
                 Step::Restart => {
                     builder = self.census_builder(options, only).await?;
-                    groups = groups::reader(&self.config, &mut reader, has_groups).await?;
+                    groups = groups.map(GroupReader::without_notes);
                 }
                 Step::AskMissing => {
                     let ids = self.store.source_ids(&builder.missing());

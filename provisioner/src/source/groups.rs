@@ -149,7 +149,14 @@ impl GroupReader {
         }
     }
 
-    /// Returns the groups in the order of the file.
+    /// Returns the reader as it was before the first user, because the users are read again.
+    #[must_use]
+    pub fn without_notes(mut self) -> Self {
+        self.members.iter_mut().for_each(Vec::clear);
+        Self { any_user: false, any_member_of: false, problem: None, ..self }
+    }
+
+    /// Returns the groups in the order of the source.
     ///
     /// # Errors
     /// A group has no members where it should have them; no user has `memberOfGroupIDs` where the members are to come from

@@ -43,11 +43,10 @@ impl Checker<'_> {
     /// Lets the groups of a PingOne environment be read for the group rules, unless a file has them.
     pub(super) fn groups_of_environment(source: &mut SourceConfig) {
         if let SourceConfig { kind: SourceKind::PingOne(pingone), groups: groups @ None, .. } = source {
-            pingone.reads_groups = true;
             let url = pingone.base_url.resource(&["environments", &pingone.environment_id, "groups"]);
             *groups = Some(GroupSource {
                 place: GroupPlace::Server(url.to_string()),
-                memberships: Memberships::Users,
+                memberships: Memberships::Groups,
             });
         }
     }

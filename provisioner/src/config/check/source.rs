@@ -133,7 +133,6 @@ impl Checker<'_> {
             populations,
             groups,
             pushed_down: None,
-            reads_groups: false,
             page_size: page_size.or(NonZeroU16::new(PINGONE_PAGE)).unwrap_or(NonZeroU16::MIN),
             remote,
         };

@@ -95,7 +95,7 @@ impl Provisioner {
     ) -> Result<(Vec<SourceUser>, Vec<Value>), SourceError> {
         let context = self.read_context(allow_empty);
         let source = &self.config().source;
-        let listed = Reader::open(source, &context).groups().await?;
+        let listed = super::listed(self.config(), &mut Reader::open(source, &context)).await?;
         Ok((read_all(source, &context).await?.users, listed))
     }
 

@@ -11,7 +11,7 @@ use crate::source::{RemoteProblem, SourceProblem};
 
 /// What has a name.
 #[derive(Clone, Copy)]
-enum Named {
+pub(super) enum Named {
     Population,
     Group,
 }
@@ -77,11 +77,6 @@ impl PingOneReader {
         Ok(distinct(ids))
     }
 
-    /// Returns all groups of the environment, or none if no group rule asks for them.
-    pub(in super::super) async fn groups(&mut self) -> Result<Vec<Value>, SourceProblem> {
-        if self.source.reads_groups { self.all_resources(Named::Group).await } else { Ok(Vec::new()) }
-    }
-
     /// Returns ids and names of all populations or groups.
     async fn all(&mut self, named: Named) -> Result<Vec<(String, String)>, SourceProblem> {
         let text = |item: &Value, name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -89,7 +84,8 @@ impl PingOneReader {
         Ok(all.iter().filter_map(|item| Some((text(item, "id")?, text(item, "name")?))).collect())
     }
 
-    async fn all_resources(&mut self, named: Named) -> Result<Vec<Value>, SourceProblem> {
+    /// Returns all populations or groups.
+    pub(super) async fn all_resources(&mut self, named: Named) -> Result<Vec<Value>, SourceProblem> {
         let collection = named.collection();
         let base = self.source.base_url.resource(&["environments", &self.source.environment_id, collection]);
         let mut url = base.clone();

@@ -16,8 +16,6 @@ use serde_json::{Value, json};
 
 pub(crate) const SECRET: &str = "worker-secret-7f3a";
 pub(crate) const ENVIRONMENT: &str = "env-1";
-/// The query that asks for the groups of a user.
-const INCLUDE: &str = "include=memberOfGroupIDs";
 
 /// What happens to one request for users.
 #[derive(Clone)]
@@ -161,7 +159,6 @@ fn is_authorized(state: &FakeState, headers: &HeaderMap) -> bool {
 async fn one(
     State(shared): State<Shared>,
     Path((_, id)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let mut state = shared.lock();
@@ -170,18 +167,9 @@ async fn one(
         return error(401, "ACCESS_FAILED");
     }
     match state.users.iter().find(|user| user["id"] == id.as_str()) {
-        Some(user) => axum::Json(shown(user, query.as_deref() == Some(INCLUDE))).into_response(),
+        Some(user) => axum::Json(user.clone()).into_response(),
         None => error(404, "NOT_FOUND"),
     }
-}
-
-/// Returns a user as it is shown: with the ids of its groups only if they are asked for.
-fn shown(user: &Value, with_groups: bool) -> Value {
-    let mut user = user.clone();
-    if !with_groups {
-        user.as_object_mut().unwrap().remove("memberOfGroupIDs");
-    }
-    user
 }
 
 async fn list(
@@ -221,10 +209,7 @@ async fn list(
     let items = match collection.as_str() {
         "populations" => named(&state.populations),
         "groups" => named(&state.groups),
-        _ => {
-            let with_groups = value("include").as_deref() == Some("memberOfGroupIDs");
-            state.users.iter().map(|user| shown(user, with_groups)).collect()
-        }
+        _ => state.users.clone(),
     };
     let filter = value("filter").map(|filter| Filter::parse(&filter).unwrap());
     let items: Vec<Value> = items
@@ -244,10 +229,8 @@ async fn list(
         next.query_pairs_mut()
             .append_pair("limit", &limit.to_string())
             .append_pair("cursor", &(start + limit).to_string());
-        for name in ["filter", "include"] {
-            if let Some(value) = value(name) {
-                next.query_pairs_mut().append_pair(name, &value);
-            }
+        if let Some(filter) = value("filter") {
+            next.query_pairs_mut().append_pair("filter", &filter);
         }
         links["next"] = json!({ "href": next.as_str() });
     }
