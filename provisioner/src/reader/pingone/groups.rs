@@ -17,7 +17,7 @@ impl PingOneReader {
         for group in &mut groups {
             let id = group.get("id").and_then(Value::as_str).map(str::to_owned);
             let members = match id {
-                Some(id) if is_wanted(group) => self.members_of(&id).await?,
+                Some(id) if is_wanted(&*group) => self.members_of(&id).await?,
                 Some(_) | None => Vec::new(),
             };
             if let Some(group) = group.as_object_mut() {
