@@ -5,6 +5,7 @@
 //! judges; verdicts see methods, statuses and JSON.
 
 pub mod cell;
+pub mod groups;
 pub mod model;
 pub mod report;
 pub mod run;

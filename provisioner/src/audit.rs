@@ -3,11 +3,15 @@
 //! An entry is stored in the transaction that stores the outcome it describes, and is never changed. Values of accounts
 //! are personal data: only their presence is kept, unless `audit-values` is set. Of a password never more than that.
 
+mod groups;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::groups::ChangedMembers;
+pub use self::groups::GroupEntry;
 use crate::account_values::{AccountValues, is_never_returned};
 use crate::ids::{RuleName, SourceId, TargetId, UserName};
 use crate::mapping::TargetPath;
@@ -44,6 +48,8 @@ impl Default for AuditOptions {
 pub enum AuditEntry {
     /// A user's line of a run.
     User(Box<UserEntry>),
+    /// A group's line of a run.
+    Group(Box<GroupEntry>),
     /// A run, when it ended.
     Run(Box<RunEntry>),
     /// A change by a person outside of a run.
@@ -113,6 +119,12 @@ pub struct RunEntry {
     pub impacted: u64,
     /// Of these: failed.
     pub failed: u64,
+    /// Groups with a line.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub groups_impacted: u64,
+    /// Of these: failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub groups_failed: u64,
     /// Requests sent.
     pub requests: u64,
     /// The word of the reason of an early end.
@@ -208,6 +220,8 @@ impl AuditEntry {
             allowed,
             impacted: summary.impacted,
             failed: summary.failed,
+            groups_impacted: summary.groups.as_ref().map_or(0, |groups| groups.impacted),
+            groups_failed: summary.groups.as_ref().map_or(0, |groups| groups.failed),
             requests: summary.requests,
             stopped: summary.stopped.as_ref().map(|stopped| stopped.code.to_owned()),
             exit_code: summary.exit_code.0.code(),
@@ -218,8 +232,20 @@ impl AuditEntry {
     pub fn at(&self) -> &str {
         match self {
             Self::User(entry) => &entry.at,
+            Self::Group(entry) => &entry.at,
             Self::Run(entry) => &entry.at,
             Self::Command(entry) => &entry.at,
+        }
+    }
+
+    /// Whether the entry is about this group, by its id at the source or at the target, or its name at the target.
+    pub fn is_about_group(&self, group: &str) -> bool {
+        match self {
+            Self::Group(entry) => {
+                let target_id = entry.target_id.as_ref().map(TargetId::as_str);
+                entry.source_id.as_str() == group || entry.name == group || target_id == Some(group)
+            }
+            Self::User(_) | Self::Run(_) | Self::Command(_) => false,
         }
     }
 
@@ -228,11 +254,16 @@ impl AuditEntry {
         let (id, name) = match self {
             Self::User(entry) => (Some(&entry.source_id), Some(&entry.user_name)),
             Self::Command(entry) => (entry.source_id.as_ref(), entry.user_name.as_ref()),
-            Self::Run(_) => (None, None),
+            Self::Group(_) | Self::Run(_) => (None, None),
         };
         id.is_some_and(|id| id.as_str() == user)
             || user.parse::<UserName>().is_ok_and(|user| name.is_some_and(|name| *name == user))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Returns the attributes that differ, each with its value before and after.

@@ -89,7 +89,7 @@ enum Command {
     Adopt(adopt::AdoptArgs),
     /// Lists the connections of a directory with their state and last run.
     List(Common),
-    /// Explains what a sync would do for one user, step by step.
+    /// Explains what a sync would do for one user or group, step by step.
     Explain(explain::ExplainArgs),
     /// Tests a filter on the users of the source.
     #[command(subcommand)]
@@ -144,6 +144,9 @@ struct Approval {
     /// Approves exactly N removals and disables, whatever the delete guard says.
     #[arg(long, value_name = "N")]
     approve_removals: Option<u32>,
+    /// Approves exactly N deletions of groups, or removals of members from groups, whatever the delete guard says.
+    #[arg(long, value_name = "N", conflicts_with = "approve")]
+    approve_group_removals: Option<u32>,
 }
 
 impl Allow {
@@ -155,6 +158,7 @@ impl Allow {
             allow_empty_scope: self.allow_empty_scope.clone(),
             approve_removals: approval.approve_removals,
             approve_plan: approval.approve.clone(),
+            approve_group_removals: approval.approve_group_removals,
         }
     }
 }

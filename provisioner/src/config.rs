@@ -33,6 +33,7 @@ pub use source::{Paging, PingOneSource, RemoteOptions, ScimSource, SourceConfig,
 pub use webhook::WebhookCredentials;
 
 use crate::audit::AuditOptions;
+use crate::group_rule::GroupRule;
 use crate::ids::{ScimUrl, UserName};
 use crate::preferences::Preferences;
 use crate::rule::Rule;
@@ -63,6 +64,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// The credentials of webhooks, if any are awaited.
     pub webhook: Option<WebhookCredentials>,
+    /// The group rules, in the order of the file; no two share a name.
+    pub group_rules: Vec<GroupRule>,
 }
 
 /// The SCIM URL and the credentials for it.
@@ -145,6 +148,24 @@ pub struct Options {
     pub allow_http: bool,
     /// What the audit log keeps.
     pub audit: AuditOptions,
+    /// The form in which members are removed from a group.
+    pub member_dialect: MemberDialect,
+    /// The number of members that one request adds or removes; `None` to find out what the target takes.
+    pub member_chunk: Option<NonZeroUsize>,
+    /// The number of groups whose deletion within 24 hours the delete guard allows.
+    pub max_group_removals: u32,
+}
+
+/// The form in which a PATCH removes members from a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberDialect {
+    /// Find out which one the target takes.
+    Auto,
+    /// `"path": "members[value eq \"…\"]"`, an operation a member (RFC 7644 §3.5.2.2).
+    Path,
+    /// `"path": "members"` with the members in `value`, which many vendors expect.
+    Value,
 }
 
 impl Default for Options {
@@ -162,6 +183,9 @@ impl Default for Options {
             retry_after_cap: Duration::from_mins(2),
             ca_file: None,
             allow_http: false,
+            member_dialect: MemberDialect::Auto,
+            member_chunk: None,
+            max_group_removals: 10,
             audit: AuditOptions::default(),
         }
     }

@@ -21,6 +21,7 @@ use self::settings::{Setting, settings};
 use crate::clock::timestamp;
 use crate::config::Config;
 use crate::recording::{Observer, RequestRecord, RunEnd, RunStart};
+use crate::report::groups::GroupLine;
 use crate::report::{Operation, Outcome, Reason, RunReport, UserLine, word};
 
 /// The maximum number of users that are listed under one reason; the others are counted.
@@ -159,17 +160,22 @@ impl<'a> Document<'a> {
         if let Some(stopped) = &summary.stopped {
             return format!("The run was stopped: {}", stopped.code);
         }
-        match (summary.failed, summary.impacted) {
-            (0, 0) => "Nothing had to be done".to_owned(),
-            (0, _) => format!("{} done", count(summary.impacted, "user")),
-            (failed, _) => format!("{} of {} failed", failed, count(summary.impacted, "user")),
-        }
+        let part = |failed: u64, impacted: u64, noun: &str| match (failed, impacted) {
+            (0, 0) => None,
+            (0, _) => Some(format!("{} done", count(impacted, noun))),
+            (failed, _) => Some(format!("{} of {} failed", failed, count(impacted, noun))),
+        };
+        let users = part(summary.failed, summary.impacted, "user");
+        let groups = summary.groups.as_ref();
+        let groups = groups.and_then(|groups| part(groups.failed, groups.impacted, "group"));
+        let parts: Vec<String> = users.into_iter().chain(groups).collect();
+        if parts.is_empty() { "Nothing had to be done".to_owned() } else { parts.join(", ") }
     }
 
     /// Returns the figures of the run, each with its name.
-    fn figures(&self) -> [(&'static str, u64); 8] {
+    fn figures(&self) -> Vec<(&'static str, u64)> {
         let summary = &self.report.summary;
-        [
+        let mut figures = vec![
             ("failed", summary.failed),
             ("failed deprovisions", summary.failed_deprovisions),
             ("partial", summary.partial),
@@ -177,8 +183,29 @@ impl<'a> Document<'a> {
             ("success", summary.success),
             ("impacted", summary.impacted),
             ("users in the source", summary.users),
-            ("requests", summary.requests),
-        ]
+        ];
+        if let Some(groups) = &summary.groups {
+            figures.extend([
+                ("groups failed", groups.failed),
+                ("groups impacted", groups.impacted),
+                ("groups in the source", groups.groups),
+                ("members added", groups.members_added),
+                ("members removed", groups.members_removed),
+            ]);
+        }
+        figures.push(("requests", summary.requests));
+        figures
+    }
+
+    /// Returns the groups of the target that had something to do, the worst outcome first, and the number of those that are
+    /// not listed; `failed` chooses those that failed, or the others.
+    fn target_groups(&self, failed: bool) -> (Vec<&GroupLine>, usize) {
+        let is_wanted = |line: &&GroupLine| (line.outcome == Outcome::Failed) == failed;
+        let mut lines: Vec<&GroupLine> = self.report.groups.iter().filter(is_wanted).collect();
+        lines.sort_by_key(|line| std::cmp::Reverse(line.outcome));
+        let others = lines.len().saturating_sub(LISTED);
+        lines.truncate(LISTED);
+        (lines, others)
     }
 
     /// Returns the facts about the run, each with its name.
@@ -241,6 +268,25 @@ fn count(number: u64, noun: &str) -> String {
 /// Returns the id of an account, or a dash.
 fn account(line: &UserLine) -> &str {
     line.target_id.as_ref().map_or("–", |id| id.as_str())
+}
+
+/// Returns the members that a group has gained and lost in words.
+fn members(line: &GroupLine) -> String {
+    match (line.members_added, line.members_removed) {
+        (0, 0) => String::new(),
+        (added, removed) => format!("{added} added, {removed} removed"),
+    }
+}
+
+/// Returns the reason of a group's outcome, and more where there is more.
+fn group_reason(line: &GroupLine) -> String {
+    let reason = match line.outcome {
+        Outcome::Success => word(&line.reason),
+        Outcome::Unsynced | Outcome::Partial | Outcome::Failed => {
+            format!("{}: {}", word(&line.reason), line.reason.explain())
+        }
+    };
+    line.detail.as_ref().map_or_else(|| reason.clone(), |detail| format!("{reason}; {detail}"))
 }
 
 /// Returns the words of an outcome as a heading.

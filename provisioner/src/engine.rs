@@ -5,6 +5,7 @@
 //! delete guard (`guard`), and only then write (`execute`).
 
 mod capabilities;
+mod carry_out;
 pub(crate) mod census;
 mod context;
 mod correlate;
@@ -13,10 +14,12 @@ mod delete_guard;
 mod dry_run;
 mod duplicate_names;
 mod execute;
+pub mod groups;
 mod outcome;
 mod plan_hash;
 mod quarantine;
 mod read_lag;
+mod reading;
 mod recorded;
 mod remove;
 mod renames;
@@ -38,8 +41,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::census::{Census, CensusBuilder, Survey};
+use self::census::{CensusBuilder, Survey};
 use self::context::Context;
+use self::groups::PreparedGroups;
 use self::quarantine::Evidence;
 use self::recorded::RecordedRun;
 use self::task_list::TaskList;
@@ -48,12 +52,12 @@ use crate::clock::{Clock, SystemClock, seconds, timestamp};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId};
-use crate::reader::{ReadContext, Reader, Step};
 use crate::recording::Recording;
 use crate::report::{Confirmation, RunReport, Stopped};
 use crate::source::{SourceError, SourceProblem, SourceUser};
+use crate::state::groups::LearnedGroups;
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
-use crate::state::{Learned, Quarantine, RunRecord, StateChange, TestRecord, Withdrawal};
+use crate::state::{Learned, Quarantine, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
 use crate::target::connection_test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
@@ -118,6 +122,8 @@ pub struct SyncOptions {
     pub approve_removals: Option<u32>,
     /// The plan that a person has approved against the delete guard.
     pub approve_plan: Option<PlanHash>,
+    /// The exact number of deletions of groups, or of members removed from groups, that a person has approved.
+    pub approve_group_removals: Option<u32>,
 }
 
 /// A connection with its state, ready to run.
@@ -144,6 +150,8 @@ pub(crate) struct PreparedRun {
     pub(crate) users_before: Option<u64>,
     /// Records that changed without a request, to be stored with the run.
     pub(crate) changes: Vec<StateChange>,
+    /// The groups, where there are group rules or were groups.
+    pub(crate) groups: Option<PreparedGroups>,
 }
 
 /// A run that ended before anything could be decided.
@@ -181,6 +189,11 @@ impl EndedRun {
     fn of_spool(error: &io::Error) -> Self {
         let message = format!("failed to write a temporary file beside the state: {error}; free disk space");
         Self::before_requests(Exit::Usage, Stopped::new("state", message), 0)
+    }
+
+    fn of_groups(message: String) -> Self {
+        let stopped = Stopped::new("source-unreadable", message);
+        Self::before_requests(Exit::SourceUnreadable, stopped, 0)
     }
 
     /// Returns the report of the run.
@@ -222,6 +235,7 @@ impl Provisioner {
         store.amend_connection(|connection| {
             if connection.learned_under.as_ref() != Some(&under) {
                 connection.learned = Learned::default();
+                connection.learned_groups = LearnedGroups::default();
                 connection.learned_under = Some(under);
             }
             let authentication = config.authentication.fingerprint();
@@ -273,6 +287,7 @@ impl Provisioner {
         let report = self.client().test().await;
         let mut connection = self.store.connection();
         connection.learned = Learned::default();
+        connection.learned_groups = LearnedGroups::default();
         connection.last_test = Some(self.test_record(&report));
         self.store.write(vec![StateChange::Connection(Box::new(connection))]).await?;
         Ok(report)
@@ -368,7 +383,11 @@ impl Provisioner {
         {
             return Err(ended(Exit::Usage, source_checks::other_source(last, identity).into()));
         }
-        let census = self.census(options, only).await?;
+        let group_records = self.store.groups().map_err(|error| EndedRun::of_state(&error, 0))?;
+        let has_groups = only.is_none() && (!self.config.group_rules.is_empty() || !group_records.is_empty());
+        let (census, reader) = self.census(options, only, has_groups).await?;
+        let source_groups = reader.map(|reader| groups::read(reader, &group_records, options)).transpose();
+        let source_groups = source_groups.map_err(EndedRun::of_groups)?;
         let users = census.users;
         let refused = |exit, refusal: Refusal| EndedRun { users, ..ended(exit, refusal.into()) };
         if !options.accept_new_source
@@ -415,7 +434,23 @@ impl Provisioner {
                     stopped.message
                 );
             }
-            let evidence = Evidence::Used { tried: 0, failed: 0, is_whole: false };
+            let evidence = Evidence::Used { tried: 0, failed: 0, has_groups: false, is_whole: false };
+            return Err(EndedRun { exit, stopped, users, requests: context.client.requests(), evidence });
+        }
+        let groups = if has_groups {
+            let expected = groups::accounts(&self.config, &self.store).await;
+            let mut expected = expected.map_err(|error| EndedRun::of_state(&error, users))?;
+            for task in tasks.kept() {
+                expected.expect(task);
+            }
+            let found = source_groups.unwrap_or_default();
+            let full = options.full;
+            Some(groups::prepare(&context, found, group_records, expected, full, &mut changes).await)
+        } else {
+            None
+        };
+        if let Some((exit, stopped)) = context.client.stopped() {
+            let evidence = Evidence::Used { tried: 0, failed: 0, has_groups: false, is_whole: false };
             return Err(EndedRun { exit, stopped, users, requests: context.client.requests(), evidence });
         }
         let users_before = known.connection.last_run.map(|run| run.users);
@@ -427,146 +462,11 @@ impl Provisioner {
             withdrawals: known.withdrawals,
             users_before,
             changes,
+            groups,
         };
         let now = self.environment.clock.now();
         delete_guard::hold_back(&self.config.options, &mut prepared, now, options.approve_removals);
         Ok(prepared)
-    }
-
-    /// Reads the source, and examines each of its users; `only` is the user that the run is about, if it is about one.
-    ///
-    /// # Errors
-    /// The source or the state cannot be read.
-    async fn census(&self, options: &SyncOptions, only: Option<&SourceId>) -> Result<Census, EndedRun> {
-        let mut builder = self.census_builder(options, only).await?;
-        let mut reader = Reader::open(&self.config.source, &self.read_context(options.allow_empty_source));
-        loop {
-            match reader.next().await.map_err(|error| EndedRun::of_source(&error))? {
-                Step::Batch(users) => {
-                    for user in users {
-                        let examined = builder.survey().examine(user);
-                        builder.add(examined).map_err(|error| EndedRun::of_spool(&error))?;
-                    }
-                }
-                Step::Restart => builder = self.census_builder(options, only).await?,
-                Step::AskMissing => {
-                    let ids = self.store.source_ids(&builder.missing());
-                    reader.look_up(ids.map_err(|error| EndedRun::of_state(&error, 0))?);
-                }
-                Step::End(_) => break,
-            }
-        }
-        let mut census = builder.finish();
-        let missing = census.missing();
-        if missing.len() > 1 {
-            let ids =
-                self.store.source_ids(&missing).map_err(|error| EndedRun::of_state(&error, census.users))?;
-            census.sort_missing(ids);
-        }
-        Ok(census)
-    }
-
-    async fn census_builder(
-        &self,
-        options: &SyncOptions,
-        only: Option<&SourceId>,
-    ) -> Result<CensusBuilder, EndedRun> {
-        let index = self.store.index().await.map_err(|error| EndedRun::of_state(&error, 0))?;
-        let survey = Survey::new(Arc::clone(&self.config), index, options.full);
-        let folder = self.environment.state.parent().unwrap_or(Path::new("."));
-        Ok(CensusBuilder::new(survey, folder, only))
-    }
-
-    /// Returns what reading the source needs.
-    pub(crate) fn read_context(&self, allow_empty: bool) -> ReadContext {
-        let Environment { clock, seed, .. } = &self.environment;
-        let (clock, interrupt) = (Arc::clone(clock), self.interrupt.clone());
-        ReadContext { clock, interrupt, seed: *seed, allow_empty }
-    }
-
-    fn duplicate_names(&self, census: &Census) -> Result<Vec<DuplicateName>, StoreError> {
-        census.duplicate_names(|row| {
-            let record = self.store.records_now(&[row])?.pop();
-            Ok::<_, StoreError>(record.map(|(id, record)| (id, record.user_name)))
-        })
-    }
-
-    /// Asks the delete guard.
-    ///
-    /// # Errors
-    /// There are more removals and disables than it allows, and no person has approved them; or the state cannot be read.
-    pub(crate) fn guard(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<(), (Exit, Stopped)> {
-        let now = self.environment.clock.now();
-        let checked = delete_guard::check(&self.config.options, prepared, now, options.approve_removals);
-        let Err(error) = checked else { return Ok(()) };
-        let Ok(plan) = self.document(prepared, options) else {
-            let unread = || (Exit::Usage, Stopped::new("state", "failed to read the state".to_owned()));
-            return Err(prepared.context.client.stopped().unwrap_or_else(unread));
-        };
-        let plan = plan.hash();
-        let message = match &options.approve_plan {
-            Some(approved) if *approved == plan => return Ok(()),
-            Some(approved) => {
-                format!("the plan of this run is {plan} and not {approved}, which was approved: {error}")
-            }
-            None => error.to_string(),
-        };
-        let confirmation = Confirmation::Removals { number: error.planned(), plan: plan.to_string() };
-        Err((Exit::DeleteGuard, Stopped::new("delete-guard", message).confirmed_by(confirmation)))
-    }
-
-    /// Asks the delete guard, writes, and returns the report.
-    pub(crate) async fn carry_out(
-        &self,
-        prepared: Result<PreparedRun, EndedRun>,
-        options: &SyncOptions,
-    ) -> RunReport {
-        let before = self.store.connection().quarantine;
-        let mut evidence = Evidence::Used { tried: 0, failed: 0, is_whole: false };
-        let report = match prepared {
-            Err(ended) => {
-                evidence = ended.evidence.clone();
-                ended.report()
-            }
-            Ok(prepared) => {
-                if let Err(stopped) = self.guard(&prepared, options) {
-                    let requests = prepared.context.client.requests();
-                    RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
-                } else {
-                    let context = Arc::clone(&prepared.context);
-                    let report = execute::run(prepared, &self.environment).await;
-                    let is_whole = report.summary.stopped.is_none();
-                    evidence = context.standing_failures.evidence(&report.lines, before.is_some(), is_whole);
-                    report
-                }
-            }
-        };
-        let mut connection = self.store.connection();
-        let users = match (&report.summary.stopped, &connection.last_run) {
-            (None, _) => report.summary.users,
-            // A source that was refused or guarded against is no measure for the next one.
-            (Some(_), last) => last.as_ref().map_or(0, |run| run.users),
-        };
-        let run = RunRecord {
-            at: self.now(),
-            exit: report.exit.code(),
-            impacted: report.summary.impacted,
-            failed: report.summary.failed,
-            users,
-        };
-        if options.full && report.summary.stopped.is_none() {
-            connection.last_full_run = Some(run.clone());
-        }
-        connection.last_run = Some(run);
-        let now = seconds(self.environment.clock.now());
-        let authentication = self.config.authentication.fingerprint();
-        connection.quarantine = quarantine::after_run(&evidence, before.as_ref(), now, &authentication);
-        let mut changes = vec![StateChange::Connection(Box::new(connection))];
-        changes.extend(self.end_run(&report, options));
-        if let Err(error) = self.store.write(changes).await {
-            tracing::error!(error = with_cause(&error), "failed to store the run");
-        }
-        report
     }
 }
 

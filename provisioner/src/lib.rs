@@ -16,6 +16,8 @@ pub mod document;
 pub mod engine;
 pub mod exit;
 mod file_error;
+pub mod group_rule;
+pub mod id_set;
 pub mod ids;
 pub mod interrupt;
 mod key;

@@ -15,14 +15,13 @@ use serde_json::Value;
 
 pub use desired::Desired;
 pub use expression::EvaluationError;
-pub(crate) use expression::Expression;
+pub(crate) use expression::{Expression, Root, User};
 pub use path::{TargetPath, TargetPathError};
 pub(crate) use target::{Kind, resolve};
 
 use crate::ids::UserName;
 use crate::source::{SourceUser, fingerprint};
 use crate::visible::shortened;
-use expression::User;
 
 /// The mappings that apply to a rule without any of its own: source attribute and target.
 const DEFAULTS: [(&str, &str); 22] = [

@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 pub use self::server::{MetricsAddress, MetricsServer};
 use crate::clock::seconds;
 use crate::exit::Exit;
-use crate::recording::{Observer, RequestRecord, RunEnd, RunStart, UserRecord};
+use crate::recording::{GroupRecord, Observer, RequestRecord, RunEnd, RunStart, UserRecord};
 use crate::report::word;
 
 /// The names and values of a metric's labels.
@@ -29,6 +29,7 @@ const BOUNDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 pub struct Metrics {
     registry: Registry,
     users: Family<Labels, Counter>,
+    groups: Family<Labels, Counter>,
     requests: Family<Labels, Counter>,
     retries: Counter,
     request_duration: Family<Labels, Histogram, fn() -> Histogram>,
@@ -52,6 +53,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix_and_labels("provisioner", std::iter::once(label)),
             users: Family::default(),
+            groups: Family::default(),
             requests: Family::default(),
             retries: Counter::default(),
             request_duration: Family::new_with_constructor(durations),
@@ -65,6 +67,11 @@ impl Metrics {
         };
         let registry = &mut metrics.registry;
         registry.register("users", "Users that were settled, by outcome and reason", metrics.users.clone());
+        registry.register(
+            "groups",
+            "Groups that were settled, by outcome and reason",
+            metrics.groups.clone(),
+        );
         registry.register(
             "requests",
             "Requests to the target, by method and status; without an answer, the kind of the failure",
@@ -145,6 +152,11 @@ impl Observer for Metrics {
     fn user(&self, user: &UserRecord<'_>) {
         let labels = vec![("outcome", word(&user.line.outcome)), ("reason", word(&user.line.reason))];
         self.users.get_or_create(&labels).inc();
+    }
+
+    fn group(&self, group: &GroupRecord<'_>) {
+        let labels = vec![("outcome", word(&group.line.outcome)), ("reason", word(&group.line.reason))];
+        self.groups.get_or_create(&labels).inc();
     }
 
     fn run_ended(&self, run: &RunEnd<'_>) {

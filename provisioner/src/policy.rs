@@ -4,6 +4,8 @@
 //! The policy knows no HTTP, no state and no attributes; the engine carries out its decisions. A snapshot holds the whole
 //! cross product (`tests/it/policy.rs`).
 
+pub mod groups;
+
 use serde::{Deserialize, Serialize};
 
 use crate::preferences::{Preferences, RemoveAction};

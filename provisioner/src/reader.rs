@@ -11,6 +11,8 @@ mod scim;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde_json::Value;
+
 use self::file::FileReader;
 use self::pingone::PingOneReader;
 use self::scim::ScimReader;
@@ -137,6 +139,24 @@ impl Reader {
             Kind::PingOne(reader) => reader.look_up(missing),
             // These are read whole.
             Kind::File(_) | Kind::Scim(_) | Kind::Unusable(_) => {}
+        }
+    }
+
+    /// Returns all groups of the server, in its order, those that `is_wanted` names with their members; none where the source
+    /// is no server that has groups.
+    ///
+    /// # Errors
+    ///
+    /// The groups cannot be read whole.
+    pub(crate) async fn groups(
+        &mut self,
+        is_wanted: &(dyn Fn(&Value) -> bool + Sync),
+    ) -> Result<Vec<Value>, SourceError> {
+        match &mut self.kind {
+            Kind::PingOne(reader) => {
+                reader.groups(is_wanted).await.map_err(|problem| of_server(&self.place, problem))
+            }
+            Kind::File(_) | Kind::Scim(_) | Kind::Unusable(_) => Ok(Vec::new()),
         }
     }
 

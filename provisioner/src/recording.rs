@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::SourceId;
+use crate::report::groups::GroupLine;
 use crate::report::{Summary, UserLine};
 
 /// The maximum number of requests that are kept for the audit of one user in one run.
@@ -80,6 +81,8 @@ pub trait Observer: Send + Sync {
     fn retried(&self) {}
     /// A user is settled.
     fn user(&self, _user: &UserRecord<'_>) {}
+    /// A group is settled.
+    fn group(&self, _group: &GroupRecord<'_>) {}
     /// A run has ended.
     fn run_ended(&self, _run: &RunEnd<'_>) {}
 }
@@ -123,7 +126,7 @@ pub struct RequestRecord {
     pub at: SystemTime,
     /// The time until the whole answer was read.
     pub duration: Duration,
-    /// The user it was sent for, as [`UserRecord::number`].
+    /// The user or group it was sent for, as [`UserRecord::number`] and [`GroupRecord::number`].
     pub user: Option<u64>,
 }
 
@@ -158,6 +161,19 @@ pub struct UserRecord<'a> {
     pub line: &'a UserLine,
 }
 
+/// A settled group.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupRecord<'a> {
+    /// The number of the group's turn in this run; users and groups are numbered together.
+    pub number: u64,
+    /// When its turn began.
+    pub started: SystemTime,
+    /// When it was settled.
+    pub at: SystemTime,
+    /// Its line in the report.
+    pub line: &'a GroupLine,
+}
+
 /// A request as the audit log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -172,7 +188,7 @@ pub struct AuditRequest {
     pub answer: String,
 }
 
-/// A user's turn: from its first request to its line.
+/// The turn of a user or a group: from its first request to its line.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) number: u64,
@@ -280,7 +296,7 @@ impl Recorder {
         self.tell(|observer| observer.retried());
     }
 
-    /// Carries out `work` as the turn of `user`: its requests are recorded as that user's.
+    /// Carries out `work` as the turn of `user`, or of a group: its requests are recorded as its own.
     pub(crate) async fn in_turn<W: Future>(
         &self,
         user: &SourceId,
@@ -317,6 +333,12 @@ impl Recorder {
     pub(crate) fn settled(&self, turn: &Turn, at: SystemTime, line: &UserLine) {
         let user = UserRecord { number: turn.number, started: turn.started, at, line };
         self.tell(|observer| observer.user(&user));
+    }
+
+    /// Tells the observers about a settled group.
+    pub(crate) fn settled_group(&self, turn: &Turn, at: SystemTime, line: &GroupLine) {
+        let group = GroupRecord { number: turn.number, started: turn.started, at, line };
+        self.tell(|observer| observer.group(&group));
     }
 
     fn tell(&self, what: impl Fn(&dyn Observer)) {

@@ -1,6 +1,10 @@
 //! The report of a run: one line per user, and a summary. The JSON of these types is a public interface.
 
+pub mod groups;
+
 use serde::{Deserialize, Serialize, Serializer};
+
+use self::groups::{GroupLine, GroupSummary};
 
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId, TargetId, UserName};
@@ -250,6 +254,13 @@ pub enum Confirmation {
         /// The plan's hash, as text.
         plan: String,
     },
+    /// This number of deletions of groups, or of members removed from groups, is carried out, or exactly this plan.
+    GroupRemovals {
+        /// The number.
+        number: u64,
+        /// The plan's hash, as text.
+        plan: String,
+    },
 }
 
 /// The figures of one run.
@@ -270,6 +281,9 @@ pub struct Summary {
     pub failed_deprovisions: u64,
     /// Users in the source.
     pub users: u64,
+    /// The figures of the groups, where there are group rules or were groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupSummary>,
     /// Requests sent to the target, connection test included.
     pub requests: u64,
     /// Whether nothing was written: the figures are what a sync is expected to do.
@@ -302,6 +316,8 @@ fn exit_code<S: Serializer>(exit: &ExitField, serializer: S) -> Result<S::Ok, S:
 pub struct RunReport {
     /// One line for each user that had something to do: those in the source in its order, then the deleted ones.
     pub lines: Vec<UserLine>,
+    /// One line for each group that had something to do.
+    pub groups: Vec<GroupLine>,
     /// The figures.
     pub summary: Summary,
     /// The end of the run.
@@ -334,7 +350,30 @@ impl RunReport {
         };
         summary.stopped = stopped.map(|(_, stopped)| stopped);
         summary.exit_code = ExitField(exit);
-        Self { lines, summary, exit }
+        Self { lines, groups: Vec::new(), summary, exit }
+    }
+
+    /// Returns the report with the lines of groups; the source has `total` groups, and `requests` were sent in all.
+    pub(crate) fn with_groups(
+        mut self,
+        lines: Vec<GroupLine>,
+        total: u64,
+        requests: u64,
+        stopped: Option<(Exit, Stopped)>,
+    ) -> Self {
+        let summary = GroupSummary::of(&lines, total);
+        if summary.failed > 0 && self.exit == Exit::Done {
+            self.exit = Exit::SomeFailed;
+        }
+        if let (None, Some((exit, stopped))) = (&self.summary.stopped, stopped) {
+            self.exit = exit;
+            self.summary.stopped = Some(stopped);
+        }
+        self.summary.groups = Some(summary);
+        self.summary.requests = requests;
+        self.summary.exit_code = ExitField(self.exit);
+        self.groups = lines;
+        self
     }
 
     /// Returns the report as that of a dry run.

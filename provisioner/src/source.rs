@@ -11,6 +11,7 @@ mod csv;
 mod error;
 mod file;
 mod fingerprint;
+pub mod groups;
 mod json;
 mod ndjson;
 mod pages;

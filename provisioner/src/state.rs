@@ -5,6 +5,7 @@
 
 mod audit_log;
 mod database;
+pub mod groups;
 pub(crate) mod index;
 mod learned;
 mod link;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use audit_log::read_audit_log;
+pub(crate) use database::UserAccount;
 pub use learned::{DisableKind, Learned, MethodSupport, Methods, PathSupport, Paths};
 pub(crate) use learned::{Method, WriteKind, WriteMethod};
 pub(crate) use link::matched;
@@ -22,6 +24,7 @@ pub use link::{Link, LinkState, ShownForm, differences};
 pub use quarantine::{Quarantine, QuarantineCause};
 use serde::{Deserialize, Serialize};
 
+use self::groups::{GroupRecord, LearnedGroups};
 use crate::audit::AuditEntry;
 use crate::ids::{RuleName, SourceId, UserName};
 use crate::report::{Operation, Outcome, Reason};
@@ -208,6 +211,8 @@ impl LastReported {
 pub struct ConnectionRecord {
     /// The knowledge of its writes.
     pub learned: Learned,
+    /// The knowledge of its writes to groups.
+    pub learned_groups: LearnedGroups,
     /// The authentication and update method under which that was learned.
     pub learned_under: Option<String>,
     /// The last connection test: when, and its one-line result.
@@ -266,6 +271,8 @@ pub enum WithdrawalKind {
     Removal,
     /// The user was disabled at the source; the account is still managed.
     Disable,
+    /// A group was deleted.
+    Group,
 }
 
 /// One change of the state.
@@ -290,4 +297,8 @@ pub enum StateChange {
         /// The present time.
         now: SystemTime,
     },
+    /// Writes the record of a group, and its members.
+    PutGroup(SourceId, Arc<GroupRecord>),
+    /// Forgets a group.
+    RemoveGroup(SourceId),
 }

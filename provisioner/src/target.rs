@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod connection_test;
+pub(crate) mod groups;
 pub(crate) mod listing;
 pub(crate) mod lookup;
 pub(crate) mod personal_data;

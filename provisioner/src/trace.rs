@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 pub use self::export::{Collector, CollectorError};
 use self::span::{Kind, Span, id, number, text};
-use crate::recording::{Observer, RequestAnswer, RequestRecord, RunEnd, RunStart, UserRecord};
+use crate::recording::{GroupRecord, Observer, RequestAnswer, RequestRecord, RunEnd, RunStart, UserRecord};
 use crate::report::{Outcome, word};
 
 /// The number of spans of one request to the collector.
@@ -146,6 +146,25 @@ impl Observer for Tracer {
                 text("provisioner.reason", &word(&user.line.reason)),
             ],
             error: (user.line.outcome == Outcome::Failed).then(|| word(&user.line.reason)),
+        });
+    }
+
+    fn group(&self, group: &GroupRecord<'_>) {
+        self.add(|state| Span {
+            trace_id: state.trace_id.clone(),
+            id: user_id(&state.run, group.number),
+            parent: Some(state.root.clone()),
+            name: "group".to_owned(),
+            kind: Kind::Internal,
+            started: group.started,
+            ended: group.at,
+            attributes: vec![
+                text("provisioner.change", &word(&group.line.change)),
+                text("provisioner.operation", &word(&group.line.operation)),
+                text("provisioner.outcome", &word(&group.line.outcome)),
+                text("provisioner.reason", &word(&group.line.reason)),
+            ],
+            error: (group.line.outcome == Outcome::Failed).then(|| word(&group.line.reason)),
         });
     }
 

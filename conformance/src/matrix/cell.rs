@@ -1,5 +1,6 @@
 //! The cells of the matrix: every combination that is run, each with a stable name.
 
+use crate::matrix::groups::{GroupTarget, GroupTrial, SCENARIOS};
 use crate::matrix::model::{Behaviour, Method, builtins};
 use crate::matrix::scenario::faults::{Operation, Struck};
 use crate::matrix::scenario::{self, Scenario, everything};
@@ -41,6 +42,8 @@ pub enum Trial {
     Rest(Target, Scenario),
     /// A fault that strikes an operation.
     Fault(Target, Struck),
+    /// Groups.
+    Groups(GroupTrial),
 }
 
 /// Against what, and how.
@@ -78,12 +81,21 @@ pub enum Kind {
     Rest,
     /// A fault.
     Fault,
+    /// Groups.
+    Groups,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Matrix, Self::Sequence, Self::Refusal, Self::Credentials, Self::Rest, Self::Fault];
+    pub const ALL: [Self; 7] = [
+        Self::Matrix,
+        Self::Sequence,
+        Self::Refusal,
+        Self::Credentials,
+        Self::Rest,
+        Self::Fault,
+        Self::Groups,
+    ];
 
     /// Returns the word in `--select`.
     pub fn as_str(self) -> &'static str {
@@ -94,6 +106,7 @@ impl Kind {
             Self::Credentials => "credentials",
             Self::Rest => "rest",
             Self::Fault => "fault",
+            Self::Groups => "groups",
         }
     }
 }
@@ -219,6 +232,9 @@ impl Cell {
             }
         }
         cells.extend(faults());
+        let setting = Operation::Delete.setting();
+        let groups = GroupTrial::all(extent == Extent::Every).into_iter();
+        cells.extend(groups.map(|trial| Self { setting, trial: Trial::Groups(trial) }));
         cells.extend(rests(extent));
         cells
     }
@@ -241,6 +257,7 @@ impl Cell {
                 target.method.as_str(),
                 struck.times()
             ),
+            Trial::Groups(trial) => trial.id(),
         }
     }
 
@@ -257,6 +274,7 @@ impl Cell {
                 struck.fault(),
                 struck.times()
             ),
+            Trial::Groups(trial) => trial.scenario.title.to_owned(),
         }
     }
 
@@ -269,13 +287,14 @@ impl Cell {
             Trial::Scenario(_, _) => Kind::Sequence,
             Trial::Rest(_, _) => Kind::Rest,
             Trial::Fault(_, _) => Kind::Fault,
+            Trial::Groups(_) => Kind::Groups,
         }
     }
 
-    /// Returns the target, or `None` for a refusal.
+    /// Returns the target, or `None` for a refusal and a cell about groups, whose targets are of another kind.
     pub fn target(&self) -> Option<Target> {
         match self.trial {
-            Trial::Refusal => None,
+            Trial::Refusal | Trial::Groups(_) => None,
             Trial::Credentials(target)
             | Trial::Scenario(target, _)
             | Trial::Rest(target, _)
@@ -286,7 +305,7 @@ impl Cell {
     /// Returns the scenario, if there is one.
     pub fn scenario(&self) -> Option<Scenario> {
         match self.trial {
-            Trial::Refusal | Trial::Credentials(_) | Trial::Fault(_, _) => None,
+            Trial::Refusal | Trial::Credentials(_) | Trial::Fault(_, _) | Trial::Groups(_) => None,
             Trial::Scenario(_, scenario) | Trial::Rest(_, scenario) => Some(scenario),
         }
     }
@@ -295,7 +314,11 @@ impl Cell {
     pub fn struck(&self) -> Option<Struck> {
         match self.trial {
             Trial::Fault(_, struck) => Some(struck),
-            Trial::Refusal | Trial::Credentials(_) | Trial::Scenario(_, _) | Trial::Rest(_, _) => None,
+            Trial::Refusal
+            | Trial::Credentials(_)
+            | Trial::Scenario(_, _)
+            | Trial::Rest(_, _)
+            | Trial::Groups(_) => None,
         }
     }
 
@@ -310,8 +333,14 @@ impl Cell {
             "setting" => Some(self.setting.slug()),
             "auth" => self.target().map(|target| target.auth.as_str().to_owned()),
             "method" => self.target().map(|target| target.method.as_str().to_owned()),
-            "profile" => self.target().map(|target| target.profile.name.to_owned()),
-            "scenario" => self.scenario().map(|scenario| scenario.slug.to_owned()),
+            "profile" => match self.trial {
+                Trial::Groups(trial) => Some(trial.target.as_str().to_owned()),
+                _ => self.target().map(|target| target.profile.name.to_owned()),
+            },
+            "scenario" => match self.trial {
+                Trial::Groups(trial) => Some(trial.scenario.slug.to_owned()),
+                _ => self.scenario().map(|scenario| scenario.slug.to_owned()),
+            },
             "fault" => self.struck().map(Struck::fault),
             "operation" => self.struck().map(|struck| struck.operation.as_str().to_owned()),
             "times" => self.struck().map(|struck| struck.times().to_owned()),
@@ -353,8 +382,8 @@ fn properties() -> Vec<(&'static str, Vec<String>)> {
         ("setting", Setting::all().into_iter().map(Setting::slug).collect()),
         ("auth", words(&Auth::ALL.map(Auth::as_str))),
         ("method", words(&Method::ALL.map(Method::as_str))),
-        ("profile", builtins().iter().map(|profile| profile.name.to_owned()).collect()),
-        ("scenario", scenario::all().iter().map(|scenario| scenario.slug.to_owned()).collect()),
+        ("profile", profile_words()),
+        ("scenario", scenario_words()),
         ("fault", fault_words()),
         ("operation", words(&Operation::ALL.map(Operation::as_str))),
         ("times", words(&["once", "always"])),
@@ -365,6 +394,16 @@ fn properties() -> Vec<(&'static str, Vec<String>)> {
         ("remove-action", words(&["delete", "disable"])),
         ("rule-deletion", switch()),
     ]
+}
+
+fn profile_words() -> Vec<String> {
+    let of_users = builtins().iter().map(|profile| profile.name);
+    of_users.chain(GroupTarget::ALL.map(GroupTarget::as_str)).map(str::to_owned).collect()
+}
+
+fn scenario_words() -> Vec<String> {
+    let of_users = scenario::all().into_iter().map(|scenario| scenario.slug.to_owned());
+    of_users.chain(SCENARIOS.map(|scenario| scenario.slug.to_owned())).collect()
 }
 
 fn fault_words() -> Vec<String> {

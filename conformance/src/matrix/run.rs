@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::matrix::cell::Cell;
 pub use crate::matrix::run::compare::Difference;
 use crate::matrix::run::environment::SharedEnvironment;
-pub use crate::matrix::run::play::{LastWord, transcript};
+pub use crate::matrix::run::play::{LastWord, PlayError, transcript};
 
 /// A cell that takes longer than this is broken.
 const PATIENCE: Duration = Duration::from_mins(2);

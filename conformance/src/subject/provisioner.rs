@@ -68,6 +68,8 @@ pub struct Report {
     pub exit: u8,
     /// The users' lines.
     pub lines: Vec<Value>,
+    /// The groups' lines.
+    pub groups: Vec<Value>,
     /// The summary.
     pub summary: Value,
 }
@@ -225,11 +227,13 @@ impl Subject {
                 },
                 approve_removals: None,
                 approve_plan: None,
+                approve_group_removals: None,
             })
             .await;
         Ok(Report {
             exit: report.exit.code(),
             lines: report.lines.iter().map(serde_json::to_value).collect::<Result<_, _>>()?,
+            groups: report.groups.iter().map(serde_json::to_value).collect::<Result<_, _>>()?,
             summary: serde_json::to_value(&report.summary)?,
         })
     }

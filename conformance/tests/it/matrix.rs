@@ -53,6 +53,11 @@ fn faults_groups_and_repeated_runs_pass() {
         15,
     );
     check(
+        "kind=groups & (profile=groups-plain | profile=groups-no-value-paths | profile=groups-no-removal)",
+        250,
+    );
+    check("kind=groups & scenario=groups-members & id=*/create-update-delete-*", 16);
+    check(
         "kind=sequence & profile=aquera & method=auto & (scenario=revoked-* | scenario=*authentication*)",
         6,
     );

@@ -15,6 +15,11 @@ fn options(confirmation: &Confirmation) -> String {
         Confirmation::Removals { number, plan } => {
             format!("--approve {plan} (exactly this plan) or --approve-removals {number} (any {number})")
         }
+        Confirmation::GroupRemovals { number, plan } => {
+            format!(
+                "--approve {plan} (exactly this plan) or --approve-group-removals {number} (any {number})"
+            )
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `provisioner explain`: one user's way, and why.
+//! `provisioner explain`: the way of one user or group, and why.
 
 use clap::Args;
 use serde::Serialize;
@@ -12,7 +12,11 @@ use crate::exit::Exit;
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// The user's id or name at the source, or its account's id at the target.
-    user: String,
+    #[arg(required_unless_present = "group")]
+    user: Option<String>,
+    /// A group in place of a user: its id or name at the source, or its id at the target.
+    #[arg(long, value_name = "GROUP", conflicts_with = "user")]
+    group: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -29,7 +33,13 @@ pub(super) async fn run(args: &ExplainArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let explanation = match not_interrupted(provisioner.explain(&args.user, true)).await {
+    let explained = async {
+        match (&args.user, &args.group) {
+            (_, Some(group)) => provisioner.explain_group(group, true).await,
+            (user, None) => provisioner.explain(user.as_deref().unwrap_or_default(), true).await,
+        }
+    };
+    let explanation = match not_interrupted(explained).await {
         Ok(explanation) => explanation,
         Err(exit) => {
             if args.common.json {

@@ -11,10 +11,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Common;
-use super::output::{OPERATION, Output, Row};
+use super::output::{GROUP, OPERATION, Output, Row};
 use super::terminal::width;
-use crate::audit::{AuditEntry, CommandEntry, RunEntry, UserEntry};
+use crate::audit::{AuditEntry, CommandEntry, GroupEntry, RunEntry, UserEntry};
 use crate::exit::Exit;
+use crate::recording::AuditRequest;
 use crate::report::{Outcome, word};
 use crate::state::read_audit_log;
 
@@ -28,6 +29,9 @@ pub(super) struct LogArgs {
     /// Shows the entries of this user only: the id at the source, or the user name.
     #[arg(long, value_name = "USER")]
     user: Option<String>,
+    /// Shows the entries of this group only: the id at the source or at the target, or the name at the target.
+    #[arg(long, value_name = "GROUP", conflicts_with = "user")]
+    group: Option<String>,
     /// Shows the entries since then: a time span such as `7d` or `12h`, a date, or a time as in RFC 3339 (UTC).
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
@@ -78,7 +82,10 @@ struct Summary {
 
 pub(super) fn run(args: &LogArgs) -> Exit {
     let since = args.since.as_ref().map_or(Timestamp::MIN, |since| since.before(Timestamp::now()));
-    let is_wanted = |entry: &AuditEntry| args.user.as_deref().is_none_or(|user| entry.is_about(user));
+    let is_wanted = |entry: &AuditEntry| {
+        args.user.as_deref().is_none_or(|user| entry.is_about(user))
+            && args.group.as_deref().is_none_or(|group| entry.is_about_group(group))
+    };
     let (json, width) = (args.common.json, width());
     let mut entries = 0;
     let state = match args.common.state_file() {
@@ -115,6 +122,7 @@ pub(super) fn run(args: &LogArgs) -> Exit {
 fn shown(entry: &AuditEntry, width: usize) -> String {
     match entry {
         AuditEntry::User(entry) => user(entry, width),
+        AuditEntry::Group(entry) => group(entry, width),
         AuditEntry::Run(entry) => run_of(entry, width),
         AuditEntry::Command(entry) => command(entry, width),
     }
@@ -142,12 +150,7 @@ fn user(entry: &UserEntry, width: usize) -> String {
             .iter()
             .map(|(path, (before, after))| format!("{path}: {} -> {}", value(before), value(after))),
     );
-    below.extend(
-        entry
-            .requests
-            .iter()
-            .map(|sent| format!("{} {} {} ({})", sent.method, sent.endpoint, sent.answer, sent.id)),
-    );
+    below.extend(requests(&entry.requests));
     let rule = entry.rule.as_ref().map_or_else(String::new, |rule| format!(", rule {rule}"));
     below.push(format!("by {} in run {}{rule}", entry.who, entry.run));
     Row {
@@ -160,11 +163,46 @@ fn user(entry: &UserEntry, width: usize) -> String {
     .render(width)
 }
 
+fn group(entry: &GroupEntry, width: usize) -> String {
+    let mut why = format!("{}: {}", word(&entry.outcome), word(&entry.reason));
+    if let Some(detail) = &entry.detail {
+        let _ = write!(why, ": {detail}");
+    }
+    let mut below = vec![why];
+    for (word, number, named) in
+        [("added", entry.members_added, &entry.added), ("removed", entry.members_removed, &entry.removed)]
+    {
+        if number > 0 {
+            let more = number.saturating_sub(named.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            below.push(format!("{word}: {}{more}", named.join(", ")));
+        }
+    }
+    below.extend(requests(&entry.requests));
+    let rule = entry.rule.as_ref().map_or_else(String::new, |rule| format!(", group rule {rule}"));
+    below.push(format!("by {} in run {}{rule}", entry.who, entry.run));
+    Row {
+        lead: &[(entry.at.clone(), TIME), (word(&entry.operation), OPERATION), ("group".to_owned(), GROUP)],
+        outcome: entry.outcome,
+        user: &entry.name,
+        change: word(&entry.change),
+        below,
+    }
+    .render(width)
+}
+
+fn requests(sent: &[AuditRequest]) -> impl Iterator<Item = String> {
+    sent.iter().map(|sent| format!("{} {} {} ({})", sent.method, sent.endpoint, sent.answer, sent.id))
+}
+
 fn run_of(entry: &RunEntry, width: usize) -> String {
     let mut below = vec![format!(
         "by {}: {} impacted, {} failed, {} requests, exit code {}",
         entry.who, entry.impacted, entry.failed, entry.requests, entry.exit_code
     )];
+    if entry.groups_impacted > 0 {
+        below.push(format!("{} groups impacted, {} failed", entry.groups_impacted, entry.groups_failed));
+    }
     below.extend(entry.stopped.as_ref().map(|code| format!("stopped: {code}")));
     below.extend((!entry.allowed.is_empty()).then(|| format!("allowed: {}", entry.allowed.join(" "))));
     Row {

@@ -1,5 +1,7 @@
 //! Results go to stdout: lines for people, NDJSON for programs. Errors go to stderr.
 
+pub(super) mod groups;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,7 +16,7 @@ use super::confirmation;
 use super::terminal::{cell, hanging, padded, width, wrapped};
 use crate::causes::with_cause;
 use crate::config::ConfigError;
-use crate::report::{Outcome, Reason, RunReport, Summary, UserLine, word};
+use crate::report::{Outcome, RunReport, Summary, UserLine, word};
 use crate::state::store::StoreError;
 use crate::visible::is_steering;
 
@@ -26,6 +28,8 @@ const LABEL: usize = 30;
 pub(super) const OUTCOME: usize = 9;
 /// Columns of the operation.
 pub(super) const OPERATION: usize = 8;
+/// Columns of the word that tells a group from a user.
+pub(super) const GROUP: usize = 6;
 
 /// The destination of a subcommand's results.
 pub(super) struct Output {
@@ -105,8 +109,11 @@ impl Output {
         if self.json {
             if self.connection.is_none() {
                 Self::json_lines(report.lines.iter());
+                Self::json_lines(report.groups.iter());
             } else {
-                Self::raw(&report.lines.iter().map(|line| self.json_line(line)).collect::<String>());
+                let users = report.lines.iter().map(|line| self.json_line(line));
+                let groups = report.groups.iter().map(|line| self.json_line(line));
+                Self::raw(&users.chain(groups).collect::<String>());
             }
             Self::raw(&self.json_line(&Summary { stopped, ..summary.clone() }));
             return;
@@ -114,13 +121,17 @@ impl Output {
         let label = self.connection.as_deref().map(|name| format!("[{}] ", cell(name, LABEL)));
         let label = label.unwrap_or_default();
         let width = width().saturating_sub(label.width()).max(LABEL);
-        let figures = hanging(&figures(summary), width, 2) + "\n";
+        let lines = user_lines(&report.lines, width) + &groups::lines(&report.groups, width);
+        let mut figures = hanging(&figures(summary), width, 2) + "\n";
+        if let Some(groups) = &summary.groups {
+            figures += &(hanging(&groups::figures(groups), width, 2) + "\n");
+        }
         if let Some(stopped) = &stopped {
-            Self::raw(&labelled(&user_lines(&report.lines, width), &label));
+            Self::raw(&labelled(&lines, &label));
             Self::error(&format!("{label}{}", stopped.message));
             Self::raw(&labelled(&figures, &label));
         } else {
-            Self::raw(&labelled(&(user_lines(&report.lines, width) + &figures), &label));
+            Self::raw(&labelled(&(lines + &figures), &label));
         }
     }
 
@@ -281,7 +292,7 @@ fn user_lines(lines: &[UserLine], width: usize) -> String {
 }
 
 /// Returns a paragraph for each of `reasons`, with its meaning.
-fn legend(reasons: BTreeSet<(Reason, &str)>, width: usize) -> String {
+fn legend<R: Serialize>(reasons: BTreeSet<(R, &str)>, width: usize) -> String {
     let mut text = String::new();
     for (reason, explained) in reasons {
         let paragraph = format!("{}: {explained}", word(&reason));
@@ -294,7 +305,7 @@ fn legend(reasons: BTreeSet<(Reason, &str)>, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{ChangeLabel, Operation};
+    use crate::report::{ChangeLabel, Operation, Reason};
 
     fn line(user: &str, outcome: Outcome, reason: Reason, detail: Option<&str>) -> UserLine {
         UserLine {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::interrupt::{NOTHING_WRITTEN, not_interrupted};
-use super::output::{OPERATION, Output, Row};
+use super::output::{GROUP, OPERATION, Output, Row};
 use super::terminal::width;
 use super::{Access, Allow, Approval, Common};
 use crate::engine::plan::Plan;
@@ -80,6 +80,9 @@ fn print_json(plan: &Plan) {
     for entry in &plan.entries {
         tagged("plan", serde_json::to_value(entry));
     }
+    for entry in &plan.groups {
+        tagged("group-plan", serde_json::to_value(entry));
+    }
     let mut summary = serde_json::to_value(&plan.summary);
     if let Ok(Value::Object(members)) = &mut summary {
         let stopped =
@@ -97,7 +100,8 @@ fn guard_message(plan: &Plan) -> Option<String> {
     plan.guard.as_ref().map(|message| {
         let hash = plan.hash();
         format!(
-            "{message}; --approve {hash} approves exactly this plan, --approve-removals any of that number"
+            "{message}; --approve {hash} approves exactly this plan, --approve-removals any of that number of users, \
+             --approve-group-removals any of that number of groups or members"
         )
     })
 }
@@ -120,9 +124,25 @@ fn print(plan: &Plan) {
         };
         text.push_str(&row.render(width));
     }
+    for entry in plan.groups.iter().take(LISTED) {
+        let mut below = entry.requests.clone();
+        if entry.outcome != Outcome::Success {
+            below.push(format!("expected: {}, {}", word(&entry.outcome), word(&entry.reason)));
+        }
+        below.push(format!("because: {}", entry.why));
+        let row = Row {
+            lead: &[(word(&entry.operation), OPERATION), ("group".to_owned(), GROUP)],
+            outcome: entry.outcome,
+            user: &entry.name,
+            change: word(&entry.change),
+            below,
+        };
+        text.push_str(&row.render(width));
+    }
     Output::raw(&text);
-    if plan.entries.len() > LISTED {
-        Output::line(&format!("… and {} more: --json lists all", plan.entries.len() - LISTED));
+    let left_out = plan.entries.len().saturating_sub(LISTED) + plan.groups.len().saturating_sub(LISTED);
+    if left_out > 0 {
+        Output::line(&format!("… and {left_out} more: --json lists all"));
     }
     let summary = &plan.summary;
     Output::line(&format!(
@@ -138,6 +158,21 @@ fn print(plan: &Plan) {
         summary.removals,
         summary.failed,
     ));
+    if let Some(groups) = &summary.groups {
+        Output::line(&format!(
+            "{} groups in the source, {} impacted: {} existing groups to link, {} to create, {} to update, {} to delete; {} members \
+             to add, {} to remove; {} groups cannot be provisioned as things stand",
+            groups.groups,
+            groups.impacted,
+            groups.links,
+            groups.creates,
+            groups.updates,
+            groups.deletions,
+            groups.members_added,
+            groups.members_removed,
+            groups.failed,
+        ));
+    }
     Output::line(&format!("plan {}", plan.hash()));
     if let Some(message) = guard_message(plan) {
         Output::line(&format!("the delete guard would stop this run: {message}"));

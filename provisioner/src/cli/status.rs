@@ -1,10 +1,13 @@
-//! `provisioner status`: the state of all users, without asking the target.
+//! `provisioner status`: the state of all users and groups, without asking the target.
+
+mod groups;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use self::groups::GroupsStanding;
 use super::output::{OUTCOME, Output, Row};
 use super::terminal::{cell, width};
 use super::{Access, Common};
@@ -12,6 +15,7 @@ use crate::clock::timestamp;
 use crate::engine::describe_quarantine;
 use crate::exit::Exit;
 use crate::report::{Operation, Outcome, Reason, word};
+use crate::state::groups::LearnedGroups;
 use crate::state::store::Loaded;
 use crate::state::{Learned, LinkState, Quarantine, QuarantineCause, RunRecord, TestRecord};
 
@@ -33,7 +37,11 @@ struct Standing {
     partial: u64,
     failed: u64,
     unresolved: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<GroupsStanding>,
     learned: Option<Learned>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learned_groups: Option<LearnedGroups>,
     last_test: Option<TestRecord>,
     last_run: Option<RunRecord>,
     last_full_run: Option<RunRecord>,
@@ -109,7 +117,10 @@ pub(super) async fn run(common: &Common) -> Exit {
 }
 
 fn standing(loaded: &Loaded) -> Standing {
+    let learned_groups = loaded.connection.learned_groups.clone();
     let mut standing = Standing {
+        groups: groups::standing(loaded),
+        learned_groups: Some(learned_groups).filter(|learned| *learned != LearnedGroups::default()),
         learned: Some(loaded.connection.learned.clone()),
         last_test: loaded.connection.last_test.clone(),
         last_run: loaded.connection.last_run.clone(),
@@ -154,6 +165,7 @@ fn print_json(loaded: &Loaded, standing: &Standing) {
             since: &last_reported.since,
         });
     }
+    groups::print_json(loaded);
     Output::object(standing);
 }
 
@@ -185,7 +197,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
         ),
     }
     if let Some(learned) = &standing.learned {
-        for line in learned.lines() {
+        for line in learned.lines().into_iter().chain(loaded.connection.learned_groups.lines()) {
             Output::line(&line);
         }
     }
@@ -215,6 +227,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
         };
         text.push_str(&row.render(width));
     }
+    text.push_str(&groups::reasons(loaded, width));
     Output::raw(&text);
     Output::line(&format!(
         "{} linked, {} removed by disable, {} left and kept by preference, {} deprovisions pending; {} unsynced, {} partial, {} failed; {} unresolved writes",
@@ -227,4 +240,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
         standing.failed,
         standing.unresolved,
     ));
+    if let Some(groups) = &standing.groups {
+        Output::line(&groups.line());
+    }
 }

@@ -152,10 +152,10 @@ async fn listen(
     }
 }
 
-/// Returns the files of which a change wants a run: the configuration, and the source if it is one.
+/// Returns the files of which a change wants a run: the configuration, and those of the source.
 fn paths(args: &WatchArgs, config: &Config) -> Vec<PathBuf> {
-    let source = config.source.path().map(std::path::Path::to_owned);
-    std::iter::once(args.common.config.clone()).chain(source).collect()
+    let sources = [config.source.path(), config.source.groups_path()].into_iter().flatten();
+    std::iter::once(args.common.config.clone()).chain(sources.map(std::path::Path::to_owned)).collect()
 }
 
 async fn watch(

@@ -3,6 +3,7 @@
 mod argument;
 mod attributes;
 mod connection;
+mod groups;
 mod network;
 mod rules;
 mod source;
@@ -142,6 +143,13 @@ pub(super) fn config(
         source.pushed_down = push_down::of_rules(&rules);
     }
     let webhook = checker.watch(raw.watch);
+    let has_groups = source
+        .as_ref()
+        .is_none_or(|source| source.groups.is_some() || matches!(source.kind, SourceKind::PingOne(_)));
+    let group_rules = checker.group_rules(raw.group_rule, has_groups);
+    if !group_rules.is_empty() {
+        source.iter_mut().for_each(Checker::groups_of_environment);
+    }
     let config = match (connection, source.clone(), checker.problems) {
         (Some(connection), Some(source), problems) if problems.is_empty() => Ok(Config {
             file: file.to_owned(),
@@ -154,6 +162,7 @@ pub(super) fn config(
             options: connection.options,
             source,
             rules,
+            group_rules,
             webhook,
         }),
         (_, _, problems) => Err(problems),

@@ -7,21 +7,29 @@ use std::time::Duration;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use toml::Spanned;
 
-use super::UpdateMethod;
 use super::secret::RawSecret;
 use super::source::Paging;
+use super::{MemberDialect, UpdateMethod};
+use crate::policy::groups::{GroupDeletion, MembersMode};
 use crate::preferences::RemoveAction;
+use crate::source::groups::Memberships;
 
 type Maybe<T> = Option<Spanned<T>>;
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, expecting = "the tables [connection], [source] and [[rule]]")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "the tables [connection], [source], [[rule]] and [[group-rule]]"
+)]
 pub(super) struct RawFile {
     pub(super) connection: Option<RawConnection>,
     pub(super) source: Maybe<RawSource>,
     pub(super) watch: Maybe<RawWatch>,
     #[serde(default)]
     pub(super) rule: Vec<Spanned<RawRule>>,
+    #[serde(default)]
+    pub(super) group_rule: Vec<Spanned<RawGroupRule>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -89,6 +97,9 @@ pub(super) struct RawOptions {
     pub(super) proxy: Maybe<String>,
     pub(super) proxy_user: Maybe<String>,
     pub(super) proxy_password: Maybe<RawSecret>,
+    pub(super) member_dialect: Option<MemberDialect>,
+    pub(super) member_chunk: Maybe<i64>,
+    pub(super) max_group_removals: Maybe<i64>,
 }
 
 #[derive(serde::Deserialize)]
@@ -117,6 +128,8 @@ pub(super) struct RawSource {
     pub(super) allow_http: Maybe<bool>,
     #[serde(default)]
     pub(super) custom_attributes: Vec<Spanned<String>>,
+    pub(super) groups: Maybe<String>,
+    pub(super) memberships: Maybe<Memberships>,
 }
 
 #[derive(serde::Deserialize)]
@@ -168,6 +181,27 @@ pub(super) struct RawRule {
     pub(super) filter: Maybe<String>,
     #[serde(default)]
     pub(super) mapping: Vec<Spanned<RawMapping>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table [[group-rule]]")]
+pub(super) struct RawGroupRule {
+    pub(super) name: Maybe<String>,
+    pub(super) enabled: Option<bool>,
+    pub(super) filter: Maybe<String>,
+    pub(super) name_source: Maybe<RawNameSource>,
+    pub(super) name_expression: Maybe<String>,
+    pub(super) members: Option<MembersMode>,
+    pub(super) create: Option<bool>,
+    pub(super) update: Option<bool>,
+    pub(super) deletion: Option<GroupDeletion>,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawNameSource {
+    Name,
+    DisplayName,
 }
 
 #[derive(serde::Deserialize)]

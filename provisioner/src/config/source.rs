@@ -11,6 +11,7 @@ use url::Url;
 use super::Authentication;
 use crate::ids::ScimUrl;
 use crate::source::Attributes;
+use crate::source::groups::GroupSource;
 
 /// The source of the users.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct SourceConfig {
     pub identity: String,
     /// The attributes that filters and mappings may name.
     pub attributes: Attributes,
+    /// The groups, where there are any.
+    pub groups: Option<GroupSource>,
 }
 
 /// The sorts of source.
@@ -128,12 +131,17 @@ impl SourceConfig {
         }
     }
 
-    /// Returns the file or directory to watch, if the source has one.
+    /// Returns the file or directory of the users, if the source has one.
     pub fn path(&self) -> Option<&std::path::Path> {
         match &self.kind {
             SourceKind::File(path) => Some(path),
             SourceKind::PingOne(_) | SourceKind::Scim(_) => None,
         }
+    }
+
+    /// Returns the file of the groups, if the source has one.
+    pub fn groups_path(&self) -> Option<&std::path::Path> {
+        self.groups.as_ref().and_then(|groups| groups.place.file())
     }
 
     /// Returns the source with users in and out of the rules' scope.

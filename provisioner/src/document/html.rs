@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::{Document, Group, account, heading};
+use super::{Document, Group, account, group_reason, heading, members};
 use crate::report::{Outcome, word};
 use crate::visible::visible;
 
@@ -25,17 +25,20 @@ pub fn to_html(document: &Document<'_>) -> String {
     }
     page.push_str("</ul>\n<h2>What needs a person</h2>\n");
     let failed = |group: &&Group<'_>| group.outcome == Outcome::Failed;
+    let has_failed_groups = !document.target_groups(true).0.is_empty();
     if document.groups.iter().any(|group| failed(&group)) {
         document.groups.iter().filter(failed).for_each(|group| write_group(&mut page, group));
-    } else {
+    } else if !has_failed_groups {
         page.push_str("<p>Nothing.</p>\n");
     }
+    write_target_groups(&mut page, document, true);
     page.push_str("<h2>Other users by outcome</h2>\n");
     let others = || document.groups.iter().filter(|group| !failed(group));
     if others().next().is_none() {
         page.push_str("<p>None.</p>\n");
     }
     others().for_each(|group| write_group(&mut page, group));
+    write_target_groups(&mut page, document, false);
     page.push_str("<h2>The run</h2>\n<table class=\"facts\"><tbody>\n");
     for (name, value) in document.facts() {
         let _ = writeln!(page, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", escaped(&value));
@@ -68,7 +71,8 @@ pub fn to_html(document: &Document<'_>) -> String {
 
 fn head(page: &mut String, document: &Document<'_>) {
     let summary = &document.report.summary;
-    let class = match (&summary.stopped, summary.failed) {
+    let failed_groups = summary.groups.as_ref().map_or(0, |groups| groups.failed);
+    let class = match (&summary.stopped, summary.failed + failed_groups) {
         (None, 0) => "success",
         (Some(_) | None, _) => "failed",
     };
@@ -93,7 +97,7 @@ fn head(page: &mut String, document: &Document<'_>) {
 
 fn outcome_class(figure: &str) -> &'static str {
     match figure {
-        "failed" | "failed deprovisions" => "failed",
+        "failed" | "failed deprovisions" | "groups failed" => "failed",
         "partial" => "partial",
         "unsynced" => "unsynced",
         "success" => "success",
@@ -130,6 +134,41 @@ fn write_group(page: &mut String, group: &Group<'_>) {
         let _ = writeln!(page, "<p>… and {others} more: <code>provisioner log</code> lists all.</p>");
     }
     page.push_str("</details>\n");
+}
+
+/// Writes the groups of the target that failed, or the others, if there are any.
+fn write_target_groups(page: &mut String, document: &Document<'_>, failed: bool) {
+    let (listed, others) = document.target_groups(failed);
+    if listed.is_empty() {
+        return;
+    }
+    let heading = if failed { "<h3>Groups</h3>" } else { "<h2>Other groups by outcome</h2>" };
+    let _ = writeln!(
+        page,
+        "{heading}\n<table class=\"users\"><thead><tr><th scope=\"col\">Group</th><th scope=\"col\">Id at the source</th>\
+         <th scope=\"col\">Id at the target</th><th scope=\"col\">Change</th><th scope=\"col\">Outcome</th>\
+         <th scope=\"col\">Members</th><th scope=\"col\">Reason</th></tr></thead><tbody>",
+    );
+    for line in listed {
+        let _ = writeln!(
+            page,
+            "<tr><td data-name=\"Group\">{}</td><td data-name=\"Source id\">{}</td><td data-name=\"Target id\">{}</td>\
+             <td data-name=\"Change\">{}</td><td data-name=\"Outcome\"><strong class=\"{outcome}\">{outcome}</strong>, {}</td>\
+             <td data-name=\"Members\">{}</td><td data-name=\"Reason\">{}</td></tr>",
+            escaped(&line.name),
+            escaped(line.source_id.as_str()),
+            escaped(line.target_id.as_ref().map_or("–", |id| id.as_str())),
+            word(&line.change),
+            word(&line.operation),
+            members(line),
+            escaped(&group_reason(line)),
+            outcome = word(&line.outcome),
+        );
+    }
+    page.push_str("</tbody></table>\n");
+    if others > 0 {
+        let _ = writeln!(page, "<p>… and {others} more: <code>provisioner log</code> lists all.</p>");
+    }
 }
 
 /// Returns `text` as text of the page, in one line.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Document, Group, account, heading};
+use super::{Document, Group, account, group_reason, heading, members};
 use crate::report::{Outcome, word};
 use crate::visible::visible;
 
@@ -22,17 +22,20 @@ pub fn to_markdown(document: &Document<'_>) -> String {
     }
     let failed = |group: &&Group<'_>| group.outcome == Outcome::Failed;
     text.push_str("\n## What needs a person\n\n");
+    let has_failed_groups = !document.target_groups(true).0.is_empty();
     if document.groups.iter().any(|group| failed(&group)) {
         document.groups.iter().filter(failed).for_each(|group| write_group(&mut text, group));
-    } else {
+    } else if !has_failed_groups {
         text.push_str("Nothing.\n\n");
     }
+    write_target_groups(&mut text, document, true);
     text.push_str("## Other users by outcome\n\n");
     let others = || document.groups.iter().filter(|group| !failed(group));
     if others().next().is_none() {
         text.push_str("None.\n\n");
     }
     others().for_each(|group| write_group(&mut text, group));
+    write_target_groups(&mut text, document, false);
     text.push_str("## The run\n\n| | |\n|---|---|\n");
     for (name, value) in document.facts() {
         let _ = writeln!(text, "| {name} | {} |", inline(&value));
@@ -63,6 +66,37 @@ fn write_group(text: &mut String, group: &Group<'_>) {
             inline(account(line)),
             word(&line.change),
             inline(line.detail.as_deref().unwrap_or_default()),
+        );
+    }
+    if others > 0 {
+        let _ = writeln!(text, "\n… and {others} more: `provisioner log` lists all.");
+    }
+    text.push('\n');
+}
+
+/// Writes the groups of the target that failed, or the others, if there are any.
+fn write_target_groups(text: &mut String, document: &Document<'_>, failed: bool) {
+    let (listed, others) = document.target_groups(failed);
+    if listed.is_empty() {
+        return;
+    }
+    text.push_str(if failed { "### Groups\n\n" } else { "## Other groups by outcome\n\n" });
+    text.push_str(
+        "| outcome | group | id at the source | id at the target | change | operation | members | reason |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for line in listed {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            word(&line.outcome),
+            inline(&line.name),
+            inline(line.source_id.as_str()),
+            inline(line.target_id.as_ref().map_or("–", |id| id.as_str())),
+            word(&line.change),
+            word(&line.operation),
+            members(line),
+            inline(&group_reason(line)),
         );
     }
     if others > 0 {

@@ -50,5 +50,13 @@ pub(super) fn settings(config: &Config) -> Vec<Setting> {
         let state = if rule.enabled { "" } else { " (off)" };
         add(&format!("rule {}{state}", rule.name), filter);
     }
+    for rule in &config.group_rules {
+        let filter = rule.filter.as_ref().map_or_else(|| "all groups".to_owned(), ToString::to_string);
+        let state = if rule.enabled { "" } else { " (off)" };
+        add(&format!("group rule {}{state}", rule.name), filter);
+    }
+    if !config.group_rules.is_empty() {
+        add("max-group-removals", options.max_group_removals.to_string());
+    }
     settings
 }

@@ -18,6 +18,7 @@ use crate::diff::PathEffect;
 use crate::exit::Exit;
 use crate::ids::{SourceId, TargetId};
 use crate::mapping::{Desired, TargetPath};
+use crate::state::groups::LearnedGroups;
 use crate::state::index::Key;
 use crate::state::store::{Store, StoreError};
 use crate::state::{ConnectionRecord, Learned, Record, StateChange, WriteMethod};
@@ -146,6 +147,24 @@ impl Context {
                 return Ok(());
             }
             connection.learned = learned;
+            connection.clone()
+        };
+        self.save(vec![StateChange::Connection(Box::new(record))]).await
+    }
+
+    /// Returns what was learned of the target's groups.
+    pub(crate) fn learned_groups(&self) -> LearnedGroups {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).learned_groups.clone()
+    }
+
+    /// Stores what was learned of the target's groups, if it is not stored yet.
+    pub(crate) async fn keep_group_lessons(&self, learned: &LearnedGroups) -> Result<(), Halt> {
+        let record = {
+            let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            if connection.learned_groups == *learned {
+                return Ok(());
+            }
+            connection.learned_groups = learned.clone();
             connection.clone()
         };
         self.save(vec![StateChange::Connection(Box::new(record))]).await

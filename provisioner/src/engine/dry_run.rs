@@ -1,8 +1,12 @@
 //! A dry run: the report of a sync as it is expected, without a write to the target or the state.
 
+use std::collections::BTreeSet;
+
+use super::groups::plan::lines as group_lines;
 use super::outcome::UserOutcome;
 use super::plan::outlook;
 use super::{PreparedRun, Provisioner, SyncOptions};
+use crate::ids::SourceId;
 use crate::report::{Outcome, RunReport, UserLine};
 use crate::target::Halt;
 
@@ -18,9 +22,17 @@ impl Provisioner {
                     RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
                 }
                 Ok(()) => match lines(&prepared) {
-                    Ok(lines) => {
+                    Ok((lines, created)) => {
                         let requests = prepared.context.client.requests();
-                        RunReport::new(lines, prepared.users, requests, None)
+                        let report = RunReport::new(lines, prepared.users, requests, None);
+                        match &prepared.groups {
+                            Some(groups) => {
+                                groups.expected.note_created(created);
+                                let lines = group_lines(self.config(), groups);
+                                report.with_groups(lines, groups.total, requests, None)
+                            }
+                            None => report,
+                        }
                     }
                     Err(_) => prepared.stopped(),
                 },
@@ -30,10 +42,14 @@ impl Provisioner {
     }
 }
 
-fn lines(prepared: &PreparedRun) -> Result<Vec<UserLine>, Halt> {
-    let mut lines = Vec::new();
+/// Returns the lines of the users, and those of them whose account is to be made.
+fn lines(prepared: &PreparedRun) -> Result<(Vec<UserLine>, BTreeSet<SourceId>), Halt> {
+    let (mut lines, mut created) = (Vec::new(), BTreeSet::new());
     for at in 0..prepared.tasks.len() {
         let Some(task) = prepared.tasks.get(&prepared.context, at)? else { continue };
+        if prepared.groups.is_some() && task.creates() {
+            created.insert(task.id.clone());
+        }
         let outlook = outlook(&prepared.context, &task);
         let Some((UserOutcome { operation, outcome, reason, detail }, _)) = outlook else { continue };
         lines.push(UserLine {
@@ -48,5 +64,5 @@ fn lines(prepared: &PreparedRun) -> Result<Vec<UserLine>, Halt> {
             detail,
         });
     }
-    Ok(lines)
+    Ok((lines, created))
 }

@@ -1,10 +1,13 @@
 //! A plan: the requests of a run with their reasons, to be examined, saved, and carried out only if nothing has changed
 //! meanwhile.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::capabilities::LAST_FAILED;
 use super::context::Context;
+use super::groups::plan::{GroupEntry, GroupPlanSummary, entries as group_entries};
 use super::outcome::{OutcomePart, UserOutcome, names, user_outcome};
 use super::remove::not_removed;
 use super::task::{OwnedTask, Task, TaskStep};
@@ -37,6 +40,9 @@ pub struct Plan {
     pub preconditions: String,
     /// One entry a user that has something to do.
     pub entries: Vec<Entry>,
+    /// One entry a group that has something to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupEntry>,
     /// The figures.
     pub summary: PlanSummary,
     /// The reason for which the delete guard would stop a run of this plan, with the way out.
@@ -90,6 +96,9 @@ pub struct PlanSummary {
     pub removals: u64,
     /// Users that cannot be provisioned as things stand.
     pub failed: u64,
+    /// The figures of the groups, where there are group rules or were groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupPlanSummary>,
 }
 
 /// The report of a run that ends before any decision, so that there is no plan.
@@ -142,14 +151,25 @@ impl Provisioner {
         let mut summary = PlanSummary { users: prepared.users, ..PlanSummary::default() };
         let mut entries = Vec::new();
         let mut behind = Vec::new();
+        let mut created = BTreeSet::new();
         for at in 0..prepared.tasks.len() {
             let Some(task) = prepared.tasks.get(&prepared.context, at)? else { continue };
+            if prepared.groups.is_some() && task.creates() {
+                created.insert(task.id.clone());
+            }
             let Some(entry) = entry(&prepared.context, &task) else { continue };
             count(&mut summary, &task, &entry);
             behind.push(format!("{} {}", entry.source_id, values(&task)));
             entries.push(entry);
         }
         let config = self.config();
+        let mut groups = Vec::new();
+        if let Some(prepared) = &prepared.groups {
+            prepared.expected.note_created(created);
+            let (entries, figures, digest) = group_entries(config, prepared);
+            (groups, summary.groups) = (entries, Some(figures));
+            behind.push(digest);
+        }
         // The settings that affect decisions and requests; speed and patience do not.
         let settings = format!(
             "{:?} {:?} {} {:?} {:?}",
@@ -169,15 +189,9 @@ impl Provisioner {
             full: options.full,
             preconditions,
             entries,
+            groups,
             summary,
-            guard: super::delete_guard::check(
-                &config.options,
-                prepared,
-                self.environment.clock.now(),
-                options.approve_removals,
-            )
-            .err()
-            .map(|error| error.to_string()),
+            guard: self.over_limit(prepared, options).err().map(|over| over.message),
         })
     }
 }
@@ -422,6 +436,19 @@ fn difference(plan: &Plan, now: &Plan) -> Option<String> {
             }
             Some(_) => {}
         }
+    }
+    for entry in &plan.groups {
+        match now.groups.iter().find(|other| other.source_id == entry.source_id) {
+            None => return Some(format!("group {} has nothing to do any longer", entry.source_id)),
+            Some(other) if other != entry => {
+                return Some(format!("what is to be done for group {} has changed", entry.source_id));
+            }
+            Some(_) => {}
+        }
+    }
+    let known = |id: &SourceId| plan.groups.iter().any(|other| other.source_id == *id);
+    if let Some(new) = now.groups.iter().find(|entry| !known(&entry.source_id)) {
+        return Some(format!("group {} has something to do that is not in it", new.source_id));
     }
     let new =
         now.entries.iter().find(|entry| plan.entries.iter().all(|other| other.source_id != entry.source_id));

@@ -23,7 +23,11 @@ impl Plan {
     pub fn hash(&self) -> PlanHash {
         let entries = serde_json::to_string(&self.entries).unwrap_or_default();
         let full = if self.full { "full" } else { "" };
-        let mut digest = fingerprint([self.scim_url.as_str(), full, self.preconditions.as_str(), &entries]);
+        let groups = serde_json::to_string(&self.groups).unwrap_or_default();
+        let parts = [self.scim_url.as_str(), full, self.preconditions.as_str(), &entries];
+        // Without groups a plan has the hash that it had before there were any.
+        let groups = (!self.groups.is_empty()).then_some(groups.as_str());
+        let mut digest = fingerprint(parts.into_iter().chain(groups));
         digest.truncate(LENGTH);
         PlanHash(digest)
     }

@@ -9,7 +9,9 @@ use super::task::Task;
 use crate::clock::timestamp;
 use crate::config::Config;
 use crate::ids::SourceId;
-use crate::report::{Outcome, Reason, UserLine};
+use crate::report::groups::GroupReason;
+use crate::report::{Outcome, Reason, RunReport};
+use crate::state::groups::GroupRecord;
 use crate::state::{Quarantine, QuarantineCause};
 
 /// The number of failed users from which a run can cause a quarantine.
@@ -28,10 +30,12 @@ pub(crate) enum Evidence {
     Refused(String),
     /// The connection test succeeded.
     Used {
-        /// Users for whom the target was asked.
+        /// Users and groups for which the target was asked.
         tried: u64,
         /// Of these, failed.
         failed: u64,
+        /// Whether groups are among them.
+        has_groups: bool,
         /// Whether the run came to its end.
         is_whole: bool,
     },
@@ -63,11 +67,12 @@ pub(crate) fn after_run(
     match evidence {
         Evidence::Nothing => before.cloned(),
         Evidence::Refused(words) => enter(QuarantineCause::BadCredentials, words.clone()),
-        Evidence::Used { tried, failed, .. }
+        Evidence::Used { tried, failed, has_groups, .. }
             if *failed >= FAILED_FROM
                 && failed.saturating_mul(100) > tried.saturating_mul(FAILED_PERCENT) =>
         {
-            enter(QuarantineCause::FailureRate, format!("{failed} of {tried} users failed in one run"))
+            let what = if *has_groups { "users and groups" } else { "users" };
+            enter(QuarantineCause::FailureRate, format!("{failed} of {tried} {what} failed in one run"))
         }
         Evidence::Used { tried, is_whole, .. } => before
             .filter(|before| match before.cause {
@@ -112,33 +117,51 @@ pub(crate) fn describe(quarantine: &Quarantine) -> String {
     )
 }
 
-/// The users that failed before a run, with the reasons: a failure that stands does not count again.
+/// The users and groups that failed before a run, with the reasons: a failure that stands does not count again.
 #[derive(Debug, Default)]
-pub(crate) struct StandingFailures(Mutex<HashMap<SourceId, Reason>>);
+pub(crate) struct StandingFailures {
+    users: Mutex<HashMap<SourceId, Reason>>,
+    groups: Mutex<HashMap<SourceId, GroupReason>>,
+}
 
 impl StandingFailures {
     /// Notes the failure of a user before its task is carried out, if it failed.
     pub(crate) fn note(&self, task: &Task) {
         if let Some(told) = task.record.last_reported.as_ref().filter(|told| told.outcome == Outcome::Failed)
         {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task.id.clone(), told.reason);
+            self.users.lock().unwrap_or_else(PoisonError::into_inner).insert(task.id.clone(), told.reason);
         }
     }
 
-    /// Returns the evidence in the `lines` of a run. Once a connection is in quarantine (`is_trial`), standing failures
-    /// count too: they have to be gone, or a person releases it.
-    pub(crate) fn evidence(&self, lines: &[UserLine], is_trial: bool, is_whole: bool) -> Evidence {
-        let (mut tried, mut failed) = (0, 0);
-        let standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in lines.iter().filter(|line| concerns_target(line.reason)) {
-            let has_failed = line.outcome == Outcome::Failed;
-            if has_failed && !is_trial && standing.get(&line.source_id) == Some(&line.reason) {
-                continue;
-            }
-            tried += 1;
-            failed += u64::from(has_failed);
+    /// Notes the failure of a group before it is carried out, if it failed.
+    pub(crate) fn note_group(&self, id: &SourceId, record: &GroupRecord) {
+        if let Some(told) = record.last_reported.as_ref().filter(|told| told.outcome == Outcome::Failed) {
+            self.groups.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), told.reason);
         }
-        Evidence::Used { tried, failed, is_whole }
+    }
+
+    /// Returns the evidence in the lines of a `report`. Once a connection is in quarantine (`is_trial`), standing failures
+    /// count too: they have to be gone, or a person releases it.
+    pub(crate) fn evidence(&self, report: &RunReport, is_trial: bool, is_whole: bool) -> Evidence {
+        let (mut tried, mut failed, mut has_groups) = (0, 0, false);
+        let mut count = |outcome, is_standing: bool| {
+            let has_failed = outcome == Outcome::Failed;
+            let counts = !has_failed || is_trial || !is_standing;
+            if counts {
+                tried += 1;
+                failed += u64::from(has_failed);
+            }
+            counts
+        };
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in report.lines.iter().filter(|line| concerns_target(line.reason)) {
+            count(line.outcome, users.get(&line.source_id) == Some(&line.reason));
+        }
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in report.groups.iter().filter(|line| group_concerns_target(line.reason)) {
+            has_groups |= count(line.outcome, groups.get(&line.source_id) == Some(&line.reason));
+        }
+        Evidence::Used { tried, failed, has_groups, is_whole }
     }
 }
 
@@ -175,10 +198,42 @@ const fn concerns_target(reason: Reason) -> bool {
     }
 }
 
+/// Whether the outcome of a group with this reason says something of the target.
+const fn group_concerns_target(reason: GroupReason) -> bool {
+    match reason {
+        GroupReason::Done
+        | GroupReason::Linked
+        | GroupReason::AlreadyGone
+        | GroupReason::MembersPending
+        | GroupReason::MembersNotShown
+        | GroupReason::MembersRefused
+        | GroupReason::NameTaken
+        | GroupReason::HiddenGroup
+        | GroupReason::GroupsUnsupported
+        | GroupReason::DeleteUnsupported
+        | GroupReason::FilterNotHonoured
+        | GroupReason::IgnoredByTarget
+        | GroupReason::Rejected
+        | GroupReason::Forbidden
+        | GroupReason::Conflict
+        | GroupReason::RateLimited
+        | GroupReason::TargetError
+        | GroupReason::Unreachable => true,
+        GroupReason::CreateOff
+        | GroupReason::UpdateOff
+        | GroupReason::Kept
+        | GroupReason::RuleDeleted
+        | GroupReason::InvalidGroup
+        | GroupReason::AmbiguousMatch
+        | GroupReason::GroupLinkedElsewhere => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{ChangeLabel, Operation};
+    use crate::report::groups::{GroupChange, GroupLine, GroupOperation};
+    use crate::report::{ChangeLabel, Operation, UserLine};
 
     const NOW: u64 = 1_000_000;
     const HOUR: u64 = 60 * 60;
@@ -189,7 +244,7 @@ mod tests {
     }
 
     const fn used(tried: u64, failed: u64, is_whole: bool) -> Evidence {
-        Evidence::Used { tried, failed, is_whole }
+        Evidence::Used { tried, failed, has_groups: false, is_whole }
     }
 
     #[test]
@@ -286,8 +341,36 @@ mod tests {
         ];
         let standing = [("1", Reason::Rejected), ("3", Reason::Rejected)];
         let standing = standing.into_iter().map(|(id, reason)| (id.parse().unwrap(), reason)).collect();
-        let standing = StandingFailures(Mutex::new(standing));
-        assert_eq!(standing.evidence(&lines, false, true), used(3, 2, true));
-        assert_eq!(standing.evidence(&lines, true, false), used(4, 3, false));
+        let groups = [("1", GroupReason::TargetError)].map(|(id, reason)| (id.parse().unwrap(), reason));
+        let standing = StandingFailures {
+            users: Mutex::new(standing),
+            groups: Mutex::new(groups.into_iter().collect()),
+        };
+        let report = RunReport::new(lines.to_vec(), 6, 0, None);
+        assert_eq!(standing.evidence(&report, false, true), used(3, 2, true));
+        assert_eq!(standing.evidence(&report, true, false), used(4, 3, false));
+        let group = |id: &str, outcome, reason| GroupLine {
+            source_id: id.parse().unwrap(),
+            name: id.to_owned(),
+            target_id: None,
+            change: GroupChange::Members,
+            operation: GroupOperation::Update,
+            outcome,
+            reason,
+            members_added: 0,
+            members_removed: 0,
+            members_pending: 0,
+            detail: None,
+        };
+        let groups = vec![
+            group("1", Outcome::Failed, GroupReason::TargetError),
+            group("2", Outcome::Failed, GroupReason::TargetError),
+            group("3", Outcome::Failed, GroupReason::InvalidGroup),
+            group("4", Outcome::Success, GroupReason::Done),
+        ];
+        let report = report.with_groups(groups, 4, 0, None);
+        let with_groups = |tried, failed| Evidence::Used { tried, failed, has_groups: true, is_whole: true };
+        assert_eq!(standing.evidence(&report, false, true), with_groups(5, 3));
+        assert_eq!(standing.evidence(&report, true, true), with_groups(7, 5));
     }
 }

@@ -6,16 +6,22 @@ use std::time::SystemTime;
 use super::context::Context;
 use super::task::Task;
 use super::{Environment, Provisioner, SyncOptions};
-use crate::audit::{AccountState, AuditEntry, Cause};
+use crate::audit::{AccountState, AuditEntry, Cause, ChangedMembers};
 use crate::clock::timestamp;
-use crate::ids::RuleName;
+use crate::id_set::IdSet;
+use crate::ids::{RuleName, SourceId};
 use crate::recording::{AuditRequest, Observer, Recorder};
+use crate::report::groups::{GroupChange, GroupLine, GroupOperation, GroupReason};
 use crate::report::{Operation, Outcome, Reason, RunReport, UserLine};
 use crate::source::fingerprint;
+use crate::state::groups::GroupRecord;
 use crate::state::{Link, RunRecord, StateChange};
 
 /// The detail of an account that was created and whose user has no line yet.
 const CREATED: &str = "the account was created, and is read back";
+
+/// The detail of a group that was created and has no line yet.
+const GROUP_CREATED: &str = "the group was created, and more of its members may follow";
 
 /// The run that is being recorded.
 pub(super) struct RecordedRun {
@@ -121,6 +127,52 @@ impl Context {
         self.audit_with(&line, task.record.rule.as_ref(), None, Some(link), requests)
     }
 
+    /// Returns the audit entry of a group's line.
+    pub(crate) fn audit_group(
+        &self,
+        line: &GroupLine,
+        rule: Option<&RuleName>,
+        members: ChangedMembers<'_>,
+    ) -> StateChange {
+        self.audit_group_with(line, rule, members, Recorder::take_requests())
+    }
+
+    /// Returns the audit entry of a group that was just created with `members` and has no line yet.
+    pub(crate) fn audit_created_group(
+        &self,
+        id: &SourceId,
+        record: &GroupRecord,
+        members: &IdSet,
+    ) -> StateChange {
+        let line = GroupLine {
+            source_id: id.clone(),
+            name: record.name.clone(),
+            target_id: record.link.as_ref().map(|link| link.id.clone()),
+            change: GroupChange::Enters,
+            operation: GroupOperation::Create,
+            outcome: Outcome::Success,
+            reason: GroupReason::Done,
+            members_added: members.len(),
+            members_removed: 0,
+            members_pending: 0,
+            detail: Some(GROUP_CREATED.to_owned()),
+        };
+        let members = ChangedMembers { added: members, removed: &IdSet::default() };
+        self.audit_group_with(&line, record.rule.as_ref(), members, Recorder::requests_so_far())
+    }
+
+    fn audit_group_with(
+        &self,
+        line: &GroupLine,
+        rule: Option<&RuleName>,
+        members: ChangedMembers<'_>,
+        requests: Vec<AuditRequest>,
+    ) -> StateChange {
+        let (recorder, at) = (self.client.recorder(), timestamp(self.client.now()));
+        let cause = Cause { at: &at, run: recorder.run(), who: recorder.actor() };
+        StateChange::Audit(AuditEntry::of_group(cause, line, rule.cloned(), members, requests))
+    }
+
     fn audit_with(
         &self,
         line: &UserLine,
@@ -156,6 +208,7 @@ fn allowed(options: &SyncOptions) -> Vec<String> {
         allow_empty_scope,
         approve_removals,
         approve_plan,
+        approve_group_removals,
     } = options;
     let flags = [
         (*full, "--full"),
@@ -168,6 +221,7 @@ fn allowed(options: &SyncOptions) -> Vec<String> {
         .map(|(_, flag)| flag.to_owned())
         .chain(allow_empty_scope.iter().map(|rule| format!("--allow-empty-scope {rule}")))
         .chain(approve_removals.map(|number| format!("--approve-removals {number}")))
+        .chain(approve_group_removals.map(|number| format!("--approve-group-removals {number}")))
         .chain(approve_plan.as_ref().map(|hash| format!("--approve {hash}")))
         .collect()
 }

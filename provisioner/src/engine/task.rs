@@ -131,6 +131,14 @@ impl Task {
         self.removal().is_some()
     }
 
+    /// Whether an account is to be made.
+    pub(crate) const fn creates(&self) -> bool {
+        match &self.step {
+            TaskStep::Owned(owned) => matches!(owned.decision, OwnedDecision::Create { .. }),
+            TaskStep::Fail(_) | TaskStep::Left { .. } => false,
+        }
+    }
+
     /// Whether an account that was found is to be linked.
     pub(crate) const fn adopts(&self) -> bool {
         match &self.step {

@@ -14,12 +14,38 @@ use std::sync::{Arc, LazyLock};
 use cel::{Context, Env, ExecutionError, IdedExpr, extensions};
 use serde_json::{Number, Value, json};
 
+/// The object that an expression reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// The user, as `user`.
+    User,
+    /// The group, as `group`.
+    Group,
+}
+
+impl Root {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+        }
+    }
+
+    fn sample(self) -> &'static User {
+        match self {
+            Self::User => &SAMPLE,
+            Self::Group => &GROUP_SAMPLE,
+        }
+    }
+}
+
 /// A compiled expression.
 #[derive(Clone)]
 pub(crate) struct Expression {
+    root: Root,
     text: String,
     metered: Arc<IdedExpr>,
-    /// The attributes of `user` that it names.
+    /// The attributes of its root that it names.
     attributes: BTreeSet<String>,
 }
 
@@ -131,7 +157,16 @@ static SAMPLE: LazyLock<User> = LazyLock::new(|| {
     }))
 });
 
-/// A user object, turned into what expressions work on.
+/// A group with every attribute that PingOne documents, as [`SAMPLE`] is for users.
+static GROUP_SAMPLE: LazyLock<User> = LazyLock::new(|| {
+    User::new(&json!({
+        "id": "i", "environment": {"id": "i"}, "name": "n", "displayName": "d", "description": "d",
+        "population": {"id": "i"}, "externalId": "x", "createdAt": "2026-01-01T00:00:00.000Z",
+        "updatedAt": "2026-01-01T00:00:00.000Z"
+    }))
+});
+
+/// A user or group object, turned into what expressions work on.
 pub(crate) struct User(cel::Value);
 
 impl User {
@@ -142,6 +177,11 @@ impl User {
 
 impl Expression {
     pub(crate) fn compile(text: &str) -> Result<Self, ExpressionError> {
+        Self::compile_over(text, Root::User)
+    }
+
+    /// Compiles an expression over another object than a user.
+    pub(crate) fn compile_over(text: &str, root: Root) -> Result<Self, ExpressionError> {
         if text.len() > bounds::LONGEST {
             let message = format!("it is longer than {} bytes", bounds::LONGEST);
             return Err(ExpressionError { message, offset: None });
@@ -162,12 +202,12 @@ impl Expression {
         }
         let metered = Arc::new(bounds::metered(program.expression()));
         let mut attributes = BTreeSet::new();
-        attributes::collect(program.expression(), &mut attributes);
-        let expression = Self { text: text.to_owned(), metered, attributes };
+        attributes::collect(program.expression(), root.name(), &mut attributes);
+        let expression = Self { root, text: text.to_owned(), metered, attributes };
         // The compiler does not look names up. A trial run finds most of the wrong ones before any user fails by them.
-        match expression.run(&SAMPLE) {
+        match expression.run(root.sample()) {
             Err(ExecutionError::UndeclaredReference(name)) => {
-                let message = format!("unknown name `{name}`: expected `user` or a function");
+                let message = format!("unknown name `{name}`: expected `{}` or a function", root.name());
                 Err(ExpressionError { message, offset: find_word(text, &name) })
             }
             Err(error) if bounds::is_exhausted(&error) => {
@@ -181,7 +221,7 @@ impl Expression {
         &self.text
     }
 
-    /// Returns the dotted paths of the attributes of `user` that the expression names. A computed index is not followed.
+    /// Returns the dotted paths of the attributes of its root that the expression names. A computed index is not followed.
     pub(crate) fn attributes(&self) -> BTreeSet<String> {
         self.attributes.clone()
     }
@@ -203,7 +243,7 @@ impl Expression {
 
     fn run(&self, user: &User) -> Result<cel::Value, ExecutionError> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        context.add_variable_from_value("user", user.0.clone());
+        context.add_variable_from_value(self.root.name(), user.0.clone());
         bounds::allow(&mut context);
         context.resolve(&self.metered)
     }

@@ -3,6 +3,7 @@
 //! The rules' filters are sent where the API can take them, so users outside of them do not come. To tell users that are gone
 //! from users that only left a filter, those that earlier runs know are looked up one by one ([`Step::AskMissing`]).
 
+mod groups;
 mod names;
 mod token;
 
@@ -166,20 +167,44 @@ impl PingOneReader {
             several => Some(several.iter().map(|one| format!("({one})")).collect::<Vec<_>>().join(" and ")),
         };
         self.restriction = Some(restriction);
+        Ok(self.list_url(filter.as_deref()))
+    }
+
+    /// Returns the address of the first page of the users that match `filter`.
+    fn list_url(&self, filter: Option<&str>) -> Url {
         let mut url = self.users_url();
         let mut query = format!("limit={}", self.source.page_size);
         if let Some(filter) = filter {
-            let encoded = percent_encoding::utf8_percent_encode(&filter, percent_encoding::NON_ALPHANUMERIC);
+            let encoded = percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);
             query = format!("{query}&filter={encoded}");
         }
         url.set_query(Some(&query));
-        Ok(url)
+        url
     }
 
     /// Reads one page, and sets the state for the next step.
     async fn page(&mut self, url: &Url) -> Result<Vec<SourceUser>, PageProblem> {
-        self.pass.begin_page(url.as_str())?;
-        let what = format!("GET {} (page {})", url.path(), self.pass.pages());
+        let mut pass = std::mem::take(&mut self.pass);
+        let read = self.read_page(&mut pass, url).await;
+        self.pass = pass;
+        let (users, next) = read?;
+        self.state = if let Some(next) = next {
+            State::Page(next)
+        } else {
+            self.pass.end()?;
+            if self.pushes_down { State::Ask } else { State::End }
+        };
+        Ok(users)
+    }
+
+    /// Reads one page of users, and returns them with the address of the next one.
+    async fn read_page(
+        &mut self,
+        pass: &mut Pass,
+        url: &Url,
+    ) -> Result<(Vec<SourceUser>, Option<Url>), PageProblem> {
+        pass.begin_page(url.as_str())?;
+        let what = format!("GET {} (page {})", url.path(), pass.pages());
         let mut body = self.get(url, &what).await?;
         let Some(Value::Array(users)) = body.pointer_mut("/_embedded/users").map(Value::take) else {
             return Err(
@@ -195,16 +220,10 @@ impl PingOneReader {
             return Err(PageProblem::Contradiction(format!("a page counts {size} users and has {found}")));
         }
         if let Some(count) = count {
-            self.pass.total(count)?;
+            pass.total(count)?;
         }
-        let users = self.pass.users(users)?;
-        self.state = if let Some(next) = names::next_link(&body, url, &self.users_url())? {
-            State::Page(next)
-        } else {
-            self.pass.end()?;
-            if self.pushes_down { State::Ask } else { State::End }
-        };
-        Ok(users)
+        let users = pass.users(users)?;
+        Ok((users, names::next_link(&body, url, &self.users_url())?))
     }
 
     async fn look_up_each(&mut self, ids: Vec<SourceId>) -> Result<Vec<SourceUser>, SourceProblem> {

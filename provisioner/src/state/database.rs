@@ -7,13 +7,15 @@ use std::sync::Arc;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
+use super::groups::GroupRecord;
 use super::index::{Flags, Index, IndexError, IndexRow};
 use super::store::{Access, Durability, Known, StoreError};
 use super::{Record, StateChange, Withdrawal, WithdrawalKind, audit_log};
+use crate::id_set::IdSet;
 use crate::ids::{RuleName, ScimUrl, SourceId};
 
 /// The layout this version reads and writes (`PRAGMA user_version`).
-pub(super) const LAYOUT: i64 = 3;
+pub(super) const LAYOUT: i64 = 4;
 
 /// `subject` has what a run asks of every user, so that a million of them are read in a second; `record` has the rest, which is
 /// read for users with something to do.
@@ -33,7 +35,26 @@ CREATE TABLE removal (
   target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL, disable INTEGER NOT NULL
 );
 CREATE TABLE source (only INTEGER PRIMARY KEY CHECK (only = 1), identity TEXT NOT NULL);
-PRAGMA user_version = 3;
+CREATE TABLE grouping (
+  target INTEGER NOT NULL REFERENCES target (id), source_id TEXT NOT NULL,
+  group_id TEXT, record TEXT NOT NULL, members BLOB NOT NULL,
+  PRIMARY KEY (target, source_id)
+);
+CREATE UNIQUE INDEX grouping_group ON grouping (target, group_id) WHERE group_id IS NOT NULL;
+PRAGMA user_version = 4;
+COMMIT;
+";
+
+/// From layout 3, which had no groups, to layout 4.
+const MIGRATE_3: &str = "
+BEGIN IMMEDIATE;
+CREATE TABLE grouping (
+  target INTEGER NOT NULL REFERENCES target (id), source_id TEXT NOT NULL,
+  group_id TEXT, record TEXT NOT NULL, members BLOB NOT NULL,
+  PRIMARY KEY (target, source_id)
+);
+CREATE UNIQUE INDEX grouping_group ON grouping (target, group_id) WHERE group_id IS NOT NULL;
+PRAGMA user_version = 4;
 COMMIT;
 ";
 
@@ -44,6 +65,18 @@ SELECT 0, record, CAST (id AS TEXT) FROM target WHERE url = ?1
 UNION ALL SELECT 2, CAST (at AS TEXT), CAST (removal.disable AS TEXT) FROM target JOIN removal ON target = id WHERE url = ?1
 UNION ALL SELECT 3, identity, '' FROM source
 ";
+
+/// A user with its account, as the groups have to know it.
+pub(crate) struct UserAccount<'a> {
+    pub(crate) source_id: &'a str,
+    pub(crate) account: Option<&'a str>,
+    /// The rule that owned it when it was last evaluated.
+    pub(crate) rule: Option<&'a str>,
+    /// Whether a rule owned its account then.
+    pub(crate) is_owned: bool,
+    /// Its record, if it was asked for.
+    pub(crate) record: Option<Record>,
+}
 
 /// An open database.
 #[derive(Debug)]
@@ -155,6 +188,58 @@ impl Database {
         Ok(records)
     }
 
+    /// Hands every user to `take`, in the order of their ids; with its record only if `with_records`.
+    pub(super) fn accounts(
+        &self,
+        with_records: bool,
+        mut take: impl FnMut(UserAccount<'_>),
+    ) -> Result<(), ReadError> {
+        let mut statement = self.connection.prepare_cached(if with_records {
+            "SELECT subject.source_id, account, rule, flags, record FROM subject JOIN record ON record.row = subject.row \
+             WHERE subject.target = ? ORDER BY subject.source_id"
+        } else {
+            "SELECT source_id, account, rule, flags, NULL FROM subject WHERE target = ? ORDER BY source_id"
+        })?;
+        let mut rows = statement.query([self.target])?;
+        while let Some(row) = rows.next()? {
+            let text = |column: usize| -> Result<Option<&str>, ReadError> {
+                Ok(row.get_ref(column)?.as_str_or_null()?)
+            };
+            let record = match text(4)? {
+                Some(record) => Some(serde_json::from_str(record).map_err(ReadError::record)?),
+                None => None,
+            };
+            take(UserAccount {
+                source_id: text(0)?.unwrap_or_default(),
+                account: text(1)?,
+                rule: text(2)?,
+                is_owned: Flags::from_bits(row.get(3)?).is_owned(),
+                record,
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads every group.
+    pub(super) fn groups(&self) -> Result<BTreeMap<SourceId, Arc<GroupRecord>>, ReadError> {
+        let has_groups = "SELECT count(*) FROM sqlite_master WHERE name = 'grouping'";
+        if self.connection.query_row(has_groups, [], |row| row.get::<_, i64>(0))? == 0 {
+            return Ok(BTreeMap::new());
+        }
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT source_id, record, members FROM grouping WHERE target = ?")?;
+        let mut rows = statement.query([self.target])?;
+        let mut groups = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let (id, text, members): (String, String, Vec<u8>) = row.try_into()?;
+            let mut record: GroupRecord = serde_json::from_str(&text).map_err(ReadError::record)?;
+            record.written = IdSet::from_bytes(members).map_err(ReadError::record)?;
+            groups.insert(id.parse::<SourceId>().map_err(ReadError::record)?, Arc::new(record));
+        }
+        Ok(groups)
+    }
+
     /// Closes the file.
     pub(super) fn close(self) -> rusqlite::Result<()> {
         self.connection.close().map_err(|(_, error)| error)
@@ -218,6 +303,9 @@ fn prepare(connection: &Connection, path: &Path, access: Access) -> Result<bool,
         (LAYOUT, _) => Ok(true),
         (0, Access::Read) => Ok(false),
         (0, Access::Write) => connection.execute_batch(CREATE).map(|()| true).map_err(failed),
+        (3, Access::Write) => connection.execute_batch(MIGRATE_3).map(|()| true).map_err(failed),
+        // It has no groups, and a reader does not make their table.
+        (3, Access::Read) => Ok(true),
         (found, _) => Err(StoreError::Layout { path: path.to_owned(), found }),
     }
 }
@@ -243,7 +331,11 @@ fn load(connection: &Connection, url: &ScimUrl, path: &Path) -> Result<(Option<i
                 known.connection = serde_json::from_str(&text).map_err(|error| invalid(error.into()))?;
             }
             2 => {
-                let kind = if whose == "0" { WithdrawalKind::Removal } else { WithdrawalKind::Disable };
+                let kind = match whose.as_str() {
+                    "0" => WithdrawalKind::Removal,
+                    "2" => WithdrawalKind::Group,
+                    _ => WithdrawalKind::Disable,
+                };
                 known.withdrawals.push(Withdrawal { at: number(&text)?, kind });
             }
             _ => known.source = Some(text),
@@ -360,12 +452,37 @@ fn apply(
             .execute(params![serde_json::to_string(&**record).map_err(encode)?, target]),
         StateChange::Withdrawal(Withdrawal { at, kind }) => connection
             .prepare_cached("INSERT INTO removal (target, at, disable) VALUES (?, ?, ?)")?
-            .execute(params![target, at, *kind == WithdrawalKind::Disable]),
+            .execute(params![target, at, kind_number(*kind)]),
         StateChange::Audit(entry) => audit_log::append(connection, target, entry),
         StateChange::ForgetAudit { days, now } => audit_log::forget(connection, target, *days, *now),
         StateChange::Source(identity) => connection
             .prepare_cached("INSERT OR REPLACE INTO source (only, identity) VALUES (1, ?)")?
             .execute([identity]),
+        StateChange::PutGroup(id, record) => connection
+            .prepare_cached(
+                "INSERT INTO grouping (target, source_id, group_id, record, members) VALUES (?, ?, ?, ?, ?) \
+                 ON CONFLICT (target, source_id) DO UPDATE SET group_id = excluded.group_id, \
+                 record = excluded.record, members = excluded.members",
+            )?
+            .execute(params![
+                target,
+                id.as_str(),
+                record.link.as_ref().map(|link| link.id.as_str()),
+                serde_json::to_string(&**record).map_err(encode)?,
+                record.written.as_bytes(),
+            ]),
+        StateChange::RemoveGroup(id) => connection
+            .prepare_cached("DELETE FROM grouping WHERE target = ? AND source_id = ?")?
+            .execute(params![target, id.as_str()]),
     }
     .map(drop)
+}
+
+/// Returns the number that stands for the kind in the column `disable`.
+const fn kind_number(kind: WithdrawalKind) -> i64 {
+    match kind {
+        WithdrawalKind::Removal => 0,
+        WithdrawalKind::Disable => 1,
+        WithdrawalKind::Group => 2,
+    }
 }

@@ -58,6 +58,10 @@ impl Flags {
         Self(bits.iter().filter(|(_, holds)| *holds).map(|(bit, _)| bit).sum())
     }
 
+    pub(super) const fn from_bits(bits: i64) -> Self {
+        Self(bits)
+    }
+
     pub(super) const fn bits(self) -> i64 {
         self.0
     }

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::database::{Database, LAYOUT, ReadError};
+use super::database::{Database, LAYOUT, ReadError, UserAccount};
+use super::groups::GroupRecord;
 use super::index::Index;
 use super::{ConnectionRecord, Record, StateChange, Withdrawal};
 use crate::causes::with_cause;
@@ -136,6 +137,8 @@ pub struct Loaded {
     pub withdrawals: Vec<Withdrawal>,
     /// The source of the users of the last run.
     pub source: Option<String>,
+    /// Every group known at this target.
+    pub groups: BTreeMap<SourceId, Arc<GroupRecord>>,
 }
 
 /// What is known of the target as a whole: everything but the users.
@@ -153,7 +156,10 @@ impl Known {
     fn apply(&mut self, changes: Vec<StateChange>) {
         for change in changes {
             match change {
-                StateChange::Put(..) | StateChange::Remove(_) => {}
+                StateChange::Put(..)
+                | StateChange::Remove(_)
+                | StateChange::PutGroup(..)
+                | StateChange::RemoveGroup(_) => {}
                 StateChange::Connection(record) => self.connection = *record,
                 StateChange::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
                 StateChange::Source(identity) => self.source = Some(identity),
@@ -237,7 +243,32 @@ impl Store {
     pub fn loaded(&self) -> Result<Loaded, StoreError> {
         let records = read(&self.database, &self.path, Database::all_records)?;
         let Known { connection, withdrawals, source } = self.known();
-        Ok(Loaded { records, connection, withdrawals, source })
+        Ok(Loaded { records, connection, withdrawals, source, groups: self.groups()? })
+    }
+
+    /// Reads every group that is known at this target.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn groups(&self) -> Result<BTreeMap<SourceId, Arc<GroupRecord>>, StoreError> {
+        read(&self.database, &self.path, Database::groups)
+    }
+
+    /// Hands every user to `take`, in the order of their ids; with its record only if `with_records`, which takes longer.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) async fn accounts<T: Default + Send + 'static>(
+        &self,
+        with_records: bool,
+        take: impl Fn(&mut T, UserAccount<'_>) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read(move |database| {
+            let mut made = T::default();
+            database.accounts(with_records, |user| take(&mut made, user))?;
+            Ok(made)
+        })
+        .await
     }
 
     /// Returns what is known of the target as a whole.

@@ -42,15 +42,22 @@ pub(crate) struct Request<'a> {
     pub(crate) query: &'a [(&'a str, &'a str)],
     pub(crate) body: Option<&'a Value>,
     pub(crate) if_match: Option<&'a str>,
+    /// Whether the response has groups: their members are read as ids.
+    pub(crate) is_about_groups: bool,
 }
 
 impl<'a> Request<'a> {
     pub(crate) const fn new(method: &'a Method, segments: &'a [&'a str]) -> Self {
-        Self { method, segments, query: &[], body: None, if_match: None }
+        Self { method, segments, query: &[], body: None, if_match: None, is_about_groups: false }
     }
 
     pub(crate) const fn get(segments: &'a [&'a str]) -> Self {
         Self::new(&Method::GET, segments)
+    }
+
+    /// Returns the request with a response that has groups.
+    pub(crate) const fn about_groups(self) -> Self {
+        Self { is_about_groups: true, ..self }
     }
 }
 
@@ -246,6 +253,7 @@ impl Client {
         let received = builder.send().await.map_err(|error| NetworkError::from(&error))?;
         let limit = match request.query {
             _ if !received.status().is_success() => Limit::Error,
+            _ if request.is_about_groups => Limit::Groups,
             [("count", _), ..] => Limit::Page,
             _ => Limit::Account,
         };
@@ -374,7 +382,10 @@ async fn receive(
         bytes.extend_from_slice(&chunk);
     }
     response.is_plain = !redactor.may_be_in(&bytes);
-    response.body = response_body::parse(&bytes);
+    response.body = match limit {
+        Limit::Groups => response_body::parse_groups(&bytes),
+        Limit::Error | Limit::Account | Limit::Page => response_body::parse(&bytes),
+    };
     Ok(response)
 }
 

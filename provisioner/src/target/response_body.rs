@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::response::Body;
@@ -14,6 +14,8 @@ use super::response::Body;
 const MIB: usize = 1 << 20;
 /// The maximum number of values of one response.
 const MOST_VALUES: usize = 100_000;
+/// The maximum number of values of one response with groups; a member counts as one.
+const MOST_GROUP_VALUES: usize = 1_000_000;
 /// Entries kept of one list.
 const MOST_LISTED: usize = 16;
 
@@ -26,6 +28,8 @@ pub(super) enum Limit {
     Account,
     /// The first page of all users. A target that has no pages sends them all.
     Page,
+    /// A group with its members, or a page of groups.
+    Groups,
 }
 
 impl Limit {
@@ -34,6 +38,7 @@ impl Limit {
             Self::Error => MIB,
             Self::Account => 8 * MIB,
             Self::Page => 32 * MIB,
+            Self::Groups => 64 * MIB,
         }
     }
 
@@ -48,12 +53,24 @@ pub(super) fn parse(bytes: &[u8]) -> Body {
     if bytes.is_empty() {
         return Body::Empty;
     }
-    let left = Cell::new(MOST_VALUES);
+    parse_part(bytes, false, MOST_VALUES)
+}
+
+/// Parses a body with groups: every group of a list is kept, and `members` becomes the list of the members' ids.
+pub(super) fn parse_groups(bytes: &[u8]) -> Body {
+    if bytes.is_empty() {
+        return Body::Empty;
+    }
+    parse_part(bytes, true, MOST_GROUP_VALUES)
+}
+
+fn parse_part(bytes: &[u8], groups: bool, most: usize) -> Body {
+    let left = Cell::new(most);
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = Part { left: &left, is_whole: true }.deserialize(&mut json);
+    let read = Part { left: &left, is_whole: true, groups }.deserialize(&mut json);
     match read.and_then(|value| json.end().map(|()| value)) {
         Ok(value) => Body::Json(value),
-        Err(_) if left.get() == 0 => Body::Excess(format!("more than {MOST_VALUES} values")),
+        Err(_) if left.get() == 0 => Body::Excess(format!("more than {most} values")),
         Err(_) => Body::Other,
     }
 }
@@ -65,6 +82,8 @@ struct Part<'a> {
     left: &'a Cell<usize>,
     /// Whether it is the whole body.
     is_whole: bool,
+    /// Whether the body has groups.
+    groups: bool,
 }
 
 impl Part<'_> {
@@ -107,7 +126,9 @@ impl<'de> Visitor<'de> for Part<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = members.next_key::<String>()? {
-            let value = if self.is_whole && key.eq_ignore_ascii_case("Resources") {
+            let value = if self.groups && key.eq_ignore_ascii_case("members") {
+                members.next_value_seed(GroupMembers(self.count()?))?
+            } else if self.is_whole && !self.groups && key.eq_ignore_ascii_case("Resources") {
                 members.next_value_seed(Listed(self.count()?))?
             } else {
                 members.next_value_seed(self.count()?)?
@@ -168,6 +189,87 @@ impl<'de> Visitor<'de> for Listed<'_> {
     }
 }
 
+/// Reads the members of a group as the list of their ids; an entry without an id is left out.
+struct GroupMembers<'a>(Part<'a>);
+
+impl<'de> DeserializeSeed<'de> for GroupMembers<'_> {
+    type Value = Value;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for GroupMembers<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the members of a group")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    as_value!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str, visit_string: String);
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Value, A::Error> {
+        self.0.visit_map(members)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut ids = Vec::new();
+        while let Some(MemberId(id)) = items.next_element()? {
+            self.0.count()?;
+            ids.extend(id.map(Value::String));
+        }
+        Ok(Value::Array(ids))
+    }
+}
+
+/// The id of a member: its `value`, or a text in the place of the member.
+struct MemberId(Option<String>);
+
+impl<'de> Deserialize<'de> for MemberId {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MemberIdVisitor)
+    }
+}
+
+struct MemberIdVisitor;
+
+impl<'de> Visitor<'de> for MemberIdVisitor {
+    type Value = MemberId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member")
+    }
+
+    fn visit_unit<E>(self) -> Result<MemberId, E> {
+        Ok(MemberId(None))
+    }
+
+    fn visit_str<E>(self, id: &str) -> Result<MemberId, E> {
+        Ok(MemberId(Some(id.to_owned())))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<MemberId, A::Error> {
+        let mut id = None;
+        while let Some(key) = entries.next_key::<String>()? {
+            if key.eq_ignore_ascii_case("value") {
+                id = match entries.next_value::<Value>()? {
+                    Value::String(id) => Some(id),
+                    Value::Number(id) => Some(id.to_string()),
+                    Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+                };
+            } else {
+                entries.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(MemberId(id))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -217,6 +319,20 @@ mod tests {
         // Elsewhere the name means nothing.
         let groups = json!({ "groups": { "Resources": vec![1; 20] } }).to_string();
         check(&groups, &groups);
+    }
+
+    #[test]
+    fn members_of_groups_are_read_as_their_ids() {
+        let read = |text: &str| match parse_groups(text.as_bytes()) {
+            Body::Json(value) => value.to_string(),
+            Body::Empty | Body::Other | Body::Excess(_) => "nothing".to_owned(),
+        };
+        let group = r#"{"id":"1","Members":[{"value":"a","display":"A"},"b",{"VALUE":7},{"$ref":"x"},null]}"#;
+        assert_eq!(read(group), r#"{"Members":["a","b","7"],"id":"1"}"#);
+        assert_eq!(read(r#"{"members":null}"#), r#"{"members":null}"#);
+        let list = json!({ "Resources": vec![json!({ "id": "1" }); 40] });
+        assert_eq!(read(&list.to_string()), list.to_string());
+        assert_eq!(read("[}"), "nothing");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Test Connection over real sockets: each failure, and the way out.
 
 mod network;
+mod tls;
 
 use mock_aquera::{Auth, MockAquera};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

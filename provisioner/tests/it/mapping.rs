@@ -54,6 +54,7 @@ fn default_mappings_match_the_snapshot() {
         kind: SourceKind::File(folder),
         identity: "file:users".to_owned(),
         attributes: Attributes::default(),
+        groups: None,
     };
     let users = read(&source, false).unwrap().users;
     let mapping = Mapping::default();

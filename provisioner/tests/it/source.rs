@@ -1,7 +1,7 @@
 //! Source files: read and validated completely, or refused with the place.
 
 mod archives;
-mod pingone;
+pub(crate) mod pingone;
 mod scim;
 mod watch;
 
@@ -22,6 +22,7 @@ fn source(path: &Path) -> SourceConfig {
         kind: SourceKind::File(path.to_owned()),
         identity: "file:test".to_owned(),
         attributes: Attributes::default(),
+        groups: None,
     }
 }
 

@@ -68,7 +68,10 @@ impl Bench {
     }
 
     pub(crate) async fn with(profile: &str, settings: Settings) -> Self {
-        let profile = Profile::builtin(profile).unwrap();
+        Self::with_profile(Profile::builtin(profile).unwrap(), settings).await
+    }
+
+    pub(crate) async fn with_profile(profile: Profile, settings: Settings) -> Self {
         let mock = MockAquera::builder().profile(profile).auth(Auth::bearer(TOKEN)).start().await.unwrap();
         let app = mock.default_application();
         let clock = Arc::new(InstantClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000)));

@@ -52,6 +52,7 @@ pub fn summary(cells: &[Cell], results: &[Played]) -> String {
     text.push_str(&row("settings that must be refused", count(&[Kind::Refusal])));
     text.push_str(&row("wrong credentials", count(&[Kind::Credentials])));
     text.push_str(&row("faults", count(&[Kind::Fault])));
+    text.push_str(&row("groups", count(&[Kind::Groups])));
     text.push_str(&row("ten runs in a row", count(&[Kind::Rest])));
     text
 }

@@ -61,6 +61,9 @@ pub enum EnvironmentError {
     /// The state file cannot be copied.
     #[error("failed to copy the empty state")]
     State(#[source] std::io::Error),
+    /// The mock refuses a profile of a cell's own.
+    #[error("invalid profile of a cell")]
+    OwnProfile(#[source] mock_aquera::ProfileError),
     /// The mock refuses a fault.
     #[error("invalid fault `{fault}`")]
     Fault {
@@ -163,12 +166,26 @@ impl Environment {
         target: Target,
         applications: usize,
     ) -> Result<Self, EnvironmentError> {
+        Self::with_profile(shared, index, target.auth, &profile(target.profile.name)?, applications)
+    }
+
+    /// Creates applications as [`Environment::set`] does, under a profile that need not be one of the mock's own.
+    ///
+    /// # Errors
+    /// The mock or the file system refuses.
+    pub fn with_profile(
+        shared: &Arc<SharedEnvironment>,
+        index: usize,
+        auth: Auth,
+        profile: &Profile,
+        applications: usize,
+    ) -> Result<Self, EnvironmentError> {
         let name = format!("cell-{index}");
         let mut cell_applications = Vec::with_capacity(applications);
         for number in 0..applications {
             let config = ApplicationConfig {
-                profile: profile(target.profile.name)?,
-                auth: vec![accepted(target.auth)],
+                profile: profile.clone(),
+                auth: vec![accepted(auth)],
                 seed: shared.seed ^ index as u64,
             };
             let name = if number == 0 { name.clone() } else { format!("{name}-other") };
@@ -188,7 +205,7 @@ impl Environment {
             .map_err(|source| EnvironmentError::Folder { folder: folder.clone(), source })?;
         // Tables are not made anew for each cell; that a new file gets them is the provisioner's own test.
         std::fs::copy(&shared.empty_state, folder.join(STATE)).map_err(EnvironmentError::State)?;
-        Ok(Self { shared: shared.clone(), cell_applications, auth: target.auth, folder })
+        Ok(Self { shared: shared.clone(), cell_applications, auth, folder })
     }
 
     /// Returns the SCIM base URL of an application.
@@ -199,6 +216,18 @@ impl Environment {
     /// Creates an account as another client would. Returns its id.
     pub fn seed(&self, application: usize, fields: &Fields, active: bool) -> String {
         self.cell_applications[application].application.seed_user(resource(fields, active))
+    }
+
+    /// Creates a group with these members as another client would.
+    pub fn seed_group(&self, name: &str, members: &[&str]) {
+        let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
+        let group = json!({ "displayName": name, "members": members });
+        self.cell_applications[0].application.seed("Group", group);
+    }
+
+    /// Returns the id of the stranger's account.
+    pub fn stranger(&self) -> &str {
+        &self.cell_applications[0].stranger.0
     }
 
     /// Changes the accounts of this name as another client would.

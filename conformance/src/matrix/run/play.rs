@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::causes::with_causes;
 use crate::matrix::cell::{Auth, Cell, Target, Trial};
+use crate::matrix::groups;
 use crate::matrix::model::{Expectation, FaultKind, Options, World};
 use crate::matrix::run::compare::{Bindings, Difference, Seen, compare};
 use crate::matrix::run::configuration::{aquera_toml, bare_toml, source_name, source_ndjson};
@@ -38,6 +39,7 @@ struct Candidate {
 pub(crate) async fn play(shared: &Arc<SharedEnvironment>, index: usize, cell: Cell) -> Played {
     let played = match cell.trial {
         Trial::Refusal => Ok(refusal(cell)),
+        Trial::Groups(trial) => groups::play::play(shared, index, trial).await,
         Trial::Credentials(target) => {
             let steps = vec![
                 Step::Rules(vec![crate::matrix::model::Rule {

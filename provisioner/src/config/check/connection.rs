@@ -280,6 +280,13 @@ impl Checker<'_> {
                     .number("audit-retention-days", raw.audit_retention_days, 0, 100_000)
                     .unwrap_or(defaults.audit.retention_days),
             },
+            member_dialect: raw.member_dialect.unwrap_or(defaults.member_dialect),
+            member_chunk: self
+                .number("member-chunk", raw.member_chunk, 1, 100_000)
+                .and_then(NonZeroUsize::new),
+            max_group_removals: self
+                .number("max-group-removals", raw.max_group_removals, 0, u32::MAX)
+                .unwrap_or(defaults.max_group_removals),
         }
     }
 

@@ -61,7 +61,7 @@ impl Checker<'_> {
         rules
     }
 
-    fn line(&self, span: Option<&Range<usize>>) -> usize {
+    pub(super) fn line(&self, span: Option<&Range<usize>>) -> usize {
         let start = span.map_or(0, |span| span.start);
         self.text.get(..start).unwrap_or_default().matches('\n').count() + 1
     }

@@ -42,6 +42,7 @@ impl Checker<'_> {
             return None;
         };
         self.foreign_options(kind, &raw);
+        let groups = self.group_source(raw.groups.take(), raw.memberships.take());
         match kind {
             RawSourceKind::File => {
                 let path = self.text("path", raw.path, Some(&span), help)?;
@@ -49,10 +50,11 @@ impl Checker<'_> {
                     identity: format!("file:{path}"),
                     kind: SourceKind::File(self.folder.join(path)),
                     attributes: self.attributes.clone(),
+                    groups,
                 })
             }
             RawSourceKind::Pingone => self.pingone(raw, &span),
-            RawSourceKind::Scim => self.scim(raw, &span),
+            RawSourceKind::Scim => self.scim(raw, &span).map(|source| SourceConfig { groups, ..source }),
         }
     }
 
@@ -72,6 +74,8 @@ impl Checker<'_> {
             ("populations", at(raw.populations.as_ref())),
             ("members-of", at(raw.members_of.as_ref())),
         ];
+        let groups: Written<'_> =
+            vec![("groups", at(raw.groups.as_ref())), ("memberships", at(raw.memberships.as_ref()))];
         let scim: Written<'_> = vec![
             ("scim-url", at(raw.scim_url.as_ref())),
             ("profile", at(raw.profile.as_ref())),
@@ -89,7 +93,8 @@ impl Checker<'_> {
         ];
         let (word, foreign) = match kind {
             RawSourceKind::File => ("file", vec![pingone, scim, remote]),
-            RawSourceKind::Pingone => ("pingone", vec![file, scim]),
+            // The groups of an environment are read from it.
+            RawSourceKind::Pingone => ("pingone", vec![file, scim, groups]),
             RawSourceKind::Scim => ("scim", vec![file, pingone]),
         };
         for (option, span) in foreign.into_iter().flatten() {
@@ -132,7 +137,7 @@ impl Checker<'_> {
             remote,
         };
         let (kind, attributes) = (SourceKind::PingOne(Box::new(source)), self.attributes.clone());
-        Some(SourceConfig { kind, identity, attributes })
+        Some(SourceConfig { kind, identity, attributes, groups: None })
     }
 
     /// Returns the bases of the platform API and of the authorization server.
@@ -255,6 +260,7 @@ impl Checker<'_> {
                 remote,
             })),
             attributes: self.attributes.clone(),
+            groups: None,
         })
     }
 }

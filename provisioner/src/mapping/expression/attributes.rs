@@ -8,12 +8,12 @@ use cel::common::ast::{EntryExpr, Expr, LiteralValue, operators};
 /// Selections that are calls: `a['b']`, `a[?'b']`, `a.?b`.
 const SELECTIONS: [&str; 3] = [operators::INDEX, operators::OPT_INDEX, operators::OPT_SELECT];
 
-/// Adds the dotted path of every attribute that `expression` selects from `user`.
-pub(super) fn collect(expression: &IdedExpr, found: &mut BTreeSet<String>) {
+/// Adds the dotted path of every attribute that `expression` selects from `root`, which is `user` or `group`.
+pub(super) fn collect(expression: &IdedExpr, from: &str, found: &mut BTreeSet<String>) {
     let mut names = Vec::new();
     let root = chain(&expression.expr, &mut names);
     if let Expr::Ident(name) = root {
-        if name == "user" && !names.is_empty() {
+        if name == from && !names.is_empty() {
             names.reverse();
             found.insert(names.join("."));
         }
@@ -21,11 +21,11 @@ pub(super) fn collect(expression: &IdedExpr, found: &mut BTreeSet<String>) {
     }
     match root {
         Expr::Call(call) => {
-            call.target.iter().for_each(|target| collect(target, found));
-            call.args.iter().for_each(|argument| collect(argument, found));
+            call.target.iter().for_each(|target| collect(target, from, found));
+            call.args.iter().for_each(|argument| collect(argument, from, found));
         }
         Expr::Comprehension(comprehension) => {
-            // `user` in it is the variable of the comprehension, where that is called so.
+            // The root's name in it is the variable of the comprehension, where that is called so.
             for part in [
                 &comprehension.iter_range,
                 &comprehension.accu_init,
@@ -33,25 +33,25 @@ pub(super) fn collect(expression: &IdedExpr, found: &mut BTreeSet<String>) {
                 &comprehension.loop_step,
                 &comprehension.result,
             ] {
-                collect(part, found);
+                collect(part, from, found);
             }
         }
-        Expr::List(list) => list.elements.iter().for_each(|element| collect(element, found)),
-        Expr::Map(map) => map.entries.iter().for_each(|entry| collect_entry(&entry.expr, found)),
+        Expr::List(list) => list.elements.iter().for_each(|element| collect(element, from, found)),
+        Expr::Map(map) => map.entries.iter().for_each(|entry| collect_entry(&entry.expr, from, found)),
         Expr::Struct(structure) => {
-            structure.entries.iter().for_each(|entry| collect_entry(&entry.expr, found));
+            structure.entries.iter().for_each(|entry| collect_entry(&entry.expr, from, found));
         }
         // `chain` follows selections to their start.
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) | Expr::Select(_) => {}
     }
 }
 
-fn collect_entry(entry: &EntryExpr, found: &mut BTreeSet<String>) {
+fn collect_entry(entry: &EntryExpr, from: &str, found: &mut BTreeSet<String>) {
     match entry {
-        EntryExpr::StructField(field) => collect(&field.value, found),
+        EntryExpr::StructField(field) => collect(&field.value, from, found),
         EntryExpr::MapEntry(entry) => {
-            collect(&entry.key, found);
-            collect(&entry.value, found);
+            collect(&entry.key, from, found);
+            collect(&entry.value, from, found);
         }
     }
 }

@@ -6,12 +6,12 @@ use url::Url;
 
 use super::super::pass::{Contradiction, Pass};
 use super::super::remote::checked_link;
-use super::{PingOneReader, Restriction, distinct};
+use super::{PingOneReader, Restriction, distinct, number};
 use crate::source::{RemoteProblem, SourceProblem};
 
 /// What has a name.
 #[derive(Clone, Copy)]
-enum Named {
+pub(super) enum Named {
     Population,
     Group,
 }
@@ -79,28 +79,44 @@ impl PingOneReader {
 
     /// Returns ids and names of all populations or groups.
     async fn all(&mut self, named: Named) -> Result<Vec<(String, String)>, SourceProblem> {
+        let text = |item: &Value, name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
+        let all = self.all_resources(named).await?;
+        Ok(all.iter().filter_map(|item| Some((text(item, "id")?, text(item, "name")?))).collect())
+    }
+
+    /// Returns all populations or groups.
+    pub(super) async fn all_resources(&mut self, named: Named) -> Result<Vec<Value>, SourceProblem> {
         let collection = named.collection();
         let base = self.source.base_url.resource(&["environments", &self.source.environment_id, collection]);
         let mut url = base.clone();
         url.set_query(Some("limit=100"));
+        let contradiction = |what| RemoteProblem::Contradiction { what, reads: 1 };
         let mut pass = Pass::default();
         let mut all = Vec::new();
+        let mut total = None;
         loop {
-            pass.begin_page(url.as_str())
-                .map_err(|Contradiction(what)| RemoteProblem::Contradiction { what, reads: 1 })?;
+            pass.begin_page(url.as_str()).map_err(|Contradiction(what)| contradiction(what))?;
             let what = format!("GET {}", url.path());
-            let body = self.get(&url, &what).await?;
-            let items = body.pointer(&format!("/_embedded/{collection}")).and_then(Value::as_array);
-            let Some(items) = items else {
+            let mut body = self.get(&url, &what).await?;
+            total = number(&body, "count").or(total);
+            let pointer = format!("/_embedded/{collection}");
+            let Some(Value::Array(items)) = body.pointer_mut(&pointer).map(Value::take) else {
                 let told = format!("{what} was answered without `_embedded.{collection}`");
                 return Err(RemoteProblem::Answer(told).into());
             };
-            let text = |item: &Value, name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
-            all.extend(items.iter().filter_map(|item| Some((text(item, "id")?, text(item, "name")?))));
+            all.extend(items);
             match next_link(&body, &url, &base)? {
                 Some(next) => url = next,
-                None => return Ok(all),
+                None => break,
             }
+        }
+        let listed = all.len() as u64;
+        match total {
+            Some(total) if total != listed => {
+                let told = format!("the server counts {total} {collection} and listed {listed}");
+                Err(contradiction(told).into())
+            }
+            Some(_) | None => Ok(all),
         }
     }
 }

@@ -26,7 +26,7 @@ fn users(state: &Path) -> Vec<UserEntry> {
     let is_line = |entry: &UserEntry| !entry.detail.as_ref().is_some_and(|detail| detail.contains(READ_BACK));
     let user = |entry| match entry {
         AuditEntry::User(entry) => Some(*entry).filter(is_line),
-        AuditEntry::Run(_) | AuditEntry::Command(_) => None,
+        AuditEntry::Group(_) | AuditEntry::Run(_) | AuditEntry::Command(_) => None,
     };
     entries(state).into_iter().filter_map(user).collect()
 }
@@ -34,7 +34,7 @@ fn users(state: &Path) -> Vec<UserEntry> {
 fn runs(state: &Path) -> Vec<RunEntry> {
     let run = |entry| match entry {
         AuditEntry::Run(entry) => Some(*entry),
-        AuditEntry::User(_) | AuditEntry::Command(_) => None,
+        AuditEntry::User(_) | AuditEntry::Group(_) | AuditEntry::Command(_) => None,
     };
     entries(state).into_iter().filter_map(run).collect()
 }
