@@ -7,13 +7,17 @@
 
 Each target is installed (bench/peers), started afresh and given: creates; renames and changed attributes; disables and
 deletes; re-hires under new ids, enables and creates; two people who swap their names, and leavers; nothing. Then a sync has to
-say nothing and write nothing, and the accounts have to be those of the people. Exit codes: 0 all converged, 1 one did not.
+say nothing and write nothing, and the accounts have to be those of the people, with the mapped values. Lines that say the same of
+several people are printed once, with their number. What came of it: docs/targets.md.
+
+Exit codes: 0 all converged, 1 one did not, or could not be played; 2 usage.
 """
 import argparse
 import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -21,19 +25,58 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench/peers"
 TOKEN = "judged-token"
-TARGETS = {  # name: script, path, environment, options of the connection
-    "scim2-server": ("scim2-server.sh", "/v2", {}, ""),
-    "scimmy-routers": ("scimmy-routers.sh", "/scim", {"EXPRESS": "5"}, ""),
-    "canaille": ("canaille.sh", "/scim/v2", {}, ""),
-    "django-scim2": ("django-scim2.sh", "/scim/v2", {}, ""),
-    "django-scim2-server": ("django-scim2-server.sh", "/scim/v2", {}, ""),
-    "better-auth": ("better-auth.sh", "/api/auth/scim/v2", {}, ""),
-    "scim-server": ("scim-server-judged.sh", "/v2", {}, ""),
+# The default mappings of what the people have.
+NAMES = [("username", "userName"), ("name.given", "name.givenName"), ("name.family", "name.familyName")]
+ORIGIN, EMAIL = ("id", "externalId"), ("email", 'emails[type eq "work"].value')
+DEFAULTS = [*NAMES, ORIGIN, EMAIL, ("name.formatted", "name.formatted"), ("title", "title"), ("locale", "locale")]
+
+
+class Settings(typing.NamedTuple):
+    """How a target is started, and what its administrator writes into the configuration (docs/targets.md)."""
+    script: str
+    path: str
+    environment: dict = {}
+    mappings: list = []  # none: the default ones
+    options: str = ""  # lines of [connection.options]
+
+
+TARGETS = {
+    "scim2-server": Settings("scim2-server.sh", "/v2"),
+    "scimmy-routers": Settings("scimmy-routers.sh", "/scim", {"EXPRESS": "5"}),
+    "scimgateway": Settings("scimgateway.sh", ""),
+    "django-scim2": Settings("django-scim2.sh", "/scim/v2", mappings=[*NAMES, ORIGIN, EMAIL]),
+    "better-auth": Settings("better-auth.sh", "/api/auth/scim/v2", {"RELINK": "1"}, [one for one in DEFAULTS if one != EMAIL]),
+    "django-scim2-server": Settings("django-scim2-server.sh", "/scim/v2", mappings=[*NAMES, ORIGIN]),
+    "canaille": Settings("canaille.sh", "/scim/v2", mappings=[*NAMES, ("name.formatted", "name.formatted")], options="external-id = false"),
+    "scim-server": Settings("scim-server-judged.sh", "/v2"),
 }
+DETAIL = 160  # characters of a line's detail that are printed
+CONFIGURATION = """[connection]
+name = "{name}"
+[connection.authentication]
+scim-url = "http://127.0.0.1:{port}{path}"
+profile = "bearer-token"
+oauth-access-token = "{token}"
+[connection.preferences]
+enable-users-creation = true
+enable-users-updation = true
+enable-users-disable = true
+enable-users-deprovision = true
+remove-action = "{action}"
+[connection.options]
+max-removals-percent = 100
+{options}
+[source]
+kind = "file"
+path = "users.ndjson"
+[[rule]]
+name = "everyone"
+"""
 
 
 def person(number, **changes):
@@ -80,23 +123,27 @@ def free_port():
         return probe.getsockname()[1]
 
 
+class NotPlayable(Exception):
+    """A target that cannot be installed or started, or a sync that ends without a summary."""
+
+
 class Target:
-    def __init__(self, name, folder):
-        script, path, environment, _ = TARGETS[name]
-        environment = {**os.environ, "TOKEN": TOKEN, **environment}
-        log = (folder / f"{name}.log").open("w")
-        subprocess.run([PEERS / script, "install"], env=environment, check=True, stdout=log, stderr=log)
+    def __init__(self, name, log):
+        script, self.path = TARGETS[name].script, TARGETS[name].path
+        environment = {**os.environ, "TOKEN": TOKEN, **TARGETS[name].environment}
+        if subprocess.run([PEERS / script, "install"], env=environment, stdout=log, stderr=log).returncode:
+            raise NotPlayable(f"failed to install {name}: see --keep for its log")
         self.port = free_port()
-        self.path = path
         self.process = subprocess.Popen([PEERS / script, str(self.port)], env=environment, stdout=log, stderr=log,
                                         start_new_session=True)
         for _ in range(300):
             try:
                 self.get("/ServiceProviderConfig")
                 return
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 time.sleep(0.2)
-        raise SystemExit(f"{name} does not answer")
+        self.stop()
+        raise NotPlayable(f"{name} does not answer")
 
     def get(self, path):
         """Some targets fail at `count`: their default size of a page is taken."""
@@ -124,11 +171,27 @@ def sync(provisioner, config):
     ended = subprocess.run([provisioner, "sync", "-c", config, "--json"], capture_output=True, text=True)
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     if not lines:
-        raise SystemExit(f"sync said nothing: {ended.stderr}")
+        raise NotPlayable(f"sync ended with {ended.returncode}: {ended.stderr.strip()}")
     return ended.returncode, lines[:-1], lines[-1]
 
 
-def problems(accounts, people):
+def value_at(resource, path):
+    """The value of an attribute path, as the mappings write it: `a`, `a.b` or `a[b eq "c"].d`."""
+    name, selector, literal, sub = re.fullmatch(r'(\w+)(?:\[(\w+) eq "(.*)"\])?(?:\.(\w+))?', path).groups()
+    value = resource.get(name)
+    if selector:
+        # Some targets keep the value and drop the sub-attribute that selects it.
+        value = next((one for one in value or [] if str(one.get(selector, literal)).lower() == literal.lower()), None)
+    return (value or {}).get(sub) if sub else value
+
+
+def wanted_at(one, source):
+    for name in source.split("."):
+        one = one.get(name, {})
+    return one
+
+
+def problems(accounts, people, mappings):
     """What is wrong with the accounts in the end."""
     told = []
     named = {}
@@ -141,6 +204,9 @@ def problems(accounts, people):
             told.append(f"{one['username']} has {len(active)} active accounts")
         if not one["enabled"] and active:
             told.append(f"{one['username']} is disabled at the source and active")
+        for account in active:
+            told += [f"{one['username']} has another {path}" for source, path in mappings
+                     if value_at(account, path) != wanted_at(one, source)]
     wanted = {one["username"].lower() for one in people.values()}
     for name, found in named.items():
         if name.endswith("@example.com") and name not in wanted and any(account.get("active", True) for account in found):
@@ -148,49 +214,46 @@ def problems(accounts, people):
     return told
 
 
+def collapsed(lines):
+    """Lines of a sync that say the same of several people, once, with their number."""
+    groups = {}
+    for line in lines:
+        if line["outcome"] == "success" and not line.get("detail"):
+            continue
+        detail = " ".join(re.sub(r"<[^>]*>", " ", line.get("detail") or "").split())
+        if len(detail) > DETAIL:
+            detail = detail[:DETAIL] + " …"
+        groups.setdefault((line["operation"], line["outcome"], line["reason"], detail), []).append(line["userName"])
+    for (operation, outcome, reason, detail), names in groups.items():
+        who = names[0] if len(names) == 1 else f"{len(names)} × {names[0]} and others"
+        yield f"{who}: {operation} {outcome} {reason}" + (f": {detail}" if detail else "")
+
+
 def play(name, provisioner, folder, remove_action):
-    target = Target(name, folder)
-    state = folder / name
-    shutil.rmtree(state, ignore_errors=True)
+    """The problems that are left in the end."""
+    mappings, options = TARGETS[name].mappings, TARGETS[name].options
+    state = folder / f"{name}-{remove_action}"
     state.mkdir()
     config = state / "aquera.toml"
-    config.write_text(f"""[connection]
-name = "{name}"
-[connection.authentication]
-scim-url = "http://127.0.0.1:{target.port}{target.path}"
-profile = "bearer-token"
-oauth-access-token = "{TOKEN}"
-[connection.preferences]
-enable-users-creation = true
-enable-users-updation = true
-enable-users-disable = true
-enable-users-deprovision = true
-remove-action = "{remove_action}"
-[connection.options]
-max-removals-percent = 100
-{TARGETS[name][3]}
-[source]
-kind = "file"
-path = "users.ndjson"
-[[rule]]
-name = "everyone"
-""")
-    try:
-        for number, (what, people) in enumerate(steps(), 1):
-            (state / "users.ndjson").write_text("".join(json.dumps(one) + "\n" for one in people.values()))
-            code, lines, summary = sync(provisioner, config)
-            print(f"  {number}. {what}: exit {code}, {summary['success']} success, {summary['failed']} failed, {summary['requests']} requests")
-            for line in lines:
-                if line["outcome"] != "success" or line.get("detail"):
-                    print(f"     {line['userName']}: {line['operation']} {line['outcome']} {line['reason']}: {line.get('detail')}")
-        code, lines, _ = sync(provisioner, config)
-        told = problems(target.accounts(), people)
-        told += [f"a further sync says: {line['userName']} {line['operation']} {line['reason']}" for line in lines]
-        told += [f"a further sync ended with {code}"] if code else []
-    finally:
-        target.stop()
-    print(f"  {'converged' if not told else 'did not converge: ' + '; '.join(told)}")
-    return not told
+    with (state / "target.log").open("w") as log:
+        target = Target(name, log)
+        try:
+            config.write_text(CONFIGURATION.format(name=name, port=target.port, path=target.path, token=TOKEN, action=remove_action,
+                                                   options=options)
+                              + "".join(f"[[rule.mapping]]\nsource = '{source}'\ntarget = '{path}'\n" for source, path in mappings))
+            for number, (what, people) in enumerate(steps(), 1):
+                (state / "users.ndjson").write_text("".join(json.dumps(one) + "\n" for one in people.values()))
+                code, lines, summary = sync(provisioner, config)
+                print(f"  {number}. {what}: exit {code}, {summary['success']} success, {summary['failed']} failed, {summary['requests']} requests")
+                for line in collapsed(lines):
+                    print(f"     {line}", flush=True)
+            code, lines, _ = sync(provisioner, config)
+            told = problems(target.accounts(), people, mappings or DEFAULTS)
+            told += [f"a further sync says: {line}" for line in collapsed(lines)] or (["a further sync still writes"] if lines else [])
+            told += [f"a further sync ended with {code}"] if code else []
+        finally:
+            target.stop()
+    return told
 
 
 def main():
@@ -202,17 +265,26 @@ def main():
     unknown = [name for name in args.names if name not in TARGETS]
     if unknown:
         parser.error(f"unknown target {unknown[0]}; known are {', '.join(TARGETS)}")
+    # So that a stop from outside stops the target too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="targets-"))
-    converged = True
+    ends = []
     for name in args.names or TARGETS:
         for action in ("disable", "delete"):
             print(f"{name}, Remove Action = {action}", flush=True)
-            converged &= play(name, args.provisioner, folder, action)
+            try:
+                told = play(name, args.provisioner, folder, action)
+            except (NotPlayable, OSError, ValueError, http.client.HTTPException) as error:
+                told = [str(error)]
+            print("".join(f"  left: {one}\n" for one in told) or "  converged\n", flush=True)
+            ends.append((name, action, told))
+    for name, action, told in ends:
+        print(f"{name:20} {action:8} {'converged' if not told else f'{len(told)} problems left'}")
     if args.keep:
         print(f"kept in {folder}")
     else:
         shutil.rmtree(folder)
-    sys.exit(0 if converged else 1)
+    sys.exit(1 if any(told for _, _, told in ends) else 0)
 
 
 if __name__ == "__main__":

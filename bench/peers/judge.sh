@@ -12,7 +12,7 @@ Each named peer (default: all) is installed, started afresh on a free port for e
   bench/results/peers/     the whole reports, as JSON and Markdown, and the log of each peer
 
 peers: better-auth  canaille  django-scim2  django-scim2-server  scim2-server
-       scimmy-routers  scimmy-routers-express4  scim-server
+       scimgateway  scimmy-routers  scimmy-routers-express4  scim-server
 
   --no-install   what is installed already is used
   --out DIR      where the tables go
@@ -22,7 +22,7 @@ CONFORMANCE  the program (default: target/release/conformance; cargo build --rel
 CASES        a folder of cases (default: conformance/data/cases)
 
 Needs bash, curl and python3; python3-venv for the servers in Python, node and npm for
-better-auth and scimmy-routers, cargo for scim-server. Exit codes: 0 all were judged, whatever they failed; 1 one could not be judged; 2 usage.
+better-auth, scimgateway and scimmy-routers, cargo for scim-server. Exit codes: 0 all were judged, whatever they failed; 1 one could not be judged; 2 usage.
 TEXT
 }
 
@@ -37,7 +37,7 @@ reports="$root/bench/results/peers"
 out="$root/docs/peers"
 install=yes
 sequences=100
-peers=(better-auth canaille django-scim2 django-scim2-server scim2-server scimmy-routers scimmy-routers-express4 scim-server)
+peers=(better-auth canaille django-scim2 django-scim2-server scim2-server scimgateway scimmy-routers scimmy-routers-express4 scim-server)
 names=()
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -94,6 +94,7 @@ start() { # NAME: a fresh server; sets url and options
     django-scim2) script=django-scim2.sh path=/scim/v2 ;;
     django-scim2-server) script=django-scim2-server.sh path=/scim/v2 ;;
     scim2-server) script=scim2-server.sh path=/v2 options=(--seed 1) ;; # it asks for no credentials
+    scimgateway) script=scimgateway.sh path= ;;
     scimmy-routers) script=scimmy-routers.sh path=/scim; export EXPRESS=5 ;;
     scimmy-routers-express4) script=scimmy-routers.sh path=/scim; export EXPRESS=4 ;;
     scim-server) script=scim-server-judged.sh path=/v2 ;;

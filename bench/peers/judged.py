@@ -12,6 +12,7 @@ VERSIONS = {
     "django-scim2": "django-scim2 0.23.0 (PyPI) on Django 5.2.19 with SQLite, under waitress 3.0.2",
     "django-scim2-server": "django-scim2-server 1.1.0 (PyPI) on Django 5.2.19 with SQLite, under waitress 3.0.2",
     "scim2-server": "scim2-server 0.8.3 (PyPI), by its own command",
+    "scimgateway": "scimgateway 6.1.18 (npm) with plugin-loki in memory, under bun 1.4.5",
     "scimmy-routers": "scimmy-routers 1.3.2 and scimmy 1.3.5 (npm) on express 5",
     "scimmy-routers-express4": "scimmy-routers 1.3.2 and scimmy 1.3.5 (npm) on express 4",
     "scim-server": "the crate scim-server 0.5.3 behind the host in `bench/peers/scim-server/src/bin`",
