@@ -12,6 +12,7 @@ mod interrupt;
 mod list;
 mod log;
 mod output;
+mod output_files;
 mod plan;
 mod progress;
 mod release;

@@ -51,7 +51,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let (mut telemetry, provisioner) = match args.telemetry.start(provisioner).await {
+    let (mut telemetry, provisioner) = match args.telemetry.start(provisioner, &[("the plan", &args.plan)]).await {
         Ok(started) => started,
         Err(exit) => return exit,
     };

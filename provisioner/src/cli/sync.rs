@@ -39,7 +39,7 @@ pub(super) async fn run(args: &SyncArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let (mut telemetry, provisioner) = match args.telemetry.start(provisioner).await {
+    let (mut telemetry, provisioner) = match args.telemetry.start(provisioner, &[]).await {
         Ok(started) => started,
         Err(exit) => return exit,
     };

@@ -1,6 +1,6 @@
 //! `--metrics`, `--otlp` and `--report`: what a run tells others than the person who started it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::output::Output;
+use super::output_files::{OutputFile, create, refuse_overwriting};
 use crate::causes::with_cause;
 use crate::config::{Config, Network};
 use crate::document::{Document, RunNotes, SourceDigest, to_html, to_markdown};
@@ -79,12 +80,17 @@ pub(super) struct Telemetry {
 }
 
 impl TelemetryArgs {
-    /// Starts what the command line asks for, and returns the provisioner with the observers of its runs.
+    /// Starts what the command line asks for, and returns the provisioner with the observers of its runs; `read` are files
+    /// that the command reads beside those of the connection.
     ///
     /// # Errors
     /// An address, a collector or a file cannot be used, which is printed.
-    pub(super) async fn start(&self, provisioner: Provisioner) -> Result<(Telemetry, Provisioner), Exit> {
-        match self.prepare(&provisioner).await {
+    pub(super) async fn start(
+        &self,
+        provisioner: Provisioner,
+        read: &[(&'static str, &Path)],
+    ) -> Result<(Telemetry, Provisioner), Exit> {
+        match self.prepare(&provisioner, read).await {
             Ok((telemetry, observers)) => Ok((telemetry, provisioner.observed_by(observers))),
             Err(exit) => {
                 provisioner.close().await;
@@ -93,8 +99,18 @@ impl TelemetryArgs {
         }
     }
 
-    async fn prepare(&self, provisioner: &Provisioner) -> Result<(Telemetry, Vec<Arc<dyn Observer>>), Exit> {
+    async fn prepare(
+        &self,
+        provisioner: &Provisioner,
+        read: &[(&'static str, &Path)],
+    ) -> Result<(Telemetry, Vec<Arc<dyn Observer>>), Exit> {
         let config = provisioner.config();
+        let outputs: Vec<OutputFile<'_>> =
+            self.reports.iter().map(|report| OutputFile { option: "--report", path: &report.file }).collect();
+        refuse_overwriting(config, provisioner.state_file(), read, &outputs).map_err(|error| {
+            Output::error(&error.to_string());
+            Exit::Usage
+        })?;
         let mut observers: Vec<Arc<dyn Observer>> = Vec::new();
         let reports = self.files()?;
         let notes = (!reports.is_empty()).then(|| Arc::new(RunNotes::default()));
@@ -199,18 +215,4 @@ fn collector(url: &Url, config: &Config) -> Result<Collector, Exit> {
     let headers = std::env::var(OTLP_HEADERS).ok();
     Collector::new(transport, url.clone(), headers.as_deref())
         .map_err(|error| failed(format!("{error}; correct {OTLP_HEADERS}")))
-}
-
-/// Creates a file for its owner only: it says who is called what.
-#[cfg(unix)]
-fn create(file: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(file)
-}
-
-/// Creates a file: on other systems the permissions of the folder decide.
-#[cfg(not(unix))]
-fn create(file: &Path) -> std::io::Result<File> {
-    OpenOptions::new().create(true).truncate(true).write(true).open(file)
 }

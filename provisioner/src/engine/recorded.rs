@@ -1,5 +1,6 @@
 //! What the engine tells of a run: its beginning and end, and an audit entry for each line.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -63,6 +64,11 @@ impl Provisioner {
     pub fn observed_by(mut self, observers: Vec<Arc<dyn Observer>>) -> Self {
         self.environment.recording.observers.extend(observers);
         self
+    }
+
+    /// Returns the state file.
+    pub fn state_file(&self) -> &Path {
+        &self.environment.state
     }
 
     /// Returns the last run, as it is stored.

@@ -3,6 +3,7 @@
 mod audit;
 mod directory;
 mod manual_link;
+mod output_files;
 mod quarantine;
 mod run_document;
 mod telemetry;
