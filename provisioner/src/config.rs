@@ -15,6 +15,7 @@ mod secret;
 mod source;
 mod tolerant;
 mod webhook;
+mod without_secrets;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -63,6 +64,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// The credentials of webhooks, if any are awaited.
     pub webhook: Option<WebhookCredentials>,
+    /// Whether the secrets were read; without them nothing can be sent.
+    pub has_secrets: bool,
 }
 
 /// The SCIM URL and the credentials for it.

@@ -41,6 +41,7 @@ struct Notes {
     command: &'static str,
     started: Option<SystemTime>,
     ended: Option<SystemTime>,
+    allowed: Vec<String>,
     requests: RequestCounts,
 }
 
@@ -62,7 +63,10 @@ impl Observer for RunNotes {
     }
 
     fn run_ended(&self, run: &RunEnd<'_>) {
-        self.with(|notes| notes.ended = Some(run.at));
+        self.with(|notes| {
+            notes.ended = Some(run.at);
+            notes.allowed = run.allowed.to_vec();
+        });
     }
 }
 
@@ -128,6 +132,8 @@ struct Group<'a> {
     outcome: Outcome,
     reason: Reason,
     operation: Operation,
+    /// Whether nothing was done: a dry run tells what is expected.
+    is_expected: bool,
     lines: Vec<&'a UserLine>,
 }
 
@@ -148,7 +154,7 @@ impl<'a> Document<'a> {
             source: &config.source.identity,
             digest,
             report,
-            groups: groups(&report.lines),
+            groups: groups(&report.lines, report.summary.dry_run),
             settings: settings(config),
         }
     }
@@ -156,20 +162,34 @@ impl<'a> Document<'a> {
     /// Returns the outcome of the run in one sentence.
     fn headline(&self) -> String {
         let summary = &self.report.summary;
+        let run = if summary.dry_run { "dry run" } else { "run" };
         if let Some(stopped) = &summary.stopped {
-            return format!("The run was stopped: {}", stopped.code);
+            return format!("The {run} was stopped: {}", stopped.code);
         }
-        match (summary.failed, summary.impacted) {
-            (0, 0) => "Nothing had to be done".to_owned(),
-            (0, _) => format!("{} done", count(summary.impacted, "user")),
-            (failed, _) => format!("{} of {} failed", failed, count(summary.impacted, "user")),
+        let users = count(summary.impacted, "user");
+        match (summary.dry_run, summary.failed, summary.impacted) {
+            (false, 0, 0) => "Nothing had to be done".to_owned(),
+            (false, 0, _) => format!("{users} done"),
+            (false, failed, _) => format!("{failed} of {users} failed"),
+            (true, 0, 0) => "Dry run, nothing was written: nothing would have to be done".to_owned(),
+            (true, 0, _) => format!("Dry run, nothing was written: {users} would be done"),
+            (true, failed, _) => format!("Dry run, nothing was written: {failed} of {users} would fail"),
         }
     }
 
-    /// Returns the figures of the run, each with its name.
-    fn figures(&self) -> [(&'static str, u64); 8] {
+    /// Returns what needs a person beside the users that failed, each in a sentence.
+    fn needs(&self) -> Vec<String> {
         let summary = &self.report.summary;
-        [
+        let stopped = summary.stopped.as_ref();
+        let stopped = stopped.map(|stopped| format!("The run was stopped ({}): {}", stopped.code, stopped.message));
+        stopped.into_iter().chain(summary.quarantine.clone()).collect()
+    }
+
+    /// Returns the figures of the run, each with its name.
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        let summary = &self.report.summary;
+        let skipped = [("skipped: excluded", summary.excluded), ("skipped: rule turned off", summary.frozen)];
+        let figures = [
             ("failed", summary.failed),
             ("failed deprovisions", summary.failed_deprovisions),
             ("partial", summary.partial),
@@ -178,13 +198,18 @@ impl<'a> Document<'a> {
             ("impacted", summary.impacted),
             ("users in the source", summary.users),
             ("requests", summary.requests),
-        ]
+        ];
+        figures.into_iter().chain(skipped.into_iter().filter(|(_, number)| *number > 0)).collect()
     }
 
     /// Returns the facts about the run, each with its name.
     fn facts(&self) -> Vec<(&'static str, String)> {
         let at = |at: Option<SystemTime>| at.map_or_else(|| "unknown".to_owned(), timestamp);
         let exit = self.report.exit;
+        let allowed = match self.notes.allowed.as_slice() {
+            [] => "nothing beyond the usual".to_owned(),
+            options => options.join(" "),
+        };
         vec![
             ("Connection", self.connection.to_owned()),
             ("SCIM URL", self.scim_url.clone()),
@@ -195,6 +220,7 @@ impl<'a> Document<'a> {
             ("Started by", self.who.clone()),
             ("Began", at(self.notes.started)),
             ("Ended", at(self.notes.ended)),
+            ("Allowed or approved", allowed),
             ("Exit code", exit.code().to_string()),
             ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ]
@@ -209,7 +235,11 @@ impl<'a> Document<'a> {
 
 impl Group<'_> {
     fn explanation(&self) -> &'static str {
-        self.reason.explain_for(self.operation)
+        match self.reason {
+            Reason::Done if self.is_expected => "would be carried out",
+            Reason::Linked if self.is_expected => "an existing account would be linked",
+            reason => reason.explain_for(self.operation),
+        }
     }
 
     /// Returns the listed users, and the number of the others.
@@ -220,7 +250,7 @@ impl Group<'_> {
 }
 
 /// Groups lines by outcome (worst first), reason and operation.
-fn groups(lines: &[UserLine]) -> Vec<Group<'_>> {
+fn groups(lines: &[UserLine], is_expected: bool) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<_, Vec<&UserLine>> = BTreeMap::new();
     for line in lines {
         let key = (std::cmp::Reverse(line.outcome), line.reason, std::cmp::Reverse(line.operation));
@@ -229,7 +259,7 @@ fn groups(lines: &[UserLine]) -> Vec<Group<'_>> {
     let group = |((outcome, reason, operation), lines): (
         (std::cmp::Reverse<Outcome>, _, std::cmp::Reverse<Operation>),
         _,
-    )| { Group { outcome: outcome.0, reason, operation: operation.0, lines } };
+    )| { Group { outcome: outcome.0, reason, operation: operation.0, is_expected, lines } };
     groups.into_iter().map(group).collect()
 }
 
@@ -250,5 +280,12 @@ fn heading(group: &Group<'_>) -> String {
         Operation::None => String::new(),
         operation => format!(", {}", word(&operation)),
     };
-    format!("{}: {}{operation} ({users})", word(&group.outcome), word(&group.reason))
+    let expected = if group.is_expected { "expected " } else { "" };
+    format!("{expected}{}: {}{operation} ({users})", word(&group.outcome), word(&group.reason))
+}
+
+/// Returns a sentence with a capital letter.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -9,10 +9,12 @@ pub(crate) mod census;
 mod context;
 mod correlate;
 mod create;
+mod cut_off;
 mod delete_guard;
 mod dry_run;
 mod duplicate_names;
 mod execute;
+mod left_alone;
 mod outcome;
 mod plan_hash;
 mod quarantine;
@@ -60,7 +62,9 @@ use crate::transport::{Transport, TransportError};
 use cli_support::suggest::nearest;
 
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
+pub(crate) use self::left_alone::{LeftAlone, left_alone};
 pub use self::plan_hash::{InvalidPlanHash, PlanHash};
+pub(crate) use self::renames::is_temporary;
 pub(crate) use self::quarantine::{describe as describe_quarantine, is_quarantined};
 pub(crate) use self::source_checks::{Refusal, matches, without_users};
 pub use self::worker_pool::Progress;
@@ -219,7 +223,12 @@ impl Provisioner {
         let url = &config.authentication.scim_url;
         let store = Store::open(&environment.state, url, environment.durability, access).await?;
         let under = learned_under(&config);
+        // Without the secrets it cannot be told whether they changed.
+        let is_known = config.has_secrets;
         store.amend_connection(|connection| {
+            if !is_known {
+                return;
+            }
             if connection.learned_under.as_ref() != Some(&under) {
                 connection.learned = Learned::default();
                 connection.learned_under = Some(under);
@@ -274,7 +283,8 @@ impl Provisioner {
         let mut connection = self.store.connection();
         connection.learned = Learned::default();
         connection.last_test = Some(self.test_record(&report));
-        self.store.write(vec![StateChange::Connection(Box::new(connection))]).await?;
+        let entry = self.command_entry("test-connection", None, report.to_string());
+        self.store.write(vec![StateChange::Connection(Box::new(connection)), entry]).await?;
         Ok(report)
     }
 
@@ -291,14 +301,18 @@ impl Provisioner {
         let _running = self.running.lock().await;
         let mut connection = self.store.connection();
         let quarantine = connection.quarantine.take();
-        self.store.write(vec![StateChange::Connection(Box::new(connection))]).await?;
+        let mut changes = vec![StateChange::Connection(Box::new(connection))];
+        changes.extend(quarantine.as_ref().map(|quarantine| {
+            self.command_entry("release", None, format!("ended: {}", quarantine::describe(quarantine)))
+        }));
+        self.store.write(changes).await?;
         Ok(quarantine)
     }
 
     /// Carries out one run: reads the source, tests the connection, decides, writes, and reports.
     pub async fn sync(&self, options: SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
-        self.begin_run("sync");
+        self.begin_stored_run("sync", &options).await;
         let prepared = self.prepare(&options, None).await;
         self.carry_out(prepared, &options).await
     }
@@ -370,6 +384,7 @@ impl Provisioner {
         }
         let census = self.census(options, only).await?;
         let users = census.users;
+        self.recorded.recorder().source_read(users);
         let refused = |exit, refusal: Refusal| EndedRun { users, ..ended(exit, refusal.into()) };
         if !options.accept_new_source
             && let Some(refusal) = source_checks::other_users(&census)
@@ -523,7 +538,7 @@ impl Provisioner {
     ) -> RunReport {
         let before = self.store.connection().quarantine;
         let mut evidence = Evidence::Used { tried: 0, failed: 0, is_whole: false };
-        let report = match prepared {
+        let mut report = match prepared {
             Err(ended) => {
                 evidence = ended.evidence.clone();
                 ended.report()
@@ -534,6 +549,10 @@ impl Provisioner {
                     RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
                 } else {
                     let context = Arc::clone(&prepared.context);
+                    let begun = StateChange::Connection(Box::new(self.store.connection()));
+                    if let Err(error) = self.store.write(vec![begun]).await {
+                        tracing::warn!(error = with_cause(&error), "failed to store the beginning of the run");
+                    }
                     let report = execute::run(prepared, &self.environment).await;
                     let is_whole = report.summary.stopped.is_none();
                     evidence = context.standing_failures.evidence(&report.lines, before.is_some(), is_whole);
@@ -542,6 +561,7 @@ impl Provisioner {
             }
         };
         let mut connection = self.store.connection();
+        connection.begun = None;
         let users = match (&report.summary.stopped, &connection.last_run) {
             (None, _) => report.summary.users,
             // A source that was refused or guarded against is no measure for the next one.
@@ -557,10 +577,18 @@ impl Provisioner {
         if options.full && report.summary.stopped.is_none() {
             connection.last_full_run = Some(run.clone());
         }
-        connection.last_run = Some(run);
+        // A run that the quarantine refused says nothing of the users: the one before it stays in sight.
+        if report.summary.stopped.as_ref().is_none_or(|stopped| stopped.code != "quarantined") {
+            connection.last_run = Some(run);
+        }
         let now = seconds(self.environment.clock.now());
         let authentication = self.config.authentication.fingerprint();
         connection.quarantine = quarantine::after_run(&evidence, before.as_ref(), now, &authentication);
+        report.summary.quarantine = connection
+            .quarantine
+            .as_ref()
+            .filter(|quarantine| before.as_ref() != Some(quarantine))
+            .map(quarantine::describe);
         let mut changes = vec![StateChange::Connection(Box::new(connection))];
         changes.extend(self.end_run(&report, options));
         if let Err(error) = self.store.write(changes).await {

@@ -31,7 +31,7 @@ struct Summary<'a> {
 }
 
 pub(super) async fn run(args: &ForgetArgs) -> Exit {
-    let provisioner = match args.common.open(Access::Write).await {
+    let provisioner = match args.common.open_for_state(Access::Write).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };

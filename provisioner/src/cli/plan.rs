@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::interrupt::{NOTHING_WRITTEN, not_interrupted};
-use super::output::{OPERATION, Output, Row};
+use super::output::{OPERATION, Output, Row, skipped};
 use super::output_files::{OutputFile, create, refuse_overwriting};
 use super::terminal::width;
 use super::{Access, Allow, Approval, Common};
@@ -137,7 +137,7 @@ fn print(plan: &Plan) {
     let summary = &plan.summary;
     Output::line(&format!(
         "{} users in the source, {} impacted: {} existing accounts to link, {} to create, {} to update, {} to enable, \
-         {} to disable, {} to remove; {} cannot be provisioned as things stand",
+         {} to disable, {} to remove; {} cannot be provisioned as things stand{}",
         summary.users,
         summary.impacted,
         summary.links,
@@ -147,6 +147,7 @@ fn print(plan: &Plan) {
         summary.disables,
         summary.removals,
         summary.failed,
+        skipped(summary.excluded, summary.frozen),
     ));
     Output::line(&format!("plan {}", plan.hash()));
     if let Some(message) = guard_message(plan) {

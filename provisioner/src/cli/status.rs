@@ -5,15 +5,17 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::output::{OUTCOME, Output, Row};
+use super::output::{OUTCOME, Output, Row, skipped};
 use super::terminal::{cell, width};
 use super::{Access, Common};
 use crate::clock::timestamp;
-use crate::engine::describe_quarantine;
+use crate::config::Config;
+use crate::engine::{LeftAlone, describe_quarantine, is_temporary, left_alone};
 use crate::exit::Exit;
+use crate::ids::{TargetId, UserName};
 use crate::report::{Operation, Outcome, Reason, word};
 use crate::state::store::Loaded;
-use crate::state::{Learned, LinkState, Quarantine, QuarantineCause, RunRecord, TestRecord};
+use crate::state::{Learned, LinkState, Quarantine, QuarantineCause, Record, RunRecord, TestRecord};
 
 /// Columns of a user name in a line about several.
 const NAME: usize = 40;
@@ -33,6 +35,12 @@ struct Standing {
     partial: u64,
     failed: u64,
     unresolved: u64,
+    /// Users whose account has a temporary name, because a swap of names was not finished.
+    temporary_names: u64,
+    /// Known users that are left alone, because `exclude` names them.
+    excluded: u64,
+    /// Known users that are left alone, because their rule is turned off.
+    frozen: u64,
     learned: Option<Learned>,
     last_test: Option<TestRecord>,
     last_run: Option<RunRecord>,
@@ -81,7 +89,7 @@ struct User<'a> {
 }
 
 pub(super) async fn run(common: &Common) -> Exit {
-    let provisioner = match common.open(Access::Read).await {
+    let provisioner = match common.open_for_state(Access::Read).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
@@ -98,7 +106,7 @@ pub(super) async fn run(common: &Common) -> Exit {
         description: config.description.clone(),
         scim_url: config.authentication.scim_url.to_string(),
         enabled: config.enabled,
-        ..standing(&loaded)
+        ..standing(&loaded, config)
     };
     if common.json {
         print_json(&loaded, &standing);
@@ -108,7 +116,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     Exit::Done
 }
 
-fn standing(loaded: &Loaded) -> Standing {
+fn standing(loaded: &Loaded, config: &Config) -> Standing {
     let mut standing = Standing {
         learned: Some(loaded.connection.learned.clone()),
         last_test: loaded.connection.last_test.clone(),
@@ -132,8 +140,20 @@ fn standing(loaded: &Loaded) -> Standing {
             Some(Outcome::Success) | None => {}
         }
         standing.unresolved += u64::from(record.intent.is_some());
+        standing.temporary_names += u64::from(temporary_name(record).is_some());
+        match left_alone(config, None, Some(record)) {
+            Some(LeftAlone::Excluded(_)) => standing.excluded += 1,
+            Some(LeftAlone::Frozen(_)) => standing.frozen += 1,
+            None => {}
+        }
     }
     standing
+}
+
+/// Returns the account with its name, if that is a temporary one.
+fn temporary_name(record: &Record) -> Option<(&TargetId, UserName)> {
+    let link = record.link.as_ref()?;
+    Some((&link.account, link.user_name().filter(is_temporary)?))
 }
 
 fn print_json(loaded: &Loaded, standing: &Standing) {
@@ -199,6 +219,16 @@ fn print(loaded: &Loaded, standing: &Standing) {
             reasons.entry(key).or_insert((0, record.user_name.as_str())).0 += 1;
         }
     }
+    for (id, record) in &loaded.records {
+        if let Some((account, name)) = temporary_name(record) {
+            Output::line(&format!(
+                "account {account} of user {:?} (id {id}) has the temporary userName {:?}, because a swap of names was not \
+                 finished; the next sync tries again",
+                record.user_name.as_str(),
+                name.as_str()
+            ));
+        }
+    }
     let width = width();
     let mut text = String::new();
     for ((outcome, reason, explained), (count, example)) in reasons.iter().rev() {
@@ -217,7 +247,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
     }
     Output::raw(&text);
     Output::line(&format!(
-        "{} linked, {} removed by disable, {} left and kept by preference, {} deprovisions pending; {} unsynced, {} partial, {} failed; {} unresolved writes",
+        "{} linked, {} removed by disable, {} left and kept by preference, {} deprovisions pending; {} unsynced, {} partial, {} failed; {} unresolved writes{}",
         standing.linked,
         standing.removed,
         standing.withheld,
@@ -226,5 +256,6 @@ fn print(loaded: &Loaded, standing: &Standing) {
         standing.partial,
         standing.failed,
         standing.unresolved,
+        skipped(standing.excluded, standing.frozen),
     ));
 }

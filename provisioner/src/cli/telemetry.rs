@@ -11,6 +11,7 @@ use clap::Args;
 use jiff::Timestamp;
 use url::Url;
 
+use super::confirmation;
 use super::output::Output;
 use super::output_files::{OutputFile, create, refuse_overwriting};
 use crate::causes::with_cause;
@@ -21,6 +22,7 @@ use crate::exit::Exit;
 use crate::metrics::{Metrics, MetricsAddress, MetricsServer};
 use crate::recording::{Actor, Observer};
 use crate::report::RunReport;
+use crate::state::ConnectionRecord;
 use crate::trace::{Collector, Exporter, Tracer};
 use crate::transport::Transport;
 
@@ -119,7 +121,7 @@ impl TelemetryArgs {
         let mut server = None;
         if let Some(address) = self.metrics {
             let metrics = Arc::new(Metrics::new(&config.name));
-            note_earlier(&metrics, provisioner);
+            note_earlier(&metrics, &provisioner.connection());
             server = Some(serve(address, Arc::clone(&metrics)).await?);
             observers.push(metrics);
         }
@@ -130,6 +132,14 @@ impl TelemetryArgs {
             exporter = Some(started);
         }
         Ok((Telemetry { reports, notes, digest, _server: server, exporter }, observers))
+    }
+
+    /// Returns an option that is given, if one is.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let Self { metrics, otlp, reports } = self;
+        [(!reports.is_empty(), "--report"), (metrics.is_some(), "--metrics"), (otlp.is_some(), "--otlp")]
+            .into_iter()
+            .find_map(|(is_given, option)| is_given.then_some(option))
     }
 
     /// Opens the files of the reports before the run: a run is not carried out whose report cannot be written.
@@ -152,7 +162,10 @@ impl Telemetry {
         let Some(notes) = &self.notes else { return report.exit };
         let after = config.source.path().and_then(SourceDigest::of_file);
         let digest = SourceDigest::of_run(self.digest.take(), after);
-        let who = Actor::from_environment(&|name| std::env::var(name).ok()).to_string();
+        let who = Actor::of_process().to_string();
+        let mut report = report.clone();
+        report.summary.stopped = report.summary.stopped.as_ref().map(confirmation::stopped);
+        let report = &report;
         let document = Document::new(config, report, notes, &who, digest);
         let mut exit = report.exit;
         for (ReportFile { kind, file: path }, mut file) in self.reports.drain(..) {
@@ -182,13 +195,14 @@ fn system_time(at: &str) -> Option<SystemTime> {
 }
 
 /// Notes what is stored of earlier runs.
-fn note_earlier(metrics: &Metrics, provisioner: &Provisioner) {
-    let last = provisioner.last_run();
-    let at = last.as_ref().and_then(|run| system_time(&run.at));
+pub(super) fn note_earlier(metrics: &Metrics, record: &ConnectionRecord) {
+    let last = record.last_run.as_ref();
+    let at = last.and_then(|run| system_time(&run.at));
     metrics.note_earlier(at, at.filter(|_| last.is_some_and(|run| run.exit == Exit::Done.code())));
+    metrics.note_quarantine(record.quarantine.is_some());
 }
 
-async fn serve(address: MetricsAddress, metrics: Arc<Metrics>) -> Result<MetricsServer, Exit> {
+pub(super) async fn serve(address: MetricsAddress, metrics: Arc<Metrics>) -> Result<MetricsServer, Exit> {
     match MetricsServer::start(address, metrics).await {
         Ok(server) => {
             tracing::info!(address = %server.address(), "serving metrics at /metrics");
@@ -203,7 +217,7 @@ async fn serve(address: MetricsAddress, metrics: Arc<Metrics>) -> Result<Metrics
     }
 }
 
-fn collector(url: &Url, config: &Config) -> Result<Collector, Exit> {
+pub(super) fn collector(url: &Url, config: &Config) -> Result<Collector, Exit> {
     // The client certificate is for the target alone.
     let network = Network { identity: None, ..config.network.clone() };
     let failed = |message: String| {

@@ -155,6 +155,7 @@ pub(super) fn config(
             source,
             rules,
             webhook,
+            has_secrets: true,
         }),
         (_, _, problems) => Err(problems),
     };

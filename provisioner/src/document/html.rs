@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::{Document, Group, account, heading};
+use super::{Document, Group, account, capitalized, heading};
 use crate::report::{Outcome, word};
 use crate::visible::visible;
 
@@ -25,11 +25,14 @@ pub fn to_html(document: &Document<'_>) -> String {
     }
     page.push_str("</ul>\n<h2>What needs a person</h2>\n");
     let failed = |group: &&Group<'_>| group.outcome == Outcome::Failed;
-    if document.groups.iter().any(|group| failed(&group)) {
-        document.groups.iter().filter(failed).for_each(|group| write_group(&mut page, group));
-    } else {
+    let needs = document.needs();
+    for need in &needs {
+        let _ = writeln!(page, "<p class=\"why\">{}.</p>", escaped(&capitalized(need)));
+    }
+    if needs.is_empty() && !document.groups.iter().any(|group| failed(&group)) {
         page.push_str("<p>Nothing.</p>\n");
     }
+    document.groups.iter().filter(failed).for_each(|group| write_group(&mut page, group));
     page.push_str("<h2>Other users by outcome</h2>\n");
     let others = || document.groups.iter().filter(|group| !failed(group));
     if others().next().is_none() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Document, Group, account, heading};
+use super::{Document, Group, account, capitalized, heading};
 use crate::report::{Outcome, word};
 use crate::visible::visible;
 
@@ -22,11 +22,14 @@ pub fn to_markdown(document: &Document<'_>) -> String {
     }
     let failed = |group: &&Group<'_>| group.outcome == Outcome::Failed;
     text.push_str("\n## What needs a person\n\n");
-    if document.groups.iter().any(|group| failed(&group)) {
-        document.groups.iter().filter(failed).for_each(|group| write_group(&mut text, group));
-    } else {
+    let needs = document.needs();
+    for need in &needs {
+        let _ = writeln!(text, "{}.\n", inline(&capitalized(need)));
+    }
+    if needs.is_empty() && !document.groups.iter().any(|group| failed(&group)) {
         text.push_str("Nothing.\n\n");
     }
+    document.groups.iter().filter(failed).for_each(|group| write_group(&mut text, group));
     text.push_str("## Other users by outcome\n\n");
     let others = || document.groups.iter().filter(|group| !failed(group));
     if others().next().is_none() {
@@ -69,11 +72,6 @@ fn write_group(text: &mut String, group: &Group<'_>) {
         let _ = writeln!(text, "\n… and {others} more: `provisioner log` lists all.");
     }
     text.push('\n');
-}
-
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Returns `text` as one line that has no markup: what others sent is shown as it is.

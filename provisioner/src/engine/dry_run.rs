@@ -6,10 +6,14 @@ use super::{PreparedRun, Provisioner, SyncOptions};
 use crate::report::{Outcome, RunReport, UserLine};
 use crate::target::Halt;
 
+/// The command, as documents and traces name it.
+const COMMAND: &str = "sync --dry-run";
+
 impl Provisioner {
     /// Returns the report that [`Provisioner::sync`] would return, as far as can be foreseen. Only reads are sent.
     pub async fn dry_run(&self, options: &SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
+        self.begin_run(COMMAND);
         let report = match self.prepare(options, None).await {
             Err(ended) => ended.report(),
             Ok(prepared) => match self.guard(&prepared, options) {
@@ -21,12 +25,15 @@ impl Provisioner {
                     Ok(lines) => {
                         let requests = prepared.context.client.requests();
                         RunReport::new(lines, prepared.users, requests, None)
+                            .with_left_alone(prepared.context.census.left_alone())
                     }
                     Err(_) => prepared.stopped(),
                 },
             },
         };
-        report.of_a_dry_run()
+        let report = report.of_a_dry_run();
+        self.end_unstored_run(&report, options);
+        report
     }
 }
 

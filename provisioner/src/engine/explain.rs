@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::duplicate_names::owner;
+use super::left_alone::left_alone;
 use super::plan::entry;
 use super::{Provisioner, SyncOptions, duplicate_names};
 use crate::exit::Exit;
@@ -111,7 +112,7 @@ impl Provisioner {
             stages.push(Stage { stage: "in-scope", lines: self.in_scope(one) });
             stages.push(Stage { stage: "mapped", lines: self.mapped(one) });
         }
-        let exit = self.decided(&id, record, &mut stages).await;
+        let exit = self.decided(&id, in_source, record, &mut stages).await;
         stages.push(Stage { stage: "sent", lines: sent(record) });
         Explanation { stages, exit }
     }
@@ -179,7 +180,13 @@ impl Provisioner {
         }
     }
 
-    async fn decided(&self, id: &SourceId, record: Option<&Record>, stages: &mut Vec<Stage>) -> Exit {
+    async fn decided(
+        &self,
+        id: &SourceId,
+        user: Option<&SourceUser>,
+        record: Option<&Record>,
+        stages: &mut Vec<Stage>,
+    ) -> Exit {
         let prepared = match self.prepare(&SyncOptions::default(), Some(id)).await {
             Ok(prepared) => prepared,
             Err(ended) => {
@@ -201,8 +208,11 @@ impl Provisioner {
             let waits = record
                 .and_then(|record| record.link.as_ref())
                 .is_some_and(|link| matches!(link.state, LinkState::Withheld(_)));
-            compared
-                .push("nothing has changed since the last run, or the user is excluded or frozen".to_owned());
+            let left_alone = left_alone(self.config(), user, record);
+            compared.push(match &left_alone {
+                Some(left_alone) => left_alone.describe(),
+                None => "nothing has changed since the last run".to_owned(),
+            });
             stages.push(Stage { stage: "compared", lines: compared });
             let lines = if waits {
                 vec!["nothing: its removal would be caused by a changed preference alone, and waits for a full run".to_owned()]

@@ -1,6 +1,7 @@
 //! Links by hand: forgetting a user, and linking one to an account that a person names.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -101,6 +102,11 @@ pub enum AdoptError {
         "account {0} has the userName {1:?}, and the user has {2:?}: allow another name if the account is this user's"
     )]
     OtherName(TargetId, String, String),
+    /// `exclude` protects the account.
+    #[error(
+        "account {0} has the userName {1:?}, which `exclude` names, so it is never touched: take the name out of `exclude` first"
+    )]
+    Excluded(TargetId, String),
     /// The account could not be read.
     #[error("failed to read account {0}: {1}")]
     Unread(TargetId, String),
@@ -153,7 +159,14 @@ impl Provisioner {
     /// The state cannot be written.
     pub async fn forget(&self, user: &KnownUser) -> Result<(), StoreError> {
         let _running = self.running.lock().await;
-        self.store.write(vec![StateChange::Remove(user.source_id.clone())]).await
+        let account = match &user.target_id {
+            Some(account) => format!("account {account} stays as it is and is no longer managed"),
+            None => "no account was linked".to_owned(),
+        };
+        let unresolved = if user.unresolved { "; a write whose outcome was not known" } else { "" };
+        let detail = format!("dropped by hand: {account}{unresolved}");
+        let entry = self.command_entry("forget", Some(user), detail);
+        self.store.write(vec![StateChange::Remove(user.source_id.clone()), entry]).await
     }
 
     /// Links a user of the source to `account`, which is read first; `allow_other_name` lets it have another user name.
@@ -213,7 +226,11 @@ impl Provisioner {
             }
         };
         let carried = found.user_name();
-        if carried.as_ref() != Some(&wanted.user_name()) && !allow_other_name {
+        if let Some(name) = carried.as_ref().filter(|name| self.config.options.exclude.contains(name)) {
+            return Err(AdoptError::Excluded(account.clone(), name.as_str().to_owned()));
+        }
+        let has_other_name = carried.as_ref() != Some(&wanted.user_name());
+        if has_other_name && !allow_other_name {
             let carried = carried.map(|name| name.as_str().to_owned()).unwrap_or_default();
             let expected = wanted.user_name().as_str().to_owned();
             return Err(AdoptError::OtherName(account.clone(), carried, expected));
@@ -238,6 +255,14 @@ impl Provisioner {
         let user = KnownUser::new(&user.id, &record);
         let mut changes: Vec<StateChange> = moved_from.iter().cloned().map(StateChange::Remove).collect();
         changes.push(StateChange::Put(user.source_id.clone(), record.into()));
+        let mut detail = format!("linked by hand to account {account}");
+        if let Some(former) = &moved_from {
+            let _ = write!(detail, ", which was linked to user {former}, who is gone from the source");
+        }
+        if has_other_name {
+            detail.push_str("; another userName was allowed");
+        }
+        changes.push(self.command_entry("adopt", Some(&user), detail));
         self.store.write(changes).await?;
         Ok(Adopted { user, already: false, moved_from })
     }

@@ -7,6 +7,7 @@ mod output_files;
 mod quarantine;
 mod run_document;
 mod telemetry;
+mod told;
 
 use std::process::Stdio;
 
