@@ -158,9 +158,9 @@ impl fmt::Display for ConfigError {
             return match self.problems.as_slice() {
                 [only] => f.write_str(&only.message),
                 several if several.len() > SHOWN => {
-                write!(f, "{} problems, the first {SHOWN} of them:", several.len())
-            }
-            several => write!(f, "{} problems", several.len()),
+                    write!(f, "{} problems, the first {SHOWN} of them:", several.len())
+                }
+                several => write!(f, "{} problems", several.len()),
             };
         }
         write!(f, "failed to load the configuration {}: ", visible(&self.file.display().to_string()))?;
