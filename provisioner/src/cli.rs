@@ -12,6 +12,7 @@ mod interrupt;
 mod list;
 mod log;
 mod output;
+mod output_files;
 mod plan;
 mod progress;
 mod release;
@@ -24,7 +25,9 @@ mod test_connection;
 mod toggle;
 mod trial;
 mod watch;
+mod watch_telemetry;
 
+use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -174,7 +177,11 @@ pub fn main() -> ExitCode {
     if let Some(invalid) = invalid {
         Output::notice(&invalid);
     }
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(has_colour())
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -183,6 +190,11 @@ pub fn main() -> ExitCode {
         }
     };
     runtime.block_on(run(cli.command)).into()
+}
+
+/// Whether log lines are coloured: on a terminal, unless `NO_COLOR` is set.
+fn has_colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Ends with a usage error; characters of the command line that would steer the terminal are escaped.
@@ -283,7 +295,27 @@ impl Common {
         concurrency: Option<NonZeroUsize>,
         progress: Arc<dyn Progress>,
     ) -> Result<Provisioner, Exit> {
-        let mut config = self.load()?;
+        let config = self.load()?;
+        self.open_config(config, access, concurrency, progress).await
+    }
+
+    /// Opens the connection for a command that sends nothing: secrets that cannot be read are no obstacle.
+    async fn open_for_state(&self, access: Access) -> Result<Provisioner, Exit> {
+        let config = match Config::load_for_state(&self.config) {
+            Ok(config) => config,
+            // The messages are those of any other command.
+            Err(_) => self.load()?,
+        };
+        self.open_config(config, access, None, Arc::new(())).await
+    }
+
+    async fn open_config(
+        &self,
+        mut config: Config,
+        access: Access,
+        concurrency: Option<NonZeroUsize>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Provisioner, Exit> {
         config.options.concurrency = concurrency.unwrap_or(config.options.concurrency);
         // The seed only spreads retries over time: any will do.
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -291,12 +323,11 @@ impl Common {
             Output::error(&error.to_string());
             Exit::Usage
         })?;
-        let env = |name: &str| std::env::var(name).ok();
         let mut environment = Environment::system(&config, state, seed).map_err(|error| {
             Output::error(&format!("{}; {}", with_cause(&error), error.way_out()));
             Exit::ConnectionUnusable
         })?;
-        environment.recording.actor = Actor::from_environment(&env);
+        environment.recording.actor = Actor::of_process();
         environment.progress = progress;
         let opened = match access {
             Access::Write => Provisioner::open(config, environment).await,

@@ -15,6 +15,7 @@ mod secret;
 mod source;
 mod tolerant;
 mod webhook;
+mod without_secrets;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -66,6 +67,8 @@ pub struct Config {
     pub webhook: Option<WebhookCredentials>,
     /// The group rules, in the order of the file; no two share a name.
     pub group_rules: Vec<GroupRule>,
+    /// Whether the secrets were read; without them nothing can be sent.
+    pub has_secrets: bool,
 }
 
 /// The SCIM URL and the credentials for it.

@@ -42,6 +42,7 @@ struct Notes {
     command: &'static str,
     started: Option<SystemTime>,
     ended: Option<SystemTime>,
+    allowed: Vec<String>,
     requests: RequestCounts,
 }
 
@@ -63,7 +64,10 @@ impl Observer for RunNotes {
     }
 
     fn run_ended(&self, run: &RunEnd<'_>) {
-        self.with(|notes| notes.ended = Some(run.at));
+        self.with(|notes| {
+            notes.ended = Some(run.at);
+            notes.allowed = run.allowed.to_vec();
+        });
     }
 }
 
@@ -129,6 +133,8 @@ struct Group<'a> {
     outcome: Outcome,
     reason: Reason,
     operation: Operation,
+    /// Whether nothing was done: a dry run tells what is expected.
+    is_expected: bool,
     lines: Vec<&'a UserLine>,
 }
 
@@ -149,7 +155,7 @@ impl<'a> Document<'a> {
             source: &config.source.identity,
             digest,
             report,
-            groups: groups(&report.lines),
+            groups: groups(&report.lines, report.summary.dry_run),
             settings: settings(config),
         }
     }
@@ -157,24 +163,44 @@ impl<'a> Document<'a> {
     /// Returns the outcome of the run in one sentence.
     fn headline(&self) -> String {
         let summary = &self.report.summary;
+        let run = if summary.dry_run { "dry run" } else { "run" };
         if let Some(stopped) = &summary.stopped {
-            return format!("The run was stopped: {}", stopped.code);
+            return format!("The {run} was stopped: {}", stopped.code);
         }
         let part = |failed: u64, impacted: u64, noun: &str| match (failed, impacted) {
             (0, 0) => None,
+            (0, _) if summary.dry_run => Some(format!("{} would be done", count(impacted, noun))),
             (0, _) => Some(format!("{} done", count(impacted, noun))),
-            (failed, _) => Some(format!("{} of {} failed", failed, count(impacted, noun))),
+            (failed, _) if summary.dry_run => {
+                Some(format!("{failed} of {} would fail", count(impacted, noun)))
+            }
+            (failed, _) => Some(format!("{failed} of {} failed", count(impacted, noun))),
         };
         let users = part(summary.failed, summary.impacted, "user");
         let groups = summary.groups.as_ref();
         let groups = groups.and_then(|groups| part(groups.failed, groups.impacted, "group"));
         let parts: Vec<String> = users.into_iter().chain(groups).collect();
-        if parts.is_empty() { "Nothing had to be done".to_owned() } else { parts.join(", ") }
+        match (summary.dry_run, parts.is_empty()) {
+            (false, true) => "Nothing had to be done".to_owned(),
+            (false, false) => parts.join(", "),
+            (true, true) => "Dry run, nothing was written: nothing would have to be done".to_owned(),
+            (true, false) => format!("Dry run, nothing was written: {}", parts.join(", ")),
+        }
+    }
+
+    /// Returns what needs a person beside the users that failed, each in a sentence.
+    fn needs(&self) -> Vec<String> {
+        let summary = &self.report.summary;
+        let stopped = summary.stopped.as_ref();
+        let stopped =
+            stopped.map(|stopped| format!("The run was stopped ({}): {}", stopped.code, stopped.message));
+        stopped.into_iter().chain(summary.quarantine.clone()).collect()
     }
 
     /// Returns the figures of the run, each with its name.
     fn figures(&self) -> Vec<(&'static str, u64)> {
         let summary = &self.report.summary;
+        let skipped = [("skipped: excluded", summary.excluded), ("skipped: rule turned off", summary.frozen)];
         let mut figures = vec![
             ("failed", summary.failed),
             ("failed deprovisions", summary.failed_deprovisions),
@@ -194,6 +220,7 @@ impl<'a> Document<'a> {
             ]);
         }
         figures.push(("requests", summary.requests));
+        figures.extend(skipped.into_iter().filter(|(_, number)| *number > 0));
         figures
     }
 
@@ -212,6 +239,10 @@ impl<'a> Document<'a> {
     fn facts(&self) -> Vec<(&'static str, String)> {
         let at = |at: Option<SystemTime>| at.map_or_else(|| "unknown".to_owned(), timestamp);
         let exit = self.report.exit;
+        let allowed = match self.notes.allowed.as_slice() {
+            [] => "nothing beyond the usual".to_owned(),
+            options => options.join(" "),
+        };
         vec![
             ("Connection", self.connection.to_owned()),
             ("SCIM URL", self.scim_url.clone()),
@@ -222,6 +253,7 @@ impl<'a> Document<'a> {
             ("Started by", self.who.clone()),
             ("Began", at(self.notes.started)),
             ("Ended", at(self.notes.ended)),
+            ("Allowed or approved", allowed),
             ("Exit code", exit.code().to_string()),
             ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ]
@@ -236,7 +268,11 @@ impl<'a> Document<'a> {
 
 impl Group<'_> {
     fn explanation(&self) -> &'static str {
-        self.reason.explain_for(self.operation)
+        match self.reason {
+            Reason::Done if self.is_expected => "would be carried out",
+            Reason::Linked if self.is_expected => "an existing account would be linked",
+            reason => reason.explain_for(self.operation),
+        }
     }
 
     /// Returns the listed users, and the number of the others.
@@ -247,7 +283,7 @@ impl Group<'_> {
 }
 
 /// Groups lines by outcome (worst first), reason and operation.
-fn groups(lines: &[UserLine]) -> Vec<Group<'_>> {
+fn groups(lines: &[UserLine], is_expected: bool) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<_, Vec<&UserLine>> = BTreeMap::new();
     for line in lines {
         let key = (std::cmp::Reverse(line.outcome), line.reason, std::cmp::Reverse(line.operation));
@@ -256,7 +292,7 @@ fn groups(lines: &[UserLine]) -> Vec<Group<'_>> {
     let group = |((outcome, reason, operation), lines): (
         (std::cmp::Reverse<Outcome>, _, std::cmp::Reverse<Operation>),
         _,
-    )| { Group { outcome: outcome.0, reason, operation: operation.0, lines } };
+    )| { Group { outcome: outcome.0, reason, operation: operation.0, is_expected, lines } };
     groups.into_iter().map(group).collect()
 }
 
@@ -296,5 +332,12 @@ fn heading(group: &Group<'_>) -> String {
         Operation::None => String::new(),
         operation => format!(", {}", word(&operation)),
     };
-    format!("{}: {}{operation} ({users})", word(&group.outcome), word(&group.reason))
+    let expected = if group.is_expected { "expected " } else { "" };
+    format!("{expected}{}: {}{operation} ({users})", word(&group.outcome), word(&group.reason))
+}
+
+/// Returns a sentence with a capital letter.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

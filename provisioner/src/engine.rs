@@ -4,17 +4,20 @@
 //! something to do (`scope`), look up their accounts (`correlate`), decide for every user ([`crate::policy`]), ask the
 //! delete guard (`guard`), and only then write (`execute`).
 
+mod by_hand;
 mod capabilities;
 mod carry_out;
 pub(crate) mod census;
 mod context;
 mod correlate;
 mod create;
+mod cut_off;
 mod delete_guard;
 mod dry_run;
 mod duplicate_names;
 mod execute;
 pub mod groups;
+mod left_alone;
 mod outcome;
 mod plan_hash;
 mod quarantine;
@@ -24,6 +27,7 @@ mod recorded;
 mod remove;
 mod renames;
 mod resolve;
+mod scan;
 mod scope;
 mod source_checks;
 mod spool;
@@ -57,15 +61,17 @@ use crate::report::{Confirmation, RunReport, Stopped};
 use crate::source::{SourceError, SourceProblem, SourceUser};
 use crate::state::groups::LearnedGroups;
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
-use crate::state::{Learned, Quarantine, StateChange, TestRecord, Withdrawal};
+use crate::state::{Learned, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
 use crate::target::connection_test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
 use cli_support::suggest::nearest;
 
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
+pub(crate) use self::left_alone::{LeftAlone, left_alone};
 pub use self::plan_hash::{InvalidPlanHash, PlanHash};
 pub(crate) use self::quarantine::{describe as describe_quarantine, is_quarantined};
+pub(crate) use self::renames::is_temporary;
 pub(crate) use self::source_checks::{Refusal, matches, without_users};
 pub use self::worker_pool::Progress;
 use crate::interrupt::Interrupt;
@@ -232,7 +238,12 @@ impl Provisioner {
         let url = &config.authentication.scim_url;
         let store = Store::open(&environment.state, url, environment.durability, access).await?;
         let under = learned_under(&config);
+        // Without the secrets it cannot be told whether they changed.
+        let is_known = config.has_secrets;
         store.amend_connection(|connection| {
+            if !is_known {
+                return;
+            }
             if connection.learned_under.as_ref() != Some(&under) {
                 connection.learned = Learned::default();
                 connection.learned_groups = LearnedGroups::default();
@@ -277,43 +288,10 @@ impl Provisioner {
         self.store.loaded()
     }
 
-    /// Tests the connection for a person, and forgets what was learned of the target's writes.
-    ///
-    /// # Errors
-    /// The state cannot be written.
-    pub async fn test_connection(&self) -> Result<ConnectionReport, StoreError> {
-        let _running = self.running.lock().await;
-        self.begin_run("test-connection");
-        let report = self.client().test().await;
-        let mut connection = self.store.connection();
-        connection.learned = Learned::default();
-        connection.learned_groups = LearnedGroups::default();
-        connection.last_test = Some(self.test_record(&report));
-        self.store.write(vec![StateChange::Connection(Box::new(connection))]).await?;
-        Ok(report)
-    }
-
-    /// Returns the quarantine of the connection, if it is in one.
-    pub fn quarantine(&self) -> Option<Quarantine> {
-        self.store.connection().quarantine
-    }
-
-    /// Ends the quarantine of the connection, and returns it; the next run is carried out at once.
-    ///
-    /// # Errors
-    /// The state cannot be written.
-    pub async fn release(&self) -> Result<Option<Quarantine>, StoreError> {
-        let _running = self.running.lock().await;
-        let mut connection = self.store.connection();
-        let quarantine = connection.quarantine.take();
-        self.store.write(vec![StateChange::Connection(Box::new(connection))]).await?;
-        Ok(quarantine)
-    }
-
     /// Carries out one run: reads the source, tests the connection, decides, writes, and reports.
     pub async fn sync(&self, options: SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
-        self.begin_run("sync");
+        self.begin_stored_run("sync", &options).await;
         let prepared = self.prepare(&options, None).await;
         self.carry_out(prepared, &options).await
     }
@@ -389,6 +367,7 @@ impl Provisioner {
         let source_groups = reader.map(|reader| groups::read(reader, &group_records, options)).transpose();
         let source_groups = source_groups.map_err(EndedRun::of_groups)?;
         let users = census.users;
+        self.recorded.recorder().source_read(users);
         let refused = |exit, refusal: Refusal| EndedRun { users, ..ended(exit, refusal.into()) };
         if !options.accept_new_source
             && let Some(refusal) = source_checks::other_users(&census)

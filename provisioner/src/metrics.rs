@@ -34,11 +34,12 @@ pub struct Metrics {
     retries: Counter,
     request_duration: Family<Labels, Histogram, fn() -> Histogram>,
     runs: Family<Labels, Counter>,
-    run_duration: Gauge<f64, std::sync::atomic::AtomicU64>,
+    // A family has no value until one is known: absent figures are told from zero.
+    run_duration: Family<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     running: Gauge,
-    last_run: Gauge,
-    last_success: Gauge,
-    source_users: Gauge,
+    last_run: Family<Labels, Gauge>,
+    last_success: Family<Labels, Gauge>,
+    source_users: Family<Labels, Gauge>,
     quarantined: Gauge,
 }
 
@@ -58,11 +59,11 @@ impl Metrics {
             retries: Counter::default(),
             request_duration: Family::new_with_constructor(durations),
             runs: Family::default(),
-            run_duration: Gauge::default(),
+            run_duration: Family::default(),
             running: Gauge::default(),
-            last_run: Gauge::default(),
-            last_success: Gauge::default(),
-            source_users: Gauge::default(),
+            last_run: Family::default(),
+            last_success: Family::default(),
+            source_users: Family::default(),
             quarantined: Gauge::default(),
         };
         let registry = &mut metrics.registry;
@@ -109,7 +110,7 @@ impl Metrics {
     pub fn note_earlier(&self, last_run: Option<SystemTime>, last_success: Option<SystemTime>) {
         for (gauge, at) in [(&self.last_run, last_run), (&self.last_success, last_success)] {
             if let Some(at) = at {
-                gauge.set(gauge_seconds(at));
+                set(gauge, gauge_seconds(at));
             }
         }
     }
@@ -130,6 +131,10 @@ impl Metrics {
     }
 }
 
+fn set(gauge: &Family<Labels, Gauge>, value: i64) {
+    gauge.get_or_create(&Labels::new()).set(value);
+}
+
 fn gauge_seconds(at: SystemTime) -> i64 {
     i64::try_from(seconds(at)).unwrap_or(i64::MAX)
 }
@@ -137,6 +142,10 @@ fn gauge_seconds(at: SystemTime) -> i64 {
 impl Observer for Metrics {
     fn run_started(&self, _run: &RunStart<'_>) {
         self.running.set(1);
+    }
+
+    fn source_read(&self, users: u64) {
+        set(&self.source_users, i64::try_from(users).unwrap_or(i64::MAX));
     }
 
     fn request(&self, request: &RequestRecord) {
@@ -163,16 +172,17 @@ impl Observer for Metrics {
         let exit = run.summary.exit_code.0;
         let labels = vec![("command", run.command.to_owned()), ("exit_code", exit.code().to_string())];
         self.runs.get_or_create(&labels).inc();
-        let duration: Duration = run.at.duration_since(run.started).unwrap_or_default();
-        self.run_duration.set(duration.as_secs_f64());
         self.running.set(0);
-        self.last_run.set(gauge_seconds(run.at));
-        if exit == Exit::Done {
-            self.last_success.set(gauge_seconds(run.at));
+        if run.summary.dry_run {
+            return;
         }
-        self.source_users.set(i64::try_from(run.summary.users).unwrap_or(i64::MAX));
-        let is_quarantined =
-            run.summary.stopped.as_ref().is_some_and(|stopped| stopped.code == "quarantined");
-        self.note_quarantine(is_quarantined);
+        let duration: Duration = run.at.duration_since(run.started).unwrap_or_default();
+        self.run_duration.get_or_create(&Labels::new()).set(duration.as_secs_f64());
+        set(&self.last_run, gauge_seconds(run.at));
+        if exit == Exit::Done {
+            set(&self.last_success, gauge_seconds(run.at));
+        }
+        let is_refused = run.summary.stopped.as_ref().is_some_and(|stopped| stopped.code == "quarantined");
+        self.note_quarantine(is_refused || run.summary.quarantine.is_some());
     }
 }

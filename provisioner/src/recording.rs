@@ -19,6 +19,24 @@ use crate::report::{Summary, UserLine};
 /// The maximum number of requests that are kept for the audit of one user in one run.
 const KEPT: usize = 32;
 
+/// Stands for a person that nothing names.
+const UNKNOWN: &str = "unknown";
+
+/// Returns the number of the account of this process: new files belong to it.
+#[cfg(unix)]
+fn account_number() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let file = tempfile::tempfile().ok()?;
+    file.metadata().ok().map(|file| format!("uid {}", file.uid()))
+}
+
+/// Returns `None`: other systems name the account in the environment.
+#[cfg(not(unix))]
+fn account_number() -> Option<String> {
+    None
+}
+
 /// The cause of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
@@ -33,11 +51,22 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Returns the person who started this process: as the environment names it, else by the number of the account where
+    /// the system has one.
+    pub fn of_process() -> Self {
+        match Self::from_environment(&|name| std::env::var(name).ok()) {
+            Self::Person(name) if name == UNKNOWN => {
+                Self::Person(account_number().unwrap_or_else(|| UNKNOWN.to_owned()))
+            }
+            named => named,
+        }
+    }
+
     /// Returns the person who started this process, as the environment names it. With `sudo` both accounts are named.
     pub fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let named = |name: &&str| env(name).filter(|value| !value.trim().is_empty());
         let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(named);
-        let user = user.unwrap_or_else(|| "unknown".to_owned());
+        let user = user.unwrap_or_else(|| UNKNOWN.to_owned());
         Self::Person(match named(&"SUDO_USER") {
             Some(person) if person != user => format!("{person} as {user}"),
             Some(_) | None => user,
@@ -67,7 +96,7 @@ pub struct Recording {
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { actor: Actor::Person("unknown".to_owned()), observers: Vec::new() }
+        Self { actor: Actor::Person(UNKNOWN.to_owned()), observers: Vec::new() }
     }
 }
 
@@ -75,6 +104,8 @@ impl Default for Recording {
 pub trait Observer: Send + Sync {
     /// A run begins.
     fn run_started(&self, _run: &RunStart<'_>) {}
+    /// The source was read whole, and has this number of users.
+    fn source_read(&self, _users: u64) {}
     /// A request was answered, or failed.
     fn request(&self, _request: &RequestRecord) {}
     /// A request is going to be tried again.
@@ -107,6 +138,8 @@ pub struct RunEnd<'a> {
     pub started: SystemTime,
     /// When it ended.
     pub at: SystemTime,
+    /// What a person allowed or approved beyond the usual, as options of the command line.
+    pub allowed: &'a [String],
     /// Its figures.
     pub summary: &'a Summary,
 }
@@ -244,8 +277,18 @@ impl Recorder {
         self.tell(|observer| observer.run_started(&RunStart { id: &self.run, command, at }));
     }
 
-    pub(crate) fn end(&self, command: &'static str, started: SystemTime, at: SystemTime, summary: &Summary) {
-        self.tell(|observer| observer.run_ended(&RunEnd { command, started, at, summary }));
+    pub(crate) fn source_read(&self, users: u64) {
+        self.tell(|observer| observer.source_read(users));
+    }
+
+    pub(crate) fn end(
+        &self,
+        command: &'static str,
+        (started, at): (SystemTime, SystemTime),
+        allowed: &[String],
+        summary: &Summary,
+    ) {
+        self.tell(|observer| observer.run_ended(&RunEnd { command, started, at, allowed, summary }));
     }
 
     /// Numbers a request that is about to be sent.
@@ -376,6 +419,12 @@ mod tests {
         check_actor(&[("USER", "root"), ("SUDO_USER", "ada")], "ada as root");
         check_actor(&[("USER", "ada"), ("SUDO_USER", "ada")], "ada");
         check_actor(&[("USER", " ")], "unknown");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn account_without_a_name_has_a_number() {
+        assert!(account_number().is_some_and(|number| number.starts_with("uid ")));
     }
 
     #[tokio::test]

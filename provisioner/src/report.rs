@@ -289,11 +289,25 @@ pub struct Summary {
     /// Whether nothing was written: the figures are what a sync is expected to do.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// Users with something to do that were left alone, because `exclude` names them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub excluded: u64,
+    /// Users with something to do that were left alone, because their rule is turned off.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub frozen: u64,
+    /// The quarantine that the run put the connection into, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
     /// Set where the run ended before its time.
     pub stopped: Option<Stopped>,
     /// The exit code.
     #[serde(serialize_with = "exit_code")]
     pub exit_code: ExitField,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// [`Exit`] with a default, for a summary that is being filled.
@@ -373,6 +387,12 @@ impl RunReport {
         self.summary.requests = requests;
         self.summary.exit_code = ExitField(self.exit);
         self.groups = lines;
+        self
+    }
+
+    /// Returns the report with the numbers of users that were left alone: by `exclude`, and by a rule that is turned off.
+    pub(crate) fn with_left_alone(mut self, (excluded, frozen): (u64, u64)) -> Self {
+        (self.summary.excluded, self.summary.frozen) = (excluded, frozen);
         self
     }
 

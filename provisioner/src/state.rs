@@ -224,6 +224,25 @@ pub struct ConnectionRecord {
     /// Set while the connection is in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
+    /// The run that is being carried out, or was cut off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begun: Option<BegunRun>,
+}
+
+/// A run that has begun, for the audit log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BegunRun {
+    /// Its id.
+    pub run: String,
+    /// `sync` or `apply`.
+    pub command: String,
+    /// Its cause.
+    pub who: String,
+    /// RFC 3339.
+    pub started: String,
+    /// What was allowed or approved beyond the usual.
+    pub allowed: Vec<String>,
 }
 
 /// One connection test, as `status` shows it.

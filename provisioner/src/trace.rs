@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use self::export::Unsent;
 pub use self::export::{Collector, CollectorError};
 use self::span::{Kind, Span, id, number, text};
 use crate::recording::{GroupRecord, Observer, RequestAnswer, RequestRecord, RunEnd, RunStart, UserRecord};
@@ -45,7 +46,9 @@ struct State {
 /// The task that sends the spans.
 #[derive(Debug)]
 pub struct Exporter {
-    task: JoinHandle<u64>,
+    task: JoinHandle<Unsent>,
+    /// The origin of the collector.
+    origin: String,
 }
 
 impl Exporter {
@@ -53,11 +56,17 @@ impl Exporter {
     pub async fn finish(mut self) {
         let Ok(Ok(unsent)) = tokio::time::timeout(LAST, &mut self.task).await else {
             self.task.abort();
-            tracing::warn!("failed to send the last spans to the collector in time");
+            let seconds = LAST.as_secs();
+            tracing::warn!(
+                collector = self.origin,
+                seconds,
+                "failed to send the last spans to the collector in time"
+            );
             return;
         };
-        if unsent > 0 {
-            tracing::warn!(unsent, "failed to send spans to the collector");
+        let Unsent { spans, cause } = unsent;
+        if spans > 0 {
+            tracing::warn!(collector = self.origin, cause, spans, "failed to send spans to the collector");
         }
     }
 }
@@ -66,9 +75,10 @@ impl Tracer {
     /// Starts to send the spans of the connection `name` to `collector`.
     pub fn start(collector: Collector, name: &str) -> (Arc<Self>, Exporter) {
         let (batches, queue) = mpsc::channel(WAITING);
+        let origin = collector.origin();
         let task = tokio::spawn(export::run(collector, name.to_owned(), queue));
         let state = Mutex::new(State::default());
-        (Arc::new(Self { state, batches, dropped: AtomicU64::new(0) }), Exporter { task })
+        (Arc::new(Self { state, batches, dropped: AtomicU64::new(0) }), Exporter { task, origin })
     }
 
     fn add(&self, make: impl FnOnce(&State) -> Span) {

@@ -71,7 +71,7 @@ fn told(adopted: &Adopted, account: &TargetId) -> String {
         Some(former) => format!(", which was linked to user {former}, who is gone from the source"),
         None => String::new(),
     };
-    format!("{user} is linked to account {account}{moved}; the next sync writes the differences")
+    format!("{user} is linked to account {account}{moved}; the next sync compares it with the source")
 }
 
 const fn exit(error: &AdoptError) -> Exit {
@@ -84,6 +84,7 @@ const fn exit(error: &AdoptError) -> Exit {
         | AdoptError::HasAccount(..)
         | AdoptError::LinkedElsewhere(..)
         | AdoptError::Gone(_)
+        | AdoptError::Excluded(..)
         | AdoptError::OtherName(..) => Exit::SomeFailed,
     }
 }

@@ -33,7 +33,7 @@ fn code<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Er
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename = "connections", rename_all = "camelCase")]
+#[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
 struct Total {
     connections: Vec<Finished>,
     exit_code: u8,
@@ -129,7 +129,7 @@ pub(super) async fn sync(args: &SyncArgs) -> Exit {
 
 /// Returns an option that a person can only mean for one connection, if one is given.
 fn of_one_connection(args: &SyncArgs) -> Option<&'static str> {
-    let SyncArgs { common, allow, approval, .. } = args;
+    let SyncArgs { common, allow, approval, telemetry, .. } = args;
     [
         (common.state.is_some(), "--state"),
         (approval.approve.is_some(), "--approve"),
@@ -140,6 +140,7 @@ fn of_one_connection(args: &SyncArgs) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(is_given, option)| is_given.then_some(option))
+    .or_else(|| telemetry.given())
 }
 
 async fn run(file: PathBuf, settings: Settings, interrupt: Interrupt) -> Finished {

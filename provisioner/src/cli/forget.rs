@@ -31,11 +31,11 @@ struct Summary<'a> {
 }
 
 pub(super) async fn run(args: &ForgetArgs) -> Exit {
-    let provisioner = match args.common.open(Access::Write).await {
+    let provisioner = match args.common.open_for_state(Access::Write).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let user = match provisioner.known_user(&args.user) {
+    let user = match provisioner.known_user(&args.user).await {
         Ok(user) => user,
         Err(error) => {
             Output::error(&error.to_string());

@@ -79,7 +79,7 @@ async fn listed(common: Common) -> Listed {
         last_run: None,
         problem: Some(problem),
     };
-    let config = match Config::load(&common.config) {
+    let config = match Config::load_for_state(&common.config) {
         Ok(config) => config,
         Err(error) => return invalid(format!("{error}: `provisioner check -c {file}` shows what is wrong")),
     };

@@ -115,6 +115,9 @@ impl Output {
                 let groups = report.groups.iter().map(|line| self.json_line(line));
                 Self::raw(&users.chain(groups).collect::<String>());
             }
+            if let Some(quarantine) = &summary.quarantine {
+                Self::error(quarantine);
+            }
             Self::raw(&self.json_line(&Summary { stopped, ..summary.clone() }));
             return;
         }
@@ -125,6 +128,9 @@ impl Output {
         let mut figures = hanging(&figures(summary), width, 2) + "\n";
         if let Some(groups) = &summary.groups {
             figures += &(hanging(&groups::figures(groups), width, 2) + "\n");
+        }
+        if let Some(quarantine) = &summary.quarantine {
+            Self::error(&format!("{label}{quarantine}"));
         }
         if let Some(stopped) = &stopped {
             Self::raw(&labelled(&lines, &label));
@@ -151,7 +157,7 @@ impl Output {
 /// Returns the figures of a run as a sentence.
 fn figures(summary: &Summary) -> String {
     format!(
-        "{} users in the source, {} impacted: {} success, {} unsynced, {} partial, {} failed ({} failed deprovisions); {} requests{}{}",
+        "{} users in the source, {} impacted: {} success, {} unsynced, {} partial, {} failed ({} failed deprovisions); {} requests{}{}{}",
         summary.users,
         summary.impacted,
         summary.success,
@@ -160,9 +166,18 @@ fn figures(summary: &Summary) -> String {
         summary.failed,
         summary.failed_deprovisions,
         summary.requests,
+        skipped(summary.excluded, summary.frozen),
         summary.stopped.as_ref().map(|stopped| format!("; stopped: {}", stopped.code)).unwrap_or_default(),
         if summary.dry_run { "; dry run: nothing was written" } else { "" },
     )
+}
+
+/// Returns the numbers of users that are left alone, each with the reason; empty if there are none.
+pub(super) fn skipped(excluded: u64, frozen: u64) -> String {
+    let part = |number: u64, why: &str| (number > 0).then(|| format!("{number} {why}"));
+    let parts = [part(excluded, "named by exclude"), part(frozen, "of a rule that is turned off")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!("; left alone: {}", parts.join(", ")) }
 }
 
 /// Returns `text` with `label` before each line.

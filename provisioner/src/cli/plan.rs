@@ -1,13 +1,14 @@
 //! `provisioner plan`: shows the requests of a sync with their reasons.
 
-use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::interrupt::{NOTHING_WRITTEN, not_interrupted};
-use super::output::{GROUP, OPERATION, Output, Row};
+use super::output::{GROUP, OPERATION, Output, Row, skipped};
+use super::output_files::{OutputFile, create, refuse_overwriting};
 use super::terminal::width;
 use super::{Access, Allow, Approval, Common};
 use crate::engine::plan::Plan;
@@ -33,6 +34,14 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
+    if let Some(file) = &args.out {
+        let output = OutputFile { option: "--out", path: file };
+        if let Err(error) = refuse_overwriting(provisioner.config(), provisioner.state_file(), &[], &[output])
+        {
+            Output::error(&error.to_string());
+            return Exit::Usage;
+        }
+    }
     let planned = match not_interrupted(provisioner.plan(args.allow.options(&Approval::default()))).await {
         Ok(planned) => planned,
         Err(exit) => {
@@ -54,7 +63,7 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
     if let Some(file) = &args.out {
         let written = serde_json::to_string_pretty(&plan)
             .map_err(std::io::Error::other)
-            .and_then(|text| fs::write(file, text + "\n"));
+            .and_then(|text| create(file)?.write_all((text + "\n").as_bytes()));
         if let Err(error) = written {
             Output::error(&format!("failed to write the plan to {}: {error}", file.display()));
             return Exit::Usage;
@@ -147,7 +156,7 @@ fn print(plan: &Plan) {
     let summary = &plan.summary;
     Output::line(&format!(
         "{} users in the source, {} impacted: {} existing accounts to link, {} to create, {} to update, {} to enable, \
-         {} to disable, {} to remove; {} cannot be provisioned as things stand",
+         {} to disable, {} to remove; {} cannot be provisioned as things stand{}",
         summary.users,
         summary.impacted,
         summary.links,
@@ -157,6 +166,7 @@ fn print(plan: &Plan) {
         summary.disables,
         summary.removals,
         summary.failed,
+        skipped(summary.excluded, summary.frozen),
     ));
     if let Some(groups) = &summary.groups {
         Output::line(&format!(

@@ -16,7 +16,7 @@ struct Summary<'a> {
 }
 
 pub(super) async fn run(common: &Common) -> Exit {
-    let provisioner = match common.open(Access::Write).await {
+    let provisioner = match common.open_for_state(Access::Write).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };

@@ -8,16 +8,20 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Serialize;
 
 use self::groups::GroupsStanding;
-use super::output::{OUTCOME, Output, Row};
+use super::output::{OUTCOME, Output, Row, skipped};
 use super::terminal::{cell, width};
 use super::{Access, Common};
 use crate::clock::timestamp;
-use crate::engine::describe_quarantine;
+use crate::config::Config;
+use crate::engine::{LeftAlone, describe_quarantine, is_temporary, left_alone};
 use crate::exit::Exit;
+use crate::ids::{TargetId, UserName};
 use crate::report::{Operation, Outcome, Reason, word};
 use crate::state::groups::LearnedGroups;
 use crate::state::store::Loaded;
-use crate::state::{Learned, LinkState, Quarantine, QuarantineCause, RunRecord, TestRecord};
+use crate::state::{
+    LastReported, Learned, LinkState, Quarantine, QuarantineCause, Record, RunRecord, TestRecord,
+};
 
 /// Columns of a user name in a line about several.
 const NAME: usize = 40;
@@ -39,6 +43,12 @@ struct Standing {
     unresolved: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<GroupsStanding>,
+    /// Users whose account has a temporary name, because a swap of names was not finished.
+    temporary_names: u64,
+    /// Known users that are left alone, because `exclude` names them.
+    excluded: u64,
+    /// Known users that are left alone, because their rule is turned off.
+    frozen: u64,
     learned: Option<Learned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     learned_groups: Option<LearnedGroups>,
@@ -89,25 +99,47 @@ struct User<'a> {
 }
 
 pub(super) async fn run(common: &Common) -> Exit {
-    let provisioner = match common.open(Access::Read).await {
+    let provisioner = match common.open_for_state(Access::Read).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let loaded = match provisioner.stored() {
-        Ok(loaded) => loaded,
+    let config = provisioner.config();
+    let connection = provisioner.connection();
+    let known_groups = match provisioner.known_groups() {
+        Ok(groups) => groups,
         Err(error) => {
             Output::store_error(&error);
             return Exit::Usage;
         }
     };
-    let config = provisioner.config();
-    let standing = Standing {
+    // Only users that are shown are kept.
+    let mut loaded = Loaded { groups: known_groups, ..Loaded::default() };
+    let mut standing = Standing {
         connection: config.name.clone(),
         description: config.description.clone(),
         scim_url: config.authentication.scim_url.to_string(),
         enabled: config.enabled,
-        ..standing(&loaded)
+        groups: groups::standing(&loaded),
+        learned_groups: Some(connection.learned_groups.clone())
+            .filter(|learned| *learned != LearnedGroups::default()),
+        learned: Some(connection.learned.clone()),
+        last_test: connection.last_test.clone(),
+        last_run: connection.last_run.clone(),
+        last_full_run: connection.last_full_run.clone(),
+        quarantine: connection.quarantine.as_ref().map(ShownQuarantine::from),
+        ..Standing::default()
     };
+    loaded.connection = connection;
+    let scanned = provisioner.scan(|id, record| {
+        standing.count(&record, config);
+        if is_shown(&record) {
+            loaded.records.insert(id, record.into());
+        }
+    });
+    if let Err(error) = scanned.await {
+        Output::store_error(&error);
+        return Exit::Usage;
+    }
     if common.json {
         print_json(&loaded, &standing);
     } else {
@@ -116,35 +148,42 @@ pub(super) async fn run(common: &Common) -> Exit {
     Exit::Done
 }
 
-fn standing(loaded: &Loaded) -> Standing {
-    let learned_groups = loaded.connection.learned_groups.clone();
-    let mut standing = Standing {
-        groups: groups::standing(loaded),
-        learned_groups: Some(learned_groups).filter(|learned| *learned != LearnedGroups::default()),
-        learned: Some(loaded.connection.learned.clone()),
-        last_test: loaded.connection.last_test.clone(),
-        last_run: loaded.connection.last_run.clone(),
-        last_full_run: loaded.connection.last_full_run.clone(),
-        quarantine: loaded.connection.quarantine.as_ref().map(ShownQuarantine::from),
-        ..Standing::default()
-    };
-    for record in loaded.records.values() {
+/// Whether a user is named, and not only counted.
+fn is_shown(record: &Record) -> bool {
+    let is_other = |told: &LastReported| told.outcome != Outcome::Success;
+    record.last_reported.as_ref().is_some_and(is_other) || temporary_name(record).is_some()
+}
+
+impl Standing {
+    /// Counts a user.
+    fn count(&mut self, record: &Record, config: &Config) {
         match record.link.as_ref().map(|link| link.state) {
-            Some(LinkState::Owned) => standing.linked += 1,
-            Some(LinkState::Removed) => standing.removed += 1,
-            Some(LinkState::Withheld(_)) => standing.withheld += 1,
-            Some(LinkState::Pending(_)) => standing.pending_deprovisions += 1,
+            Some(LinkState::Owned) => self.linked += 1,
+            Some(LinkState::Removed) => self.removed += 1,
+            Some(LinkState::Withheld(_)) => self.withheld += 1,
+            Some(LinkState::Pending(_)) => self.pending_deprovisions += 1,
             None => {}
         }
         match record.last_reported.as_ref().map(|last_reported| last_reported.outcome) {
-            Some(Outcome::Unsynced) => standing.unsynced += 1,
-            Some(Outcome::Partial) => standing.partial += 1,
-            Some(Outcome::Failed) => standing.failed += 1,
+            Some(Outcome::Unsynced) => self.unsynced += 1,
+            Some(Outcome::Partial) => self.partial += 1,
+            Some(Outcome::Failed) => self.failed += 1,
             Some(Outcome::Success) | None => {}
         }
-        standing.unresolved += u64::from(record.intent.is_some());
+        self.unresolved += u64::from(record.intent.is_some());
+        self.temporary_names += u64::from(temporary_name(record).is_some());
+        match left_alone(config, None, Some(record)) {
+            Some(LeftAlone::Excluded(_)) => self.excluded += 1,
+            Some(LeftAlone::Frozen(_)) => self.frozen += 1,
+            None => {}
+        }
     }
-    standing
+}
+
+/// Returns the account with its name, if that is a temporary one.
+fn temporary_name(record: &Record) -> Option<(&TargetId, UserName)> {
+    let link = record.link.as_ref()?;
+    Some((&link.account, link.user_name().filter(is_temporary)?))
 }
 
 fn print_json(loaded: &Loaded, standing: &Standing) {
@@ -211,6 +250,16 @@ fn print(loaded: &Loaded, standing: &Standing) {
             reasons.entry(key).or_insert((0, record.user_name.as_str())).0 += 1;
         }
     }
+    for (id, record) in &loaded.records {
+        if let Some((account, name)) = temporary_name(record) {
+            Output::line(&format!(
+                "account {account} of user {:?} (id {id}) has the temporary userName {:?}, because a swap of names was not \
+                 finished; the next sync tries again",
+                record.user_name.as_str(),
+                name.as_str()
+            ));
+        }
+    }
     let width = width();
     let mut text = String::new();
     for ((outcome, reason, explained), (count, example)) in reasons.iter().rev() {
@@ -230,7 +279,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
     text.push_str(&groups::reasons(loaded, width));
     Output::raw(&text);
     Output::line(&format!(
-        "{} linked, {} removed by disable, {} left and kept by preference, {} deprovisions pending; {} unsynced, {} partial, {} failed; {} unresolved writes",
+        "{} linked, {} removed by disable, {} left and kept by preference, {} deprovisions pending; {} unsynced, {} partial, {} failed; {} unresolved writes{}",
         standing.linked,
         standing.removed,
         standing.withheld,
@@ -239,6 +288,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
         standing.partial,
         standing.failed,
         standing.unresolved,
+        skipped(standing.excluded, standing.frozen),
     ));
     if let Some(groups) = &standing.groups {
         Output::line(&groups.line());

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use clap::Args;
 
 use super::interrupt::not_interrupted;
+use super::output::Output;
 use super::telemetry::TelemetryArgs;
 use super::{Access, Allow, Approval, Common};
 use crate::exit::Exit;
@@ -34,12 +35,16 @@ pub(super) async fn run(args: &SyncArgs) -> Exit {
     if args.common.config.is_dir() {
         return super::directory::sync(args).await;
     }
+    if args.jobs.is_some() {
+        Output::error("--jobs concerns a directory of connections: -c DIRECTORY");
+        return Exit::Usage;
+    }
     let access = if args.dry_run { Access::Read } else { Access::Write };
     let provisioner = match args.common.open_with(access, args.concurrency).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let (mut telemetry, provisioner) = match args.telemetry.start(provisioner).await {
+    let (mut telemetry, provisioner) = match args.telemetry.start(provisioner, &[]).await {
         Ok(started) => started,
         Err(exit) => return exit,
     };

@@ -1,6 +1,6 @@
 //! `--metrics`, `--otlp` and `--report`: what a run tells others than the person who started it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,7 +11,9 @@ use clap::Args;
 use jiff::Timestamp;
 use url::Url;
 
+use super::confirmation;
 use super::output::Output;
+use super::output_files::{OutputFile, create, refuse_overwriting};
 use crate::causes::with_cause;
 use crate::config::{Config, Network};
 use crate::document::{Document, RunNotes, SourceDigest, to_html, to_markdown};
@@ -20,6 +22,7 @@ use crate::exit::Exit;
 use crate::metrics::{Metrics, MetricsAddress, MetricsServer};
 use crate::recording::{Actor, Observer};
 use crate::report::RunReport;
+use crate::state::ConnectionRecord;
 use crate::trace::{Collector, Exporter, Tracer};
 use crate::transport::Transport;
 
@@ -79,12 +82,17 @@ pub(super) struct Telemetry {
 }
 
 impl TelemetryArgs {
-    /// Starts what the command line asks for, and returns the provisioner with the observers of its runs.
+    /// Starts what the command line asks for, and returns the provisioner with the observers of its runs; `read` are files
+    /// that the command reads beside those of the connection.
     ///
     /// # Errors
     /// An address, a collector or a file cannot be used, which is printed.
-    pub(super) async fn start(&self, provisioner: Provisioner) -> Result<(Telemetry, Provisioner), Exit> {
-        match self.prepare(&provisioner).await {
+    pub(super) async fn start(
+        &self,
+        provisioner: Provisioner,
+        read: &[(&'static str, &Path)],
+    ) -> Result<(Telemetry, Provisioner), Exit> {
+        match self.prepare(&provisioner, read).await {
             Ok((telemetry, observers)) => Ok((telemetry, provisioner.observed_by(observers))),
             Err(exit) => {
                 provisioner.close().await;
@@ -93,8 +101,18 @@ impl TelemetryArgs {
         }
     }
 
-    async fn prepare(&self, provisioner: &Provisioner) -> Result<(Telemetry, Vec<Arc<dyn Observer>>), Exit> {
+    async fn prepare(
+        &self,
+        provisioner: &Provisioner,
+        read: &[(&'static str, &Path)],
+    ) -> Result<(Telemetry, Vec<Arc<dyn Observer>>), Exit> {
         let config = provisioner.config();
+        let outputs: Vec<OutputFile<'_>> =
+            self.reports.iter().map(|report| OutputFile { option: "--report", path: &report.file }).collect();
+        refuse_overwriting(config, provisioner.state_file(), read, &outputs).map_err(|error| {
+            Output::error(&error.to_string());
+            Exit::Usage
+        })?;
         let mut observers: Vec<Arc<dyn Observer>> = Vec::new();
         let reports = self.files()?;
         let notes = (!reports.is_empty()).then(|| Arc::new(RunNotes::default()));
@@ -103,7 +121,7 @@ impl TelemetryArgs {
         let mut server = None;
         if let Some(address) = self.metrics {
             let metrics = Arc::new(Metrics::new(&config.name));
-            note_earlier(&metrics, provisioner);
+            note_earlier(&metrics, &provisioner.connection());
             server = Some(serve(address, Arc::clone(&metrics)).await?);
             observers.push(metrics);
         }
@@ -114,6 +132,14 @@ impl TelemetryArgs {
             exporter = Some(started);
         }
         Ok((Telemetry { reports, notes, digest, _server: server, exporter }, observers))
+    }
+
+    /// Returns an option that is given, if one is.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let Self { metrics, otlp, reports } = self;
+        [(!reports.is_empty(), "--report"), (metrics.is_some(), "--metrics"), (otlp.is_some(), "--otlp")]
+            .into_iter()
+            .find_map(|(is_given, option)| is_given.then_some(option))
     }
 
     /// Opens the files of the reports before the run: a run is not carried out whose report cannot be written.
@@ -136,7 +162,10 @@ impl Telemetry {
         let Some(notes) = &self.notes else { return report.exit };
         let after = config.source.path().and_then(SourceDigest::of_file);
         let digest = SourceDigest::of_run(self.digest.take(), after);
-        let who = Actor::from_environment(&|name| std::env::var(name).ok()).to_string();
+        let who = Actor::of_process().to_string();
+        let mut report = report.clone();
+        report.summary.stopped = report.summary.stopped.as_ref().map(confirmation::stopped);
+        let report = &report;
         let document = Document::new(config, report, notes, &who, digest);
         let mut exit = report.exit;
         for (ReportFile { kind, file: path }, mut file) in self.reports.drain(..) {
@@ -166,13 +195,14 @@ fn system_time(at: &str) -> Option<SystemTime> {
 }
 
 /// Notes what is stored of earlier runs.
-fn note_earlier(metrics: &Metrics, provisioner: &Provisioner) {
-    let last = provisioner.last_run();
-    let at = last.as_ref().and_then(|run| system_time(&run.at));
+pub(super) fn note_earlier(metrics: &Metrics, record: &ConnectionRecord) {
+    let last = record.last_run.as_ref();
+    let at = last.and_then(|run| system_time(&run.at));
     metrics.note_earlier(at, at.filter(|_| last.is_some_and(|run| run.exit == Exit::Done.code())));
+    metrics.note_quarantine(record.quarantine.is_some());
 }
 
-async fn serve(address: MetricsAddress, metrics: Arc<Metrics>) -> Result<MetricsServer, Exit> {
+pub(super) async fn serve(address: MetricsAddress, metrics: Arc<Metrics>) -> Result<MetricsServer, Exit> {
     match MetricsServer::start(address, metrics).await {
         Ok(server) => {
             tracing::info!(address = %server.address(), "serving metrics at /metrics");
@@ -187,7 +217,7 @@ async fn serve(address: MetricsAddress, metrics: Arc<Metrics>) -> Result<Metrics
     }
 }
 
-fn collector(url: &Url, config: &Config) -> Result<Collector, Exit> {
+pub(super) fn collector(url: &Url, config: &Config) -> Result<Collector, Exit> {
     // The client certificate is for the target alone.
     let network = Network { identity: None, ..config.network.clone() };
     let failed = |message: String| {
@@ -199,18 +229,4 @@ fn collector(url: &Url, config: &Config) -> Result<Collector, Exit> {
     let headers = std::env::var(OTLP_HEADERS).ok();
     Collector::new(transport, url.clone(), headers.as_deref())
         .map_err(|error| failed(format!("{error}; correct {OTLP_HEADERS}")))
-}
-
-/// Creates a file for its owner only: it says who is called what.
-#[cfg(unix)]
-fn create(file: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(file)
-}
-
-/// Creates a file: on other systems the permissions of the folder decide.
-#[cfg(not(unix))]
-fn create(file: &Path) -> std::io::Result<File> {
-    OpenOptions::new().create(true).truncate(true).write(true).open(file)
 }

@@ -3,6 +3,7 @@
 //! Each run loads the configuration anew and opens the state for itself, so that a person can correct the one and look at the
 //! other meanwhile. A run that fails is told, and the next trigger tries again.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +12,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::output::Output;
+use super::watch_telemetry::{WatchTelemetry, WatchTelemetryArgs};
 use super::{Access, Allow, Approval, Common};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::recording::Actor;
 use crate::signal::Signals;
 use crate::watch::files::FileWatch;
 use crate::watch::pending::PendingEvents;
@@ -36,6 +39,8 @@ pub(super) struct WatchArgs {
     /// Looks at the files this often; a change counts once it is at rest that long.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
     interval: Duration,
+    #[command(flatten)]
+    telemetry: WatchTelemetryArgs,
 }
 
 /// Parses an address, or a port of this machine.
@@ -107,13 +112,18 @@ pub(super) async fn run(args: &WatchArgs) -> Exit {
         Ok(listener) => listener,
         Err(exit) => return exit,
     };
+    let telemetry = match args.telemetry.start(&config, &state).await {
+        Ok(telemetry) => telemetry,
+        Err(exit) => return exit,
+    };
     let stop = Stop::default();
     let signals = tokio::spawn(stop_on_signal(stop.clone()));
     let files = FileWatch::new(paths(args, &config), args.interval, Arc::clone(&clock));
     wanted.add(Trigger::Start);
-    let exit = watch(args, files, &wanted, &pending, &stop, &clock).await;
-    signals.abort();
+    let exit = watch(args, files, &wanted, &pending, &stop, (&clock, &telemetry)).await;
     drop(listener);
+    telemetry.finish().await;
+    signals.abort();
     exit
 }
 
@@ -164,7 +174,7 @@ async fn watch(
     wanted: &Wanted,
     pending: &PendingEvents,
     stop: &Stop,
-    clock: &Arc<dyn Clock>,
+    (clock, telemetry): (&Arc<dyn Clock>, &WatchTelemetry),
 ) -> Exit {
     loop {
         tokio::select! {
@@ -176,9 +186,10 @@ async fn watch(
         if ends_in_burst(wanted, args.interval, stop, clock).await {
             return Exit::Done;
         }
-        let triggers: Vec<String> = wanted.take().iter().map(ToString::to_string).collect();
-        Output::notice(&format!("sync: {}", triggers.join(", ")));
-        let (exit, config) = sync(args, pending, stop).await;
+        let triggers = wanted.take();
+        let words: Vec<String> = triggers.iter().map(ToString::to_string).collect();
+        Output::notice(&format!("sync: {}", words.join(", ")));
+        let (exit, config) = sync(args, pending, stop, (actor(&triggers), telemetry)).await;
         if let Some(config) = config {
             files.set_paths(paths(args, &config));
         }
@@ -214,10 +225,27 @@ async fn ends_in_burst(wanted: &Wanted, interval: Duration, stop: &Stop, clock: 
     }
 }
 
+/// Returns the cause of a run with these triggers: of several the first one in the order webhook, file change, schedule. The
+/// run at the start of the watching is the person's who started it.
+fn actor(triggers: &BTreeSet<Trigger>) -> Actor {
+    let causes = [
+        (Trigger::Webhook, Actor::Webhook),
+        (Trigger::Files, Actor::FileChange),
+        (Trigger::Schedule, Actor::Schedule),
+    ];
+    let found = causes.into_iter().find(|(trigger, _)| triggers.contains(trigger));
+    found.map_or_else(Actor::of_process, |(_, actor)| actor)
+}
+
 /// Carries out one run with the configuration as it is now.
-async fn sync(args: &WatchArgs, pending: &PendingEvents, stop: &Stop) -> (Exit, Option<Config>) {
+async fn sync(
+    args: &WatchArgs,
+    pending: &PendingEvents,
+    stop: &Stop,
+    (actor, telemetry): (Actor, &WatchTelemetry),
+) -> (Exit, Option<Config>) {
     let provisioner = match args.common.open(Access::Write).await {
-        Ok(provisioner) => provisioner,
+        Ok(provisioner) => provisioner.observed_by(telemetry.observers()).caused_by(actor),
         Err(exit) => return (exit, None),
     };
     let config = provisioner.config().clone();
@@ -248,4 +276,25 @@ async fn stop_on_signal(stop: Stop) {
     signals.next().await;
     Output::error("stopped at once: the next sync looks up what became of the requests in flight");
     std::process::exit(i32::from(Exit::Interrupted.code()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_is_caused_by_what_triggered_it() {
+        use Trigger::{Files, Schedule, Start, Webhook};
+        let person = Actor::of_process();
+        for (triggers, expected) in [
+            (&[Schedule][..], Actor::Schedule),
+            (&[Files], Actor::FileChange),
+            (&[Webhook], Actor::Webhook),
+            (&[Start], person),
+            (&[Start, Schedule], Actor::Schedule),
+            (&[Schedule, Files, Webhook], Actor::Webhook),
+        ] {
+            assert_eq!(actor(&triggers.iter().copied().collect()), expected, "{triggers:?}");
+        }
+    }
 }

@@ -164,6 +164,7 @@ pub(super) fn config(
             rules,
             group_rules,
             webhook,
+            has_secrets: true,
         }),
         (_, _, problems) => Err(problems),
     };

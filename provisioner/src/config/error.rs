@@ -125,6 +125,8 @@ impl ConfigError {
 
 /// Characters of an argument that are shown on either side of a place.
 const AROUND: usize = 50;
+/// Problems that are shown; the others are counted.
+const SHOWN: usize = 10;
 /// Characters of a message about an argument.
 const MESSAGE: usize = 300;
 
@@ -155,6 +157,9 @@ impl fmt::Display for ConfigError {
             write!(f, "failed to read {name}: ")?;
             return match self.problems.as_slice() {
                 [only] => f.write_str(&only.message),
+                several if several.len() > SHOWN => {
+                    write!(f, "{} problems, the first {SHOWN} of them:", several.len())
+                }
                 several => write!(f, "{} problems", several.len()),
             };
         }
@@ -186,7 +191,7 @@ impl Diagnostic for ConfigError {
         if self.problems.len() < 2 {
             return None;
         }
-        Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
+        Some(Box::new(self.problems.iter().take(SHOWN).map(|problem| problem as &dyn Diagnostic)))
     }
 }
 

@@ -99,11 +99,19 @@ fn redact_line(
         };
         if covered && !value.starts_with('{') {
             cover(bytes, line_start, value_start..end);
-        } else if key == "scim-url" || key == "proxy" {
+        } else if let Some(url) = line.get(value_start..end)
+            && (key.ends_with("url") || key == "proxy" || url.contains("://"))
+        {
             // `user:password@` in a URL.
-            if let Some(sign) = line.get(value_start..end).and_then(|url| url.rfind('@')) {
-                let scheme = line.get(value_start..end).and_then(|url| url.find("//")).map_or(0, |at| at + 2);
+            if let Some(sign) = url.rfind('@') {
+                let scheme = url.find("//").map_or(0, |at| at + 2);
                 cover(bytes, line_start, value_start + scheme.min(sign)..value_start + sign);
+            }
+            // The query or fragment: an address with a token in it.
+            if let Some(query) = url.find(['?', '#']) {
+                let quote = usize::from(url.ends_with(['"', '\'']));
+                let last = (value_start + url.len() - quote).max(value_start + query + 1);
+                cover(bytes, line_start, value_start + query + 1..last);
             }
         }
         at = end;
@@ -171,6 +179,9 @@ mod tests {
             ));
         }
         check("[connection.authentication]\nscim-url = \"https://s3cr:s3cret@kept/scim\"\n");
+        check("[connection.authentication]\nscim-url = \"https://kept/scim?token=s3cret\"\n");
+        check("[connection.authentication]\nscim-url = \"https://kept/scim#s3cret\"\n");
+        check("[source]\nbase-url = 'https://s3cr:s3cret@kept/v1?key=s3cret'\n");
         check("[connection.options]\nproxy = \"http://s3cr:s3cret@kept:3128\"\n");
         check("[connection.options]\nproxy-user = \"kept\"\nproxy-password = \"s3cret\"\n");
         check(

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::{Document, Group, account, group_reason, heading, members};
+use super::{Document, Group, account, capitalized, group_reason, heading, members};
 use crate::report::{Outcome, word};
 use crate::visible::visible;
 
@@ -25,12 +25,15 @@ pub fn to_html(document: &Document<'_>) -> String {
     }
     page.push_str("</ul>\n<h2>What needs a person</h2>\n");
     let failed = |group: &&Group<'_>| group.outcome == Outcome::Failed;
+    let needs = document.needs();
+    for need in &needs {
+        let _ = writeln!(page, "<p class=\"why\">{}.</p>", escaped(&capitalized(need)));
+    }
     let has_failed_groups = !document.target_groups(true).0.is_empty();
-    if document.groups.iter().any(|group| failed(&group)) {
-        document.groups.iter().filter(failed).for_each(|group| write_group(&mut page, group));
-    } else if !has_failed_groups {
+    if needs.is_empty() && !has_failed_groups && !document.groups.iter().any(|group| failed(&group)) {
         page.push_str("<p>Nothing.</p>\n");
     }
+    document.groups.iter().filter(failed).for_each(|group| write_group(&mut page, group));
     write_target_groups(&mut page, document, true);
     page.push_str("<h2>Other users by outcome</h2>\n");
     let others = || document.groups.iter().filter(|group| !failed(group));

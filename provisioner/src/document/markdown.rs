@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Document, Group, account, group_reason, heading, members};
+use super::{Document, Group, account, capitalized, group_reason, heading, members};
 use crate::report::{Outcome, word};
 use crate::visible::visible;
 
@@ -22,12 +22,15 @@ pub fn to_markdown(document: &Document<'_>) -> String {
     }
     let failed = |group: &&Group<'_>| group.outcome == Outcome::Failed;
     text.push_str("\n## What needs a person\n\n");
+    let needs = document.needs();
+    for need in &needs {
+        let _ = writeln!(text, "{}.\n", inline(&capitalized(need)));
+    }
     let has_failed_groups = !document.target_groups(true).0.is_empty();
-    if document.groups.iter().any(|group| failed(&group)) {
-        document.groups.iter().filter(failed).for_each(|group| write_group(&mut text, group));
-    } else if !has_failed_groups {
+    if needs.is_empty() && !has_failed_groups && !document.groups.iter().any(|group| failed(&group)) {
         text.push_str("Nothing.\n\n");
     }
+    document.groups.iter().filter(failed).for_each(|group| write_group(&mut text, group));
     write_target_groups(&mut text, document, true);
     text.push_str("## Other users by outcome\n\n");
     let others = || document.groups.iter().filter(|group| !failed(group));
@@ -103,11 +106,6 @@ fn write_target_groups(text: &mut String, document: &Document<'_>, failed: bool)
         let _ = writeln!(text, "\n… and {others} more: `provisioner log` lists all.");
     }
     text.push('\n');
-}
-
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Returns `text` as one line that has no markup: what others sent is shown as it is.

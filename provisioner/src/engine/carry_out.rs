@@ -83,7 +83,7 @@ impl Provisioner {
     ) -> RunReport {
         let before = self.store.connection().quarantine;
         let mut evidence = Evidence::Used { tried: 0, failed: 0, has_groups: false, is_whole: false };
-        let report = match prepared {
+        let mut report = match prepared {
             Err(ended) => {
                 evidence = ended.evidence.clone();
                 ended.report()
@@ -93,6 +93,13 @@ impl Provisioner {
                     let requests = prepared.context.client.requests();
                     RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
                 } else {
+                    let begun = StateChange::Connection(Box::new(self.store.connection()));
+                    if let Err(error) = self.store.write(vec![begun]).await {
+                        tracing::warn!(
+                            error = with_cause(&error),
+                            "failed to store the beginning of the run"
+                        );
+                    }
                     let (context, groups) = (Arc::clone(&prepared.context), prepared.groups.take());
                     let report = execute::run(prepared, &self.environment).await;
                     let report = Box::pin(self.carry_out_groups(&context, groups, report)).await;
@@ -103,6 +110,7 @@ impl Provisioner {
             }
         };
         let mut connection = self.store.connection();
+        connection.begun = None;
         let users = match (&report.summary.stopped, &connection.last_run) {
             (None, _) => report.summary.users,
             // A source that was refused or guarded against is no measure for the next one.
@@ -118,10 +126,18 @@ impl Provisioner {
         if options.full && report.summary.stopped.is_none() {
             connection.last_full_run = Some(run.clone());
         }
-        connection.last_run = Some(run);
+        // A run that the quarantine refused says nothing of the users: the one before it stays in sight.
+        if report.summary.stopped.as_ref().is_none_or(|stopped| stopped.code != "quarantined") {
+            connection.last_run = Some(run);
+        }
         let now = seconds(self.environment.clock.now());
         let authentication = self.config.authentication.fingerprint();
         connection.quarantine = quarantine::after_run(&evidence, before.as_ref(), now, &authentication);
+        report.summary.quarantine = connection
+            .quarantine
+            .as_ref()
+            .filter(|quarantine| before.as_ref() != Some(quarantine))
+            .map(quarantine::describe);
         let mut changes = vec![StateChange::Connection(Box::new(connection))];
         changes.extend(self.end_run(&report, options));
         if let Err(error) = self.store.write(changes).await {

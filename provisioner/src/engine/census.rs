@@ -4,11 +4,13 @@
 //! A user whose data are as they were costs a digest and a look into the index. The others are kept in a [`Spool`], so that a
 //! first run of a million users fits into memory.
 
+mod figures;
+
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
@@ -64,7 +66,10 @@ enum ExaminedKind {
         is_created: bool,
     },
     /// No rule owns the user, and a rule that is turned off matches it.
-    Frozen,
+    Frozen {
+        /// Whether something has changed since the user was last provisioned.
+        is_changed: bool,
+    },
     /// No rule owns the user.
     Unowned,
 }
@@ -125,7 +130,7 @@ impl Survey {
 
     /// Finds out how a user stands.
     pub(crate) fn examine(&self, user: SourceUser) -> Examined {
-        let (mut owner, mut held, mut frozen) = (None, false, false);
+        let (mut owner, mut held, mut frozen) = (None, false, None);
         for (at, (rule, prepared)) in self.config.rules.iter().zip(&self.rules).enumerate() {
             if !rule.matches(&user) {
                 continue;
@@ -135,7 +140,9 @@ impl Survey {
                 prepared.has_users.store(true, Ordering::Relaxed);
             }
             held = true;
-            frozen |= !rule.enabled;
+            if !rule.enabled && frozen.is_none() {
+                frozen = Some(prepared);
+            }
             if rule.enabled && owner.is_none() {
                 owner = Some((at, rule, prepared));
             }
@@ -147,8 +154,15 @@ impl Survey {
             .filter(|name| !self.config.options.exclude.contains(name));
         let (id, line) = (user.id.clone(), user.line);
         let kind = match owner {
-            None if frozen => ExaminedKind::Frozen,
-            None => ExaminedKind::Unowned,
+            None => match frozen {
+                Some(prepared) => {
+                    let fingerprint = fingerprint([user.digest().as_str(), prepared.fingerprint.as_str()]);
+                    let entry = place.and_then(|place| self.index.entries().get(place));
+                    let is_changed = !entry.is_some_and(|entry| is_settled(entry, &fingerprint));
+                    ExaminedKind::Frozen { is_changed }
+                }
+                None => ExaminedKind::Unowned,
+            },
             Some((rule, owner, prepared)) => {
                 let fingerprint = fingerprint([user.digest().as_str(), prepared.fingerprint.as_str()]);
                 let entry = place.and_then(|place| self.index.entries().get(place));
@@ -249,6 +263,10 @@ pub(crate) struct Census {
     named: Vec<Named>,
     /// Users that share their name with an earlier one, by the position of that one among `named`.
     namesakes: BTreeMap<u32, Vec<DuplicateUser>>,
+    /// Users with something to do whose rule is turned off.
+    frozen: u64,
+    /// Users with something to do that `exclude` protects.
+    excluded: AtomicU64,
 }
 
 /// Takes the examined users in their order.
@@ -274,6 +292,8 @@ impl CensusBuilder {
             newcomers: HashSet::new(),
             named: Vec::new(),
             namesakes: BTreeMap::new(),
+            frozen: 0,
+            excluded: AtomicU64::new(0),
         };
         Self { census, by_name: HashTable::new(), only: only.map(Key::from) }
     }
@@ -306,7 +326,8 @@ impl CensusBuilder {
         let is_meant = self.only.is_none_or(|only| only == key);
         let mut found = place.map(NamedUser::Known);
         match kind {
-            ExaminedKind::Settled | ExaminedKind::Frozen => {}
+            ExaminedKind::Settled => {}
+            ExaminedKind::Frozen { is_changed } => census.frozen += u64::from(is_changed),
             ExaminedKind::Owned { encoded, is_created } => {
                 if is_meant || place.is_none() {
                     let spooled = census.spool.push(&encoded?)?;
@@ -385,6 +406,13 @@ impl CensusBuilder {
             })
             .collect();
         census.pending.extend(missing);
+        let is_kept = |(place, entry): &(usize, &Entry)| {
+            !census.present.get(*place).copied().unwrap_or_default()
+                && census.is_frozen(entry)
+                && !entry.flags().is_removed_for_good()
+        };
+        let gone = census.survey.index.entries().iter().enumerate().filter(is_kept).count();
+        census.frozen += gone as u64;
         census
     }
 }
@@ -462,42 +490,6 @@ impl Census {
             }
         };
         Ok(OwnedUser { id, enabled, rule, fingerprint, wanted, name })
-    }
-
-    /// Returns the enabled rules that match no user, by position.
-    pub(crate) fn rules_without_users(&self) -> impl Iterator<Item = usize> {
-        let rules = self.survey.config.rules.iter().zip(&self.survey.rules).enumerate();
-        rules
-            .filter(|(_, (rule, prepared))| rule.enabled && !prepared.has_users.load(Ordering::Relaxed))
-            .map(|(at, _)| at)
-    }
-
-    /// Returns the known users with an account under a rule that no rule matches now, by place; with whether they are in the
-    /// source.
-    pub(crate) fn leaving(&self) -> impl Iterator<Item = (&Entry, bool)> {
-        let flag = |flags: &[bool], place: usize| flags.get(place).copied().unwrap_or_default();
-        self.survey
-            .index
-            .entries()
-            .iter()
-            .enumerate()
-            .filter(move |(place, entry)| {
-                entry.flags().is_owned() && !flag(&self.held, *place) && !self.is_frozen(entry)
-            })
-            .map(move |(place, entry)| (entry, flag(&self.present, place)))
-    }
-
-    /// Returns how many known users have an account under a rule, and whether one of them is in the source.
-    pub(crate) fn owned(&self) -> (usize, bool) {
-        let owned = || {
-            self.survey
-                .index
-                .entries()
-                .iter()
-                .zip(&self.present)
-                .filter(|(entry, _)| entry.flags().is_owned())
-        };
-        (owned().count(), owned().any(|(_, present)| *present))
     }
 
     /// Returns for each pending user whether an account is created for it, given the names that accounts have.

@@ -10,10 +10,14 @@ use crate::ids::SourceId;
 use crate::report::{Outcome, RunReport, UserLine};
 use crate::target::Halt;
 
+/// The command, as documents and traces name it.
+const COMMAND: &str = "sync --dry-run";
+
 impl Provisioner {
     /// Returns the report that [`Provisioner::sync`] would return, as far as can be foreseen. Only reads are sent.
     pub async fn dry_run(&self, options: &SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
+        self.begin_run(COMMAND);
         let report = match self.prepare(options, None).await {
             Err(ended) => ended.report(),
             Ok(prepared) => match self.guard(&prepared, options) {
@@ -24,7 +28,8 @@ impl Provisioner {
                 Ok(()) => match lines(&prepared) {
                     Ok((lines, created)) => {
                         let requests = prepared.context.client.requests();
-                        let report = RunReport::new(lines, prepared.users, requests, None);
+                        let report = RunReport::new(lines, prepared.users, requests, None)
+                            .with_left_alone(prepared.context.census.left_alone());
                         match &prepared.groups {
                             Some(groups) => {
                                 groups.expected.note_created(created);
@@ -38,7 +43,9 @@ impl Provisioner {
                 },
             },
         };
-        report.of_a_dry_run()
+        let report = report.of_a_dry_run();
+        self.end_unstored_run(&report, options);
+        report
     }
 }
 

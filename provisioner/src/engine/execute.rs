@@ -19,7 +19,10 @@ pub(super) type Placed = (usize, Task);
 pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> RunReport {
     let PreparedRun { context, tasks, users, changes, .. } = prepared;
     let total = tasks.len();
-    let report = |lines| RunReport::new(lines, users, context.client.requests(), stopped(&context, total));
+    let report = |lines| {
+        let report = RunReport::new(lines, users, context.client.requests(), stopped(&context, total));
+        report.with_left_alone(context.census.left_alone())
+    };
     if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
         return report(Vec::new());
     }

@@ -1,6 +1,7 @@
 //! Links by hand: forgetting a user, and linking one to an account that a person names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -9,7 +10,6 @@ use super::correlate::personal_data;
 use super::duplicate_names::owner;
 use super::scope::excluded;
 use crate::ids::{SourceId, TargetId, UserName};
-use crate::reader::read_all;
 use crate::source::{SourceError, SourceUser};
 use crate::state::store::StoreError;
 use crate::state::{Link, LinkState, Record, StateChange, matched};
@@ -101,6 +101,11 @@ pub enum AdoptError {
         "account {0} has the userName {1:?}, and the user has {2:?}: allow another name if the account is this user's"
     )]
     OtherName(TargetId, String, String),
+    /// `exclude` protects the account.
+    #[error(
+        "account {0} has the userName {1:?}, which `exclude` names, so it is never touched: take the name out of `exclude` first"
+    )]
+    Excluded(TargetId, String),
     /// The account could not be read.
     #[error("failed to read account {0}: {1}")]
     Unread(TargetId, String),
@@ -126,20 +131,21 @@ impl Provisioner {
     ///
     /// # Errors
     /// Nobody is, or several are.
-    pub fn known_user(&self, name: &str) -> Result<KnownUser, UserError> {
-        let stored = self.stored()?;
+    pub async fn known_user(&self, name: &str) -> Result<KnownUser, UserError> {
         let same = name.parse::<UserName>().ok();
         let is_named = |id: &SourceId, record: &Record| {
             id.as_str() == name
                 || same.as_ref() == Some(&record.user_name)
                 || record.link.as_ref().is_some_and(|link| link.account.as_str() == name)
         };
-        let found: Vec<KnownUser> = stored
-            .records
-            .iter()
-            .filter(|(id, record)| is_named(id, record))
-            .map(|(id, record)| KnownUser::new(id, record))
-            .collect();
+        let mut found: Vec<KnownUser> = Vec::new();
+        self.scan(|id, record| {
+            if is_named(&id, &record) {
+                found.push(KnownUser::new(&id, &record));
+            }
+        })
+        .await?;
+        found.sort_by(|one, other| one.source_id.cmp(&other.source_id));
         match found.as_slice() {
             [] => Err(UserError::Unknown(name.to_owned(), "state")),
             [only] => Ok(only.clone()),
@@ -153,7 +159,14 @@ impl Provisioner {
     /// The state cannot be written.
     pub async fn forget(&self, user: &KnownUser) -> Result<(), StoreError> {
         let _running = self.running.lock().await;
-        self.store.write(vec![StateChange::Remove(user.source_id.clone())]).await
+        let account = match &user.target_id {
+            Some(account) => format!("account {account} stays as it is and is no longer managed"),
+            None => "no account was linked".to_owned(),
+        };
+        let unresolved = if user.unresolved { "; a write whose outcome was not known" } else { "" };
+        let detail = format!("dropped by hand: {account}{unresolved}");
+        let entry = self.command_entry("forget", Some(user), detail);
+        self.store.write(vec![StateChange::Remove(user.source_id.clone()), entry]).await
     }
 
     /// Links a user of the source to `account`, which is read first; `allow_other_name` lets it have another user name.
@@ -170,11 +183,23 @@ impl Provisioner {
         if !self.config.enabled {
             return Err(AdoptError::Off);
         }
-        let everybody = self.config.source.without_push_down();
-        let snapshot = read_all(&everybody, &self.read_context(false)).await.map_err(AdoptError::Source)?;
-        let stored = self.stored()?;
-        let user = self.source_user(&snapshot.users, name)?;
-        let record = stored.records.get(&user.id);
+        let mut holder: Option<(SourceId, Record)> = None;
+        self.scan(|id, record| {
+            if record.link.as_ref().is_some_and(|link| link.account == *account) {
+                holder = Some((id, record));
+            }
+        })
+        .await?;
+        let known = self.known_user(name).await;
+        let ids = known.iter().map(|known| &known.source_id).chain(holder.iter().map(|(id, _)| id));
+        let ids: HashSet<SourceId> = ids.cloned().collect();
+        let same: Option<UserName> = name.parse().ok();
+        let is =
+            |other: &str| same.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
+        let users = self.users_named(name, &is, &ids, false).await.map_err(AdoptError::Source)?;
+        let user = self.source_user(&users, name, known.as_ref().ok())?;
+        let record = self.record_of(&user.id).await?;
+        let record = record.as_ref();
         if let Some(link) = record.and_then(|record| record.link.as_ref()) {
             if link.account != *account {
                 return Err(AdoptError::HasAccount(name.to_owned(), link.account.clone()));
@@ -187,19 +212,15 @@ impl Provisioner {
         let unmapped = |error: String| AdoptError::Unmapped(name.to_owned(), error);
         let wanted = rule.mapping.apply(user).map_err(|error| unmapped(error.to_string()))?;
         let is_excluded = self.config.options.exclude.contains(&wanted.user_name());
-        if is_excluded || excluded(&self.config, record.map(|record| &**record)) {
+        if is_excluded || excluded(&self.config, record) {
             return Err(not_owned());
         }
-        let holder = stored
-            .records
-            .iter()
-            .find(|(_, record)| record.link.as_ref().is_some_and(|link| link.account == *account));
-        if let Some((id, record)) = holder
-            && snapshot.users.iter().any(|other| other.id == *id)
+        if let Some((id, record)) = &holder
+            && users.iter().any(|other| other.id == *id)
         {
             return Err(AdoptError::LinkedElsewhere(account.clone(), KnownUser::new(id, record).describe()));
         }
-        let mut record = record.map_or_else(|| Record::new(wanted.user_name()), |record| (**record).clone());
+        let mut record = record.cloned().unwrap_or_else(|| Record::new(wanted.user_name()));
         let client = self.client();
         let keys = SearchKeys::new([wanted.user_name()], wanted.external_id());
         let read = Box::pin(client.read(account, &keys));
@@ -213,7 +234,11 @@ impl Provisioner {
             }
         };
         let carried = found.user_name();
-        if carried.as_ref() != Some(&wanted.user_name()) && !allow_other_name {
+        if let Some(name) = carried.as_ref().filter(|name| self.config.options.exclude.contains(name)) {
+            return Err(AdoptError::Excluded(account.clone(), name.as_str().to_owned()));
+        }
+        let has_other_name = carried.as_ref() != Some(&wanted.user_name());
+        if has_other_name && !allow_other_name {
             let carried = carried.map(|name| name.as_str().to_owned()).unwrap_or_default();
             let expected = wanted.user_name().as_str().to_owned();
             return Err(AdoptError::OtherName(account.clone(), carried, expected));
@@ -238,19 +263,32 @@ impl Provisioner {
         let user = KnownUser::new(&user.id, &record);
         let mut changes: Vec<StateChange> = moved_from.iter().cloned().map(StateChange::Remove).collect();
         changes.push(StateChange::Put(user.source_id.clone(), record.into()));
+        let mut detail = format!("linked by hand to account {account}");
+        if let Some(former) = &moved_from {
+            let _ = write!(detail, ", which was linked to user {former}, who is gone from the source");
+        }
+        if has_other_name {
+            detail.push_str("; another userName was allowed");
+        }
+        changes.push(self.command_entry("adopt", Some(&user), detail));
         self.store.write(changes).await?;
         Ok(Adopted { user, already: false, moved_from })
     }
 
     /// Returns the user of the source that a person names by its id or user name, or by the id of its account.
-    fn source_user<'a>(&self, users: &'a [SourceUser], name: &str) -> Result<&'a SourceUser, UserError> {
+    fn source_user<'a>(
+        &self,
+        users: &'a [SourceUser],
+        name: &str,
+        known: Option<&KnownUser>,
+    ) -> Result<&'a SourceUser, UserError> {
         let same: Option<UserName> = name.parse().ok();
         let is =
             |other: &str| same.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
         match self.candidates(users, name, &is).as_slice() {
             [only] => Ok(only),
             [] => {
-                let known = self.known_user(name).map_err(|_| unknown(name))?;
+                let known = known.ok_or_else(|| unknown(name))?;
                 users.iter().find(|user| user.id == known.source_id).ok_or_else(|| unknown(name))
             }
             several => {

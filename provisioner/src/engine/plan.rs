@@ -12,7 +12,7 @@ use super::outcome::{OutcomePart, UserOutcome, names, user_outcome};
 use super::remove::not_removed;
 use super::task::{OwnedTask, Task, TaskStep};
 use super::user::{no_account, not_created, to_write, with_clash};
-use super::{PreparedRun, Provisioner, SyncOptions};
+use super::{PreparedRun, Provisioner, SyncOptions, renames};
 use crate::ids::{SourceId, TargetId, UserName};
 use crate::mapping::TargetPath;
 use crate::policy::{LeaveDecision, OwnedDecision};
@@ -99,6 +99,17 @@ pub struct PlanSummary {
     /// The figures of the groups, where there are group rules or were groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupPlanSummary>,
+    /// Users with something to do that are left alone, because `exclude` names them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub excluded: u64,
+    /// Users with something to do that are left alone, because their rule is turned off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub frozen: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The report of a run that ends before any decision, so that there is no plan.
@@ -132,7 +143,7 @@ impl Provisioner {
     pub async fn apply(&self, plan: &Plan, options: SyncOptions) -> Result<RunReport, ApplyError> {
         let _running = self.running.lock().await;
         let options = SyncOptions { full: plan.full, ..options };
-        self.begin_run("apply");
+        self.begin_stored_run("apply", &options).await;
         let prepared = self.prepare(&options, None).await;
         if let Ok(prepared) = &prepared {
             let Ok(now) = self.document(prepared, &options) else { return Ok(prepared.stopped()) };
@@ -148,7 +159,10 @@ impl Provisioner {
     /// # Errors
     /// The state cannot be read: the run is stopped.
     pub(super) fn document(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<Plan, Halt> {
-        let mut summary = PlanSummary { users: prepared.users, ..PlanSummary::default() };
+        let (excluded, frozen) = prepared.context.census.left_alone();
+        let users = prepared.users;
+        let mut summary = PlanSummary { users, excluded, frozen, ..PlanSummary::default() };
+        let mut renamed = Vec::new();
         let mut entries = Vec::new();
         let mut behind = Vec::new();
         let mut created = BTreeSet::new();
@@ -159,9 +173,13 @@ impl Provisioner {
             }
             let Some(entry) = entry(&prepared.context, &task) else { continue };
             count(&mut summary, &task, &entry);
+            if let Some(names) = renames::names_of(&task) {
+                renamed.push((entries.len(), names));
+            }
             behind.push(format!("{} {}", entry.source_id, values(&task)));
             entries.push(entry);
         }
+        add_temporary_names(&mut entries, &renamed);
         let config = self.config();
         let mut groups = Vec::new();
         if let Some(prepared) = &prepared.groups {
@@ -193,6 +211,22 @@ impl Provisioner {
             summary,
             guard: self.over_limit(prepared, options).err().map(|over| over.message),
         })
+    }
+}
+
+/// Adds the renames that no one asked for: where users swap names, one account of each cycle takes a temporary name first.
+fn add_temporary_names(entries: &mut [Entry], renamed: &[(usize, renames::Names)]) {
+    let names: Vec<renames::Names> = renamed.iter().map(|(_, names)| names.clone()).collect();
+    for first in renames::first_of_cycles(&names) {
+        let entry = renamed.get(first).and_then(|(at, _)| entries.get_mut(*at));
+        let Some(entry) = entry else { continue };
+        let Some(account) = entry.target_id.clone() else { continue };
+        entry.requests.insert(
+            0,
+            format!(
+                "PATCH or PUT Users/{account} (userName: a temporary one, because users swap their names)"
+            ),
+        );
     }
 }
 

@@ -1,21 +1,23 @@
 //! What the engine tells of a run: its beginning and end, and an audit entry for each line.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::context::Context;
+use super::manual_link::KnownUser;
 use super::task::Task;
 use super::{Environment, Provisioner, SyncOptions};
-use crate::audit::{AccountState, AuditEntry, Cause, ChangedMembers};
+use crate::audit::{AccountState, AuditEntry, Cause, ChangedMembers, CommandEntry};
 use crate::clock::timestamp;
 use crate::id_set::IdSet;
 use crate::ids::{RuleName, SourceId};
-use crate::recording::{AuditRequest, Observer, Recorder};
+use crate::recording::{Actor, AuditRequest, Observer, Recorder};
 use crate::report::groups::{GroupChange, GroupLine, GroupOperation, GroupReason};
 use crate::report::{Operation, Outcome, Reason, RunReport, UserLine};
 use crate::source::fingerprint;
 use crate::state::groups::GroupRecord;
-use crate::state::{Link, RunRecord, StateChange};
+use crate::state::{BegunRun, ConnectionRecord, Link, StateChange};
 
 /// The detail of an account that was created and whose user has no line yet.
 const CREATED: &str = "the account was created, and is read back";
@@ -71,9 +73,14 @@ impl Provisioner {
         self
     }
 
-    /// Returns the last run, as it is stored.
-    pub fn last_run(&self) -> Option<RunRecord> {
-        self.store.connection().last_run
+    /// Returns the state file.
+    pub fn state_file(&self) -> &Path {
+        &self.environment.state
+    }
+
+    /// Returns what is known of the connection.
+    pub fn connection(&self) -> ConnectionRecord {
+        self.store.connection()
     }
 
     /// Begins to record a run of `command`.
@@ -83,13 +90,59 @@ impl Provisioner {
         *self.recorded.current.lock().unwrap_or_else(PoisonError::into_inner) = begun;
     }
 
+    /// Returns what is stored of the run until its end.
+    pub(super) fn begun_run(&self, options: &SyncOptions) -> BegunRun {
+        let Begun { command, started, recorder } = self.recorded.begun();
+        BegunRun {
+            run: recorder.run().to_owned(),
+            command: command.to_owned(),
+            who: recorder.actor().to_owned(),
+            started: timestamp(started),
+            allowed: allowed(options),
+        }
+    }
+
+    /// Tells the end of a run of which nothing is stored.
+    pub(super) fn end_unstored_run(&self, report: &RunReport, options: &SyncOptions) {
+        let Begun { command, started, recorder } = self.recorded.begun();
+        let now = self.environment.clock.now();
+        recorder.end(command, (started, now), &allowed(options), &report.summary);
+    }
+
+    /// Returns the provisioner with another cause of its runs.
+    #[must_use]
+    pub fn caused_by(mut self, actor: Actor) -> Self {
+        self.environment.recording.actor = actor;
+        self.recorded = RecordedRun::new(&self.environment);
+        self
+    }
+
+    /// Returns the audit entry of what a person does outside of a run.
+    pub(super) fn command_entry(
+        &self,
+        command: &str,
+        user: Option<&KnownUser>,
+        detail: String,
+    ) -> StateChange {
+        StateChange::Audit(AuditEntry::Command(Box::new(CommandEntry {
+            at: self.now(),
+            who: self.environment.recording.actor.to_string(),
+            command: command.to_owned(),
+            source_id: user.map(|user| user.source_id.clone()),
+            user_name: user.map(|user| user.user_name.clone()),
+            target_id: user.and_then(|user| user.target_id.clone()),
+            detail,
+        })))
+    }
+
     /// Tells the end of the run, and returns what is to be stored of it.
     pub(super) fn end_run(&self, report: &RunReport, options: &SyncOptions) -> Vec<StateChange> {
         let Begun { command, started, recorder } = self.recorded.begun();
         let now = self.environment.clock.now();
-        recorder.end(command, started, now, &report.summary);
+        let allowed = allowed(options);
+        recorder.end(command, (started, now), &allowed, &report.summary);
         let cause = Cause { at: &timestamp(now), run: recorder.run(), who: recorder.actor() };
-        let entry = AuditEntry::of_run(cause, timestamp(started), command, allowed(options), &report.summary);
+        let entry = AuditEntry::of_run(cause, timestamp(started), command, allowed, &report.summary);
         let mut changes = vec![StateChange::Audit(entry)];
         let days = self.config.options.audit.retention_days;
         changes.extend((days > 0).then_some(StateChange::ForgetAudit { days, now }));

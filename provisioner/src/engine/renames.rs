@@ -16,6 +16,7 @@ use super::write::{AccountWrite, WriteOutcome, write};
 use crate::clock::seconds;
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
+use crate::policy::AccountChange;
 use crate::report::{Outcome, UserLine};
 use crate::source::fingerprint;
 use crate::state::{Intent, Link, StateChange};
@@ -76,11 +77,8 @@ pub(crate) async fn run(context: &Context, mut deferred: Vec<Placed>) -> Vec<(us
             && wants.is_some_and(|name| held_still.contains(&name))
         {
             // Another rename of the cycle failed, so the wanted name is not free: the former one is better than none.
-            let Ok(back) = set_name(context, &mut task, former).await else { return lines };
-            if back.is_err() {
-                task.rename_note = held(&task).map(|name| {
-                    format!("its account has the temporary userName {:?} until a further run", name.as_str())
-                });
+            if set_name(context, &mut task, former).await.is_err() {
+                return lines;
             }
         }
         let line = finally(context, task).await;
@@ -113,7 +111,7 @@ fn wanted(task: &Task) -> Option<UserName> {
 }
 
 /// The user names that an account has and is to have.
-type Names = (Option<UserName>, Option<UserName>);
+pub(super) type Names = (Option<UserName>, Option<UserName>);
 
 fn names(deferred: &[Placed]) -> Vec<Names> {
     deferred.iter().map(|(_, task)| (held(task), wanted(task))).collect()
@@ -146,11 +144,51 @@ fn cycle(names: &[Names]) -> Vec<usize> {
     Vec::new()
 }
 
+/// Returns the names of a task that renames its account.
+pub(super) fn names_of(task: &Task) -> Option<Names> {
+    let TaskStep::Owned(owned) = &task.step else { return None };
+    let writes = task.account_change().is_some_and(AccountChange::writes_attributes);
+    let renames = writes && owned.differs.contains(&TargetPath::user_name());
+    renames.then(|| (held(task), wanted(task)))
+}
+
+/// Returns the position of one rename of each cycle: the one that is carried out over a temporary name.
+pub(super) fn first_of_cycles(names: &[Names]) -> Vec<usize> {
+    let holders: HashMap<&UserName, usize> =
+        names.iter().enumerate().filter_map(|(index, (held, _))| Some((held.as_ref()?, index))).collect();
+    // The walk in which a rename was met; 0 is none.
+    let mut met = vec![0; names.len()];
+    let mut found = Vec::new();
+    for start in 0..names.len() {
+        let mut at = Some(start);
+        while let Some(index) = at.filter(|index| met.get(*index) == Some(&0)) {
+            if let Some(met) = met.get_mut(index) {
+                *met = start + 1;
+            }
+            let next = names.get(index).and_then(|(_, wanted)| holders.get(wanted.as_ref()?)).copied();
+            // A rename to the name that it has, in other letters, waits for nobody.
+            at = next.filter(|next| *next != index);
+        }
+        found.extend(at.filter(|index| met.get(*index) == Some(&(start + 1))));
+    }
+    found
+}
+
+/// The beginning of temporary names.
+const TEMPORARY: &str = "renaming-";
+
+/// Whether a user name is a temporary one of a swap that was not finished.
+pub(crate) fn is_temporary(name: &UserName) -> bool {
+    let rest = name.as_str().strip_prefix(TEMPORARY);
+    let digest = rest.map(|rest| rest.split('@').next().unwrap_or(rest));
+    digest.is_some_and(|digest| digest.len() == 8 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// Returns the temporary name of an account: of the same domain, and the same whenever it is needed.
 fn temporary_name(id: &SourceId, now: &UserName) -> Option<UserName> {
     let digest = fingerprint(["temporary user name", id.as_str(), now.as_str()]);
     let domain = now.as_str().rfind('@').and_then(|at| now.as_str().get(at..)).unwrap_or_default();
-    format!("renaming-{}{domain}", digest.get(..8)?).parse().ok()
+    format!("{TEMPORARY}{}{domain}", digest.get(..8)?).parse().ok()
 }
 
 /// Gives the account of `task` a temporary name; the inner error has the words of a refusal.
@@ -250,6 +288,30 @@ mod tests {
         ] {
             let names: Vec<Names> = renames.iter().map(|(held, wanted)| (name(held), name(wanted))).collect();
             assert_eq!(cycle(&names), expected, "{renames:?}");
+        }
+    }
+
+    #[test]
+    fn one_rename_of_each_cycle_takes_a_temporary_name() {
+        for (renames, expected) in [
+            (&[("a", "b"), ("b", "a")][..], &[0][..]),
+            (&[("a", "b"), ("b", "c"), ("c", "a"), ("x", "y"), ("y", "x")], &[0, 3]),
+            (&[("d", "a"), ("a", "b"), ("b", "a")], &[1]),
+            (&[("Ada", "ada"), ("b", "c")], &[]),
+            (&[("a", "b"), ("b", "c")], &[]),
+            (&[], &[]),
+        ] {
+            let names: Vec<Names> = renames.iter().map(|(held, wanted)| (name(held), name(wanted))).collect();
+            assert_eq!(first_of_cycles(&names), expected, "{renames:?}");
+        }
+    }
+
+    #[test]
+    fn temporary_name_is_told_from_others() {
+        let temporary = temporary_name(&"1".parse().unwrap(), &"ada@example.org".parse().unwrap()).unwrap();
+        assert!(is_temporary(&temporary), "{temporary}");
+        for other in ["renaming-ada", "ada", "renaming-", "renaming-1234567g@x"] {
+            assert!(!is_temporary(&other.parse().unwrap()), "{other}");
         }
     }
 

@@ -58,8 +58,12 @@ pub(crate) fn subject(
             owned(census, user, record.map(|(_, record)| record), full, learned)
         }
         Pending::Left { leave, .. } => match record {
-            Some((id, record)) if !excluded(config, Some(&record)) => left(id, record, leave, changes),
-            Some(_) | None => None,
+            Some((_, record)) if excluded(config, Some(&record)) => {
+                census.note_excluded();
+                None
+            }
+            Some((id, record)) => left(id, record, leave, changes),
+            None => None,
         },
         Pending::Other { .. } => None,
     };
@@ -83,11 +87,9 @@ fn owned(
     if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint, learned)) {
         return None;
     }
-    if excluded(config, record.as_ref()) {
-        return None;
-    }
     let name = name.or_else(|| record.as_ref().map(|record| record.user_name.clone()))?;
-    if config.options.exclude.contains(&name) {
+    if excluded(config, record.as_ref()) || config.options.exclude.contains(&name) {
+        census.note_excluded();
         return None;
     }
     let mut record = record.unwrap_or_else(|| Record::new(name.clone()));

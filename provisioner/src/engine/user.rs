@@ -9,6 +9,7 @@ use super::context::Context;
 use super::correlate::personal_data;
 use super::outcome::{OutcomePart, names, refuses_external_id};
 use super::remove;
+use super::renames::is_temporary;
 use super::resolve::find_again;
 use super::scope::Owned;
 use super::task::{LookupResult, OwnedTask, Task, TaskStep};
@@ -218,7 +219,8 @@ impl TaskRun<'_> {
             self.failed(Operation::Disable, trouble);
         }
         self.task.parts.extend(owned.withheld());
-        if let Some(note) = self.task.rename_note.take() {
+        let note = self.task.rename_note.take().or_else(|| self.temporary_name());
+        if let Some(note) = note {
             let failed = |part: &&mut OutcomePart| part.outcome == Outcome::Failed;
             if let Some(part) = self.task.parts.iter_mut().find(failed) {
                 let detail = part.detail.take().map(|detail| format!("{detail}; {note}"));
@@ -226,6 +228,15 @@ impl TaskRun<'_> {
             }
         }
         self.finish(Some(&owned), again).await
+    }
+
+    /// Returns what is to be said of an account that a swap of names left with a temporary one.
+    fn temporary_name(&self) -> Option<String> {
+        let name = self.task.record.link.as_ref().and_then(Link::user_name).filter(is_temporary)?;
+        Some(format!(
+            "its account has the temporary userName {:?}, because users swap their names and a rename failed; each run tries again",
+            name.as_str()
+        ))
     }
 
     /// Decides anew for a user who turned out to have no link, or another account than thought.

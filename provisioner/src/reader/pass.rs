@@ -90,6 +90,11 @@ impl Pass {
         self.users
     }
 
+    /// Whether a page named the number of all users.
+    pub(super) const fn has_total(&self) -> bool {
+        self.total.is_some()
+    }
+
     /// Returns whether fewer users came so far than the server has; `None` if it tells no total.
     pub(super) fn is_short(&self) -> Option<bool> {
         self.total.map(|total| self.users < total)

@@ -191,6 +191,10 @@ impl PingOneReader {
         self.state = if let Some(next) = next {
             State::Page(next)
         } else {
+            // `size` is the length of one page, and the end of the links may be a page too early.
+            if !self.pass.has_total() {
+                return Err(RemoteProblem::NoCount.into());
+            }
             self.pass.end()?;
             if self.pushes_down { State::Ask } else { State::End }
         };
@@ -212,9 +216,6 @@ impl PingOneReader {
             );
         };
         let (count, size) = (number(&body, "count"), number(&body, "size"));
-        if count.is_none() && size.is_none() {
-            return Err(RemoteProblem::NoCount.into());
-        }
         if let Some(size) = size.filter(|size| *size != users.len() as u64) {
             let found = users.len();
             return Err(PageProblem::Contradiction(format!("a page counts {size} users and has {found}")));

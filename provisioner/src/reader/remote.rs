@@ -29,8 +29,8 @@ const BACKOFF_CAP: Duration = Duration::from_secs(30);
 const RETRY_AFTER_CAP: Duration = Duration::from_mins(2);
 /// Bytes of an answer that are read.
 const LARGEST: usize = 64 << 20;
-/// Characters of a server's own words that are passed on.
-const WORDS: usize = 200;
+/// Characters of a server's code that is passed on.
+const LONGEST_CODE: usize = 40;
 
 /// The connection to the server of a source.
 pub(super) struct Remote {
@@ -187,8 +187,8 @@ impl Answer {
     ///
     /// The status is another one; `what` was asked for, and `secrets` are kept out of the message.
     pub(super) fn success(self, what: &str, secrets: &[&str]) -> Result<Value, RemoteProblem> {
-        let said = self.words().filter(|words| !secrets.iter().any(|secret| words.contains(secret)));
-        let said = said.map_or_else(String::new, |words| format!(": {words}"));
+        let said = self.codes().filter(|codes| !secrets.iter().any(|secret| codes.contains(secret)));
+        let said = said.map_or_else(String::new, |codes| format!(": {codes}"));
         let message = format!("{what} was answered {}{said}", self.status.as_u16());
         match (self.status, self.body) {
             (status, Some(body)) if status.is_success() => Ok(body),
@@ -199,25 +199,31 @@ impl Answer {
         }
     }
 
-    /// Returns the server's own words about an error: PingOne's `code` and `message`, OAuth's `error`, or SCIM's `detail`.
-    fn words(&self) -> Option<String> {
+    /// Returns the codes of an error: PingOne's `code`, OAuth's `error`, SCIM's `scimType`. The texts beside them are left
+    /// out, because servers repeat in them what they were sent: tokens, and personal data.
+    fn codes(&self) -> Option<String> {
         let body = self.body.as_ref().filter(|_| !self.status.is_success())?;
-        let words: Vec<&str> = ["code", "error", "scimType", "message", "error_description", "detail"]
+        let codes: Vec<&str> = ["code", "error", "scimType"]
             .iter()
             .filter_map(|name| body.get(name).and_then(Value::as_str))
+            .filter(|code| is_code(code))
             .collect();
-        let text: String = words.join(" ").chars().take(WORDS).collect();
-        (!text.is_empty()).then(|| visible(&text).into_owned())
+        (!codes.is_empty()).then(|| codes.join(" "))
     }
+}
+
+/// Whether `text` has the form of a code: letters and underscores, as in `INVALID_DATA`, `invalid_client`, `invalidFilter`.
+fn is_code(text: &str) -> bool {
+    let has_letters_only = text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    has_letters_only && (1..=LONGEST_CODE).contains(&text.len())
 }
 
 /// Returns the address of the next page if it is below `base`, which the credentials are for.
 pub(super) fn checked_link(link: &str, page: &Url, base: &Url) -> Result<Url, RemoteProblem> {
-    let foreign = || {
-        let shown: String = link.split(['?', '#']).next().unwrap_or_default().chars().take(WORDS).collect();
-        RemoteProblem::ForeignLink(visible(&shown).into_owned())
-    };
-    let url = page.join(link).map_err(|_| foreign())?;
+    let invalid = || RemoteProblem::ForeignLink("an invalid address".to_owned());
+    let url = page.join(link).map_err(|_| invalid())?;
+    // The rest of the address may hold a token.
+    let foreign = || RemoteProblem::ForeignLink(visible(&url.origin().ascii_serialization()).into_owned());
     let below = url.path() == base.path() || url.path().starts_with(&format!("{}/", base.path()));
     let is_plain = url.username().is_empty() && url.password().is_none();
     if url.origin() == base.origin() && below && is_plain { Ok(url) } else { Err(foreign()) }

@@ -30,6 +30,29 @@ impl Compression {
     }
 }
 
+/// What a gzip file begins with (RFC 1952 §2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// What a frame of a zstd file begins with (RFC 8878 §3.1.1).
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// What a frame of a zstd file that is skipped begins with, behind its first byte, 0x50 to 0x5f (RFC 8878 §3.1.2).
+const SKIPPED: [u8; 3] = [0x2a, 0x4d, 0x18];
+
+impl Compression {
+    /// Returns the name of the compression if a file that begins with `start` has none of it.
+    fn is_missed_by(self, start: &[u8]) -> Option<&'static str> {
+        let begins_with = |magic: &[u8]| start.iter().zip(magic).all(|(found, expected)| found == expected);
+        let is_skipped = || {
+            matches!(start.first(), Some(0x50..=0x5f))
+                && start.iter().skip(1).zip(SKIPPED).all(|(found, expected)| *found == expected)
+        };
+        match self {
+            Self::None => None,
+            Self::Gzip => (!begins_with(&GZIP)).then_some("gzip"),
+            Self::Zstd => (!begins_with(&ZSTD) && !is_skipped()).then_some("zstd"),
+        }
+    }
+}
+
 /// The bytes of a file of users, decompressed.
 pub(super) enum Bytes {
     Plain(File),
@@ -54,6 +77,9 @@ pub(super) fn format(path: &Path) -> Option<Format> {
 
 /// Opens a file of users, and returns its format.
 pub(super) fn open(path: &Path) -> Result<(Bytes, Format), SourceProblem> {
+    if !path.exists() {
+        return Err(SourceProblem::NotFound);
+    }
     let (compression, _) = Compression::of(path);
     let format = format(path).ok_or(SourceProblem::UnknownFormat)?;
     let file = File::open(path).map_err(|error| match error.kind() {
@@ -65,11 +91,16 @@ pub(super) fn open(path: &Path) -> Result<(Bytes, Format), SourceProblem> {
         Compression::None => Bytes::Plain(file),
         Compression::Gzip | Compression::Zstd => {
             let mut file = BufReader::new(file);
-            let is_empty =
-                file.fill_buf().map_err(|error| SourceProblem::Unreadable(error.kind()))?.is_empty();
-            if is_empty {
+            let start = file.fill_buf().map_err(|error| match error.kind() {
+                ErrorKind::IsADirectory => SourceProblem::Directory,
+                kind => SourceProblem::Unreadable(kind),
+            })?;
+            if start.is_empty() {
                 // A decoder takes no archive at all for an archive of nothing.
                 return Err(SourceProblem::DamagedArchive);
+            }
+            if let Some(name) = compression.is_missed_by(start) {
+                return Err(SourceProblem::NotCompressed(name));
             }
             match compression {
                 Compression::Zstd => Bytes::Zstd(Box::new(ZstdFrames::new(file))),

@@ -45,6 +45,9 @@ pub enum SourceProblem {
     /// A compressed file that cannot be decompressed to its end.
     #[error("the compressed file is cut off or damaged")]
     DamagedArchive,
+    /// A file that is named as if it were compressed.
+    #[error("the file is not {0}, although its name ends so")]
+    NotCompressed(&'static str),
     /// A user is on two pages.
     #[error("the user with id {id:?} is there twice, on this page or on an earlier one")]
     RepeatedUser {
@@ -110,6 +113,9 @@ pub enum SourceProblem {
         /// The count.
         count: u64,
     },
+    /// Pages of the API without the number of all users.
+    #[error("no page names the number of all users (`count`), so nothing proves that all are there")]
+    PageWithoutCount,
     /// Pages of the API of which one is missing, or that are not in their order.
     #[error("page {page} of this array does not follow the page before it (`_links.next`)")]
     PageOutOfOrder {
@@ -247,6 +253,7 @@ impl SourceProblem {
                 "a page has its users in `_embedded.users`: save each answer of the API as it is"
             }
             Self::DamagedArchive => "nothing is removed by half a file: export or copy it again",
+            Self::NotCompressed(_) => "name it as what it is, without .gz or .zst if it is not compressed",
             Self::RepeatedUser { .. } => {
                 "the users changed while the pages were fetched: fetch all of them again"
             }
@@ -281,6 +288,10 @@ impl SourceProblem {
             }
             Self::PageNotWhole { .. } => {
                 "users who are missing count as deleted: fetch them all, with a larger `limit` or page by page"
+            }
+            Self::PageWithoutCount => {
+                "users who are missing count as deleted: save each answer of the API as it is; if all users are there, write them \
+                 as one array, as in `jq -s '[.[]._embedded.users[]]' page*.json > users.json`"
             }
             Self::PageOutOfOrder { .. } => {
                 "users who are missing count as deleted: put every page into the array, in the order in which the API gave them"

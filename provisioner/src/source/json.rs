@@ -70,7 +70,7 @@ pub(super) fn whole(pages: &[Page]) -> Result<(), (usize, SourceProblem)> {
     let users: usize = pages.iter().map(|page| page.users).sum();
     for (index, page) in pages.iter().enumerate() {
         let size = page.size.filter(|size| *size > page.users as u64);
-        let count = page.count.filter(|count| *count > users as u64);
+        let count = pages.iter().filter_map(|page| page.count).max().filter(|count| *count > users as u64);
         let Some(following) = pages.get(index + 1) else {
             if page.is_followed {
                 return Err((index, SourceProblem::PageOfMany { users: page.users }));
@@ -78,6 +78,9 @@ pub(super) fn whole(pages: &[Page]) -> Result<(), (usize, SourceProblem)> {
             return match (size, count) {
                 (Some(count), _) => Err((index, SourceProblem::PageNotWhole { users: page.users, count })),
                 (None, Some(count)) => Err((index, SourceProblem::PageNotWhole { users, count })),
+                (None, None) if pages.iter().all(|page| page.count.is_none()) => {
+                    Err((index, SourceProblem::PageWithoutCount))
+                }
                 (None, None) => Ok(()),
             };
         };

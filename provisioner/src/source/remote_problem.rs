@@ -45,9 +45,9 @@ pub enum RemoteProblem {
         /// How often the source was read.
         reads: u32,
     },
-    /// A page without any count proves nothing.
+    /// Pages without the number of all users prove nothing.
     #[error(
-        "a page names no number of users (`count`, `size` or `totalResults`), so nothing proves that all were read"
+        "no page names the number of all users (`count` or `totalResults`), so nothing proves that all were read"
     )]
     NoCount,
     /// No population or group has the name.

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::span::{Span, attributes, text};
-use crate::transport::Transport;
+use crate::transport::{NetworkError, Transport};
 
 /// The time that one request gets.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,10 +82,19 @@ impl Collector {
         Ok(Self { transport, url, headers: map })
     }
 
-    /// Sends one batch; whether it was taken.
-    async fn send(&self, body: &str) -> bool {
+    /// Returns the origin of the URL: the rest of it may say more than others are to read.
+    pub(super) fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
+    /// Sends one batch.
+    ///
+    /// # Errors
+    /// The collector did not take it, and why.
+    async fn send(&self, body: &str) -> Result<(), String> {
         let mut wait = Duration::from_millis(250);
-        for attempt in 1..=ATTEMPTS {
+        let mut attempt = 1;
+        loop {
             let request = self
                 .transport
                 .http
@@ -94,47 +103,61 @@ impl Collector {
                 .headers(self.headers.clone())
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(body.to_owned());
-            match request.send().await {
-                Ok(answer) if answer.status().is_success() => return true,
-                // OTLP/HTTP: what may be tried again.
-                Ok(answer)
-                    if !matches!(
+            let cause = match request.send().await {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) => {
+                    let cause = format!("it answered {}", answer.status().as_u16());
+                    // OTLP/HTTP: what may be tried again.
+                    let is_passing = matches!(
                         answer.status(),
                         StatusCode::TOO_MANY_REQUESTS
                             | StatusCode::BAD_GATEWAY
                             | StatusCode::SERVICE_UNAVAILABLE
                             | StatusCode::GATEWAY_TIMEOUT
-                    ) =>
-                {
-                    tracing::debug!(status = answer.status().as_u16(), "the collector refused spans");
-                    return false;
+                    );
+                    if !is_passing {
+                        return Err(cause);
+                    }
+                    cause
                 }
-                Ok(_) | Err(_) if attempt < ATTEMPTS => tokio::time::sleep(wait).await,
-                Ok(_) | Err(_) => {}
+                Err(error) => NetworkError::from(&error.without_url()).to_string(),
+            };
+            if attempt == ATTEMPTS {
+                return Err(cause);
             }
+            tokio::time::sleep(wait).await;
+            attempt += 1;
             wait *= 2;
         }
-        false
     }
 }
 
-/// Sends batches until there are no more, and returns the number of spans that the collector did not take.
-pub(super) async fn run(collector: Collector, name: String, mut queue: mpsc::Receiver<Vec<Span>>) -> u64 {
+/// Spans that the collector did not take.
+#[derive(Debug, Default)]
+pub(super) struct Unsent {
+    pub(super) spans: u64,
+    /// Why, the last time.
+    pub(super) cause: String,
+}
+
+/// Sends batches until there are no more, and returns the spans that the collector did not take.
+pub(super) async fn run(collector: Collector, name: String, mut queue: mpsc::Receiver<Vec<Span>>) -> Unsent {
     let resource = attributes(&[
         text("service.name", env!("CARGO_PKG_NAME")),
         text("service.version", env!("CARGO_PKG_VERSION")),
         text("provisioner.connection", &name),
     ]);
     let scope = json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") });
-    let mut unsent = 0;
+    let mut unsent = Unsent::default();
     while let Some(batch) = queue.recv().await {
         let spans: Vec<_> = batch.iter().map(Span::to_json).collect();
         let body = json!({ "resourceSpans": [{
             "resource": { "attributes": resource },
             "scopeSpans": [{ "scope": scope, "spans": spans }],
         }] });
-        if !collector.send(&body.to_string()).await {
-            unsent += batch.len() as u64;
+        if let Err(cause) = collector.send(&body.to_string()).await {
+            unsent.spans += batch.len() as u64;
+            unsent.cause = cause;
         }
     }
     unsent

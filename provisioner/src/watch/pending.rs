@@ -44,6 +44,11 @@ impl PendingEvents {
         Self { file, state: Mutex::new(State { received: 0, is_stored }) }
     }
 
+    /// Returns the file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Whether events wait for a run.
     pub fn is_pending(&self) -> bool {
         self.lock().is_stored

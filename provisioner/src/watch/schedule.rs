@@ -12,6 +12,11 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::visible::visible;
+
+/// The names of the fields.
+const FIELDS: [&str; 5] = ["minute", "hour", "day of the month", "month", "day of the week"];
+
 /// A cron expression: minute, hour, day of the month, month, day of the week.
 #[derive(Clone, Debug)]
 pub struct Schedule {
@@ -30,6 +35,18 @@ impl FromStr for Schedule {
     type Err = ScheduleError;
 
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        if fields.len() != FIELDS.len() {
+            return Err(ScheduleError(format!("{} fields", fields.len())));
+        }
+        // Each field alone, so that the error names the one that is wrong.
+        for (at, (field, name)) in fields.iter().zip(FIELDS).enumerate() {
+            let alone: Vec<&str> =
+                (0..FIELDS.len()).map(|place| if place == at { *field } else { "*" }).collect();
+            if let Err(error) = CronParser::new().parse(&alone.join(" ")) {
+                return Err(ScheduleError(format!("invalid {name} `{}`: {error}", visible(field))));
+            }
+        }
         let cron = CronParser::new().parse(text).map_err(|error| ScheduleError(error.to_string()))?;
         let schedule = Self { cron, text: text.to_owned() };
         // An expression such as `0 0 30 2 *` has no time.
@@ -142,9 +159,21 @@ mod tests {
 
     #[test]
     fn invalid_expression_is_refused_with_an_example() {
-        for text in ["", "x", "* * * *", "61 * * * *", "0 0 30 2 *"] {
+        for (text, part) in [
+            ("", "0 fields"),
+            ("x", "1 fields"),
+            ("* * * *", "4 fields"),
+            ("0 */15 * * * *", "6 fields"),
+            ("@daily", "1 fields"),
+            ("61 * * * *", "invalid minute `61`"),
+            ("0 24 * * *", "invalid hour `24`"),
+            ("0 0 32 * *", "invalid day of the month `32`"),
+            ("0 0 1 13 *", "invalid month `13`"),
+            ("0 0 * * MON-FRY", "invalid day of the week `MON-FRY`"),
+            ("0 0 30 2 *", "no time matches it"),
+        ] {
             let error = text.parse::<Schedule>().unwrap_err().to_string();
-            assert!(error.contains("MON-FRI"), "{text}: {error}");
+            assert!(error.contains("MON-FRI") && error.starts_with(part), "{text}: {error}");
         }
     }
 }

@@ -3,9 +3,11 @@
 mod audit;
 mod directory;
 mod manual_link;
+mod output_files;
 mod quarantine;
 mod run_document;
 mod telemetry;
+mod told;
 
 use std::process::Stdio;
 

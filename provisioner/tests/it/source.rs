@@ -245,17 +245,18 @@ fn page_of_the_api_is_read_where_it_is_the_only_one() {
     check("u.json", &but("count", json!(5)), Some(1), "this page has 2 users, but its count is 5");
     check("u.json", &but("size", json!(3)), Some(1), "this page has 2 users, but its count is 3");
     assert!(read_text("u.json", &but("_links", json!({"next": null}))).is_ok());
+    check("u.json", &but("count", Value::Null), Some(1), "no page names the number of all users (`count`)");
     let error = read_text("u.json", &but("count", json!(5))).unwrap_err();
     assert!(error.way_out().contains("page by page"), "{}", error.way_out());
     check("u.json", &but("_embedded", json!({"groups": []})), Some(1), "not a JSON array");
-    check("u.json", "{\"_embedded\":{\"users\":[]}}", None, "it has no users");
+    check("u.json", "{\"_embedded\":{\"users\":[]},\"count\":0}", None, "it has no users");
     let whole = page.to_string();
     for cut in 1..whole.len() {
         assert!(read_bytes("u.json", &whole.as_bytes()[..cut], true).is_err(), "{}", &whole[..cut]);
     }
     check("u.json", &format!("{whole} {whole}"), Some(1), "unexpected text after");
     check("u.ndjson", &whole, Some(1), "expected a user, found a page of PingOne's API");
-    let users = "{\n\"_embedded\": {\"users\": [\n{\"id\":\"1\",\"username\":\"a\"},\n{\"id\":\"\",\"username\":\"Okafor\"}]}}";
+    let users = "{\n\"_embedded\": {\"users\": [\n{\"id\":\"1\",\"username\":\"a\"},\n{\"id\":\"\",\"username\":\"Okafor\"}]},\"count\":2}";
     check("u.json", users, Some(4), "invalid `id`: expected a non-empty text, found an empty text");
 }
 

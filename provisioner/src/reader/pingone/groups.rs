@@ -58,6 +58,9 @@ impl PingOneReader {
                 None => break,
             }
         }
+        if !pass.has_total() {
+            return Err(RemoteProblem::NoCount.into());
+        }
         pass.end()?;
         Ok(members)
     }

@@ -56,7 +56,7 @@ async fn every_configuration_of_a_directory_is_run_with_its_own_state() {
         assert_eq!(connections.iter().filter(|name| ***name == "hr").count(), 1);
         assert_eq!(connections.iter().filter(|name| ***name == "it").count(), 2);
         let total = lines.last().unwrap();
-        assert_eq!(total["type"], "connections");
+        assert_eq!(total["type"], "summary", "the last object is a summary");
         assert_eq!(total["exitCode"], 0);
         let files: Vec<&Value> =
             total["connections"].as_array().unwrap().iter().map(|one| &one["connection"]).collect();
@@ -197,4 +197,24 @@ async fn interrupt_ends_a_run_over_a_directory() {
     let total: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(total["connections"].as_array().unwrap().len(), 1, "the second one was not begun: {text}");
     assert!(!directory.bench.path("it.db").exists());
+}
+
+#[tokio::test]
+async fn options_of_one_connection_are_refused_for_a_directory() {
+    let directory = Directory::new().await;
+    for (option, value) in [
+        ("--report", "html=run.html"),
+        ("--metrics", "0"),
+        ("--otlp", "http://127.0.0.1:9"),
+        ("--state", "x.db"),
+        ("--approve-removals", "1"),
+    ] {
+        let refused = directory.run(&["sync", "-c", ".", option, value]).await;
+        assert_eq!(refused.status.code(), Some(2), "{option}");
+        assert!(err(&refused).contains(&format!("{option} concerns one connection")), "{}", err(&refused));
+    }
+    assert!(!directory.bench.path("run.html").exists() && !directory.bench.path("hr.db").exists());
+    let jobs = directory.run(&["sync", "-c", "hr.toml", "--jobs", "2"]).await;
+    assert_eq!(jobs.status.code(), Some(2));
+    assert!(err(&jobs).contains("--jobs concerns a directory"), "{}", err(&jobs));
 }

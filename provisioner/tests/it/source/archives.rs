@@ -77,6 +77,46 @@ fn read_pages(pages: &[(&str, &Value)]) -> Result<Snapshot, SourceError> {
 }
 
 #[test]
+fn file_that_is_not_compressed_is_told_from_a_damaged_archive() {
+    let text = "{\"id\":\"1\",\"username\":\"a\"}\n";
+    check("u.ndjson.gz", text, None, "the file is not gzip, although its name ends so");
+    check("u.ndjson.zst", text, None, "the file is not zstd, although its name ends so");
+    check("u.ndjson.gz", "", None, "the compressed file is cut off or damaged");
+    let folder = TempDir::new().unwrap();
+    for missing in ["pages", "users.ndjson", "users.xlsx"] {
+        let error = read(&source(&folder.path().join(missing)), false).unwrap_err();
+        assert_eq!(*error.problem(), SourceProblem::NotFound, "{missing}");
+    }
+}
+
+/// Neither the size of a page nor the end of the links proves that all pages are there.
+#[test]
+fn directory_of_pages_without_a_count_is_refused() {
+    let without = |page: &Value, members: &[&str]| {
+        let mut page = page.clone();
+        for member in members {
+            page.as_object_mut().unwrap().remove(*member);
+        }
+        page
+    };
+    let (one, two) = (page(&[1, 2], 1, Some(2), 4), page(&[3, 4], 2, None, 4));
+    for members in [&["count"][..], &["count", "size"]] {
+        let pages = [without(&one, members), without(&two, members)];
+        let error = read_pages(&[("1.json", &pages[0]), ("2.json", &pages[1])]).unwrap_err();
+        assert_eq!(*error.problem(), SourceProblem::PageWithoutCount, "{members:?}");
+        assert!(error.way_out().contains("jq"), "{}", error.way_out());
+    }
+    let bare = without(&two, &["count", "size", "_links"]);
+    assert_eq!(*read_pages(&[("1.json", &bare)]).unwrap_err().problem(), SourceProblem::PageWithoutCount);
+    // One page with a count is enough, wherever it is, and it is compared.
+    let last = without(&two, &["count"]);
+    assert_eq!(read_pages(&[("1.json", &one), ("2.json", &last)]).unwrap().users.len(), 4);
+    let early = page(&[1, 2], 1, Some(2), 5);
+    let error = read_pages(&[("1.json", &early), ("2.json", &last)]).unwrap_err();
+    assert!(error.to_string().contains("its count is 5"), "{error}");
+}
+
+#[test]
 fn directory_of_pages_is_read_in_the_order_of_the_names() {
     let pages: Vec<Value> =
         (0..12).map(|at| page(&[at * 2, at * 2 + 1], at, (at < 11).then_some(at + 1), 24)).collect();

@@ -99,18 +99,19 @@ async fn source_that_is_not_whole_is_refused() {
         ("lying count", Fault::Count(26), "the server counts 26 users and listed 25"),
         ("count that is too small", Fault::Count(24), "the server counts 24 users and listed 25"),
         ("lying size", Fault::Size(9), "a page counts 9 users and has 10"),
-        ("no count", Fault::NoCount, "a page names no number of users"),
+        ("no count", Fault::NoCount, "no page names the number of all users"),
+        ("no count, and links that end early", Fault::SizeOnly, "no page names the number of all users"),
         ("rate limit without end", Fault::Status(429, Some("1")), "the server answered 429 after 6 attempts"),
         ("broken connections", Fault::BreakOff, "broke"),
         ("half pages", Fault::Half, "an answer is not whole JSON after 6 attempts"),
-        ("expired tokens", Fault::ForgetTokens, "was answered 401: ACCESS_FAILED ACCESS_FAILED happened."),
+        ("expired tokens", Fault::ForgetTokens, "was answered 401: ACCESS_FAILED"),
         ("no right", Fault::Status(403, None), "was answered 403"),
         ("no page", Fault::Body("{\"count\":0}"), "without `_embedded.users`"),
         ("a list", Fault::Body("[]"), "without `_embedded.users`"),
         (
             "another origin",
             Fault::Next("http://127.0.0.2:9/v1/environments/env-1/users".to_owned()),
-            "leads to http://127.0.0.2:9/v1/",
+            "leads to http://127.0.0.2:9, which",
         ),
         ("a doubled key", Fault::Body("{\"count\":1,\"count\":2}"), "not whole JSON"),
     ] {
@@ -126,6 +127,50 @@ async fn source_that_is_not_whole_is_refused() {
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(SECRET) && !shown.contains("token-1"), "{name}: {shown}");
     }
+}
+
+/// Servers repeat what they were sent, and what they hold of people.
+#[tokio::test]
+async fn words_of_a_server_are_left_out_and_its_code_is_kept() {
+    let fake = Fake::start(users(5)).await;
+    for (body, code) in [
+        (
+            r#"{"code":"INVALID_DATA","message":"token-1 of ada@example.org","details":[{"target":"ada"}]}"#,
+            ": INVALID_DATA",
+        ),
+        (r#"{"code":"token-1","error":"ada@example.org","detail":"Bearer token-1"}"#, ""),
+        (r#"{"error":"invalid_request","error_description":"worker-secret-7f3a"}"#, ": invalid_request"),
+    ] {
+        for status in [400, 401, 403, 404, 409, 422] {
+            fake.with(|state| state.always = Some(Fault::Refusal(status, body)));
+            let error = read(&source(&fake, "")).await.unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(error.to_string().ends_with(&format!("was answered {status}{code}")), "{error}");
+            for private in ["token-", "ada", SECRET] {
+                assert!(!shown.contains(private), "{private}: {shown}");
+            }
+        }
+    }
+    let link = "http://ada:token-1@127.0.0.2:9/token-1?t=token-1".to_owned();
+    fake.with(|state| state.always = Some(Fault::Next(link)));
+    let shown = read(&source(&fake, "")).await.unwrap_err().to_string();
+    assert!(!shown.contains("token-1") && !shown.contains("ada"), "{shown}");
+}
+
+/// The length of a page is no total: a chain of links that ends early must not disable the users behind it.
+#[tokio::test]
+async fn pages_with_a_size_and_no_count_disable_nobody() {
+    let fake = Fake::start(users(25)).await;
+    let mut bench = bench(&fake, "[[rule]]\nname = \"all\"\n").await;
+    bench.settings.options = "max-removals-percent = 100".to_owned();
+    bench.settings.source_table = Some(fake.source("page-size = 10"));
+    assert_eq!(bench.sync().await.summary.success, 25);
+    fake.with(|state| state.always = Some(Fault::SizeOnly));
+    let report = bench.sync().await;
+    assert_eq!(report.exit, Exit::SourceUnreadable);
+    let message = report.summary.stopped.unwrap().message;
+    assert!(message.contains("kind = \"file\""), "the way out: {message}");
+    assert_eq!(bench.accounts().len(), 25);
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ async fn pages_that_lie_are_refused() {
     for (list, told) in [
         ("total-results = \"one-more\"", "the server counts 26 users and listed 25"),
         ("total-results = \"page-length\"", "counts 10 users, and has more behind them"),
-        ("total-results = \"missing\"", "names no number of users"),
+        ("total-results = \"missing\"", "names the number of all users"),
         ("pages = \"repeated\"", "was there twice"),
         ("pages = \"overlapping\"", "was there twice"),
         ("pages = \"empty-before-end\"", "the server counts 25 users and listed 10"),

@@ -252,3 +252,57 @@ async fn watch_that_has_nothing_to_watch_is_a_usage_error() {
         assert!(stderr.contains(told), "{arguments:?}: {stderr}");
     }
 }
+
+/// The series goes on over the runs, and begins with what is stored.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_serves_metrics_over_all_its_runs_and_says_what_caused_them() {
+    let bench = Bench::new("aquera").await;
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    let mut watch = Watch::start(&bench, &["--metrics", "0"]);
+    let told = watch.told("serving metrics at http://").await;
+    let address = told.rsplit_once("http://").unwrap().1.trim().trim_end_matches("/metrics").to_owned();
+    assert_eq!(impacted(&watch.summary().await), 1);
+    bench.users(&[user("1", "ada"), user("2", "eve")]);
+    assert_eq!(impacted(&watch.summary().await), 1);
+    let text = metrics(&address).await;
+    for line in [
+        "provisioner_runs_total{connection=\"test\",command=\"sync\",exit_code=\"0\"} 2",
+        "provisioner_source_users{connection=\"test\"} 2",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+    }
+    assert!(text.contains("provisioner_run_duration_seconds{"), "{text}");
+    assert_eq!(watch.end().await, Some(0));
+    let mut who = Vec::new();
+    provisioner::state::read_audit_log(&bench.path("aquera.db"), jiff::Timestamp::MIN, &mut |_, entry| {
+        if let provisioner::audit::AuditEntry::Run(entry) = entry {
+            who.push(entry.who);
+        }
+    })
+    .unwrap();
+    assert_eq!(who.len(), 2);
+    assert_ne!(who[0], "file-change");
+    assert_eq!(who[1], "file-change");
+    // Before its first run, a later watch tells of the earlier ones.
+    std::fs::write(bench.path("users.ndjson"), "{").unwrap();
+    let mut later = Watch::start(&bench, &["--metrics", "0"]);
+    let told = later.told("serving metrics at http://").await;
+    let address = told.rsplit_once("http://").unwrap().1.trim().trim_end_matches("/metrics").to_owned();
+    assert_eq!(later.summary().await["stopped"]["code"], "source-unreadable");
+    let text = metrics(&address).await;
+    assert!(text.contains("provisioner_last_success_timestamp_seconds{connection=\"test\"} 1"), "{text}");
+    assert!(!text.contains("provisioner_source_users{"), "not read, not known: {text}");
+    later.end().await;
+}
+
+async fn metrics(address: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}

@@ -40,6 +40,10 @@ pub(crate) enum Fault {
     Next(String),
     /// Neither `count` nor `size`.
     NoCount,
+    /// No `count`, and no link to the next page.
+    SizeOnly,
+    /// This status with this body.
+    Refusal(u16, &'static str),
     /// This body in place of the page.
     Body(&'static str),
 }
@@ -253,6 +257,13 @@ async fn list(
             return Body::from_stream(futures_util::stream::iter([Ok(half), broken])).into_response();
         }
         Some(Fault::Body(text)) => return text.into_response(),
+        Some(Fault::SizeOnly) => {
+            body.as_object_mut().unwrap().remove("count");
+            body["_links"].as_object_mut().unwrap().remove("next");
+        }
+        Some(Fault::Refusal(status, text)) => {
+            return (StatusCode::from_u16(status).unwrap(), text).into_response();
+        }
         Some(Fault::Count(count)) => body["count"] = count.into(),
         Some(Fault::Size(size)) => body["size"] = size.into(),
         Some(Fault::Next(next)) => body["_links"]["next"] = json!({ "href": next }),
