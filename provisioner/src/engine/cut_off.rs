@@ -42,6 +42,8 @@ fn entry(begun: BegunRun, now: String) -> RunEntry {
         allowed,
         impacted: 0,
         failed: 0,
+        groups_impacted: 0,
+        groups_failed: 0,
         requests: 0,
         stopped: Some(CUT_OFF.to_owned()),
         exit_code: Exit::Interrupted.code(),
