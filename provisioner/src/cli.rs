@@ -79,7 +79,7 @@ enum Command {
     /// Provisions the users of the source to the target.
     Sync(sync::SyncArgs),
     /// Runs a sync whenever a file changes, by a schedule, or at an event of PingOne.
-    Watch(watch::WatchArgs),
+    Watch(Box<watch::WatchArgs>),
     /// Shows the state of the users and what is known about the target.
     Status(Common),
     /// Shows the audit log: who did what to whom, why, and by which requests.
@@ -227,7 +227,7 @@ async fn run(command: Command) -> Exit {
         Command::Forget(args) => forget::run(&args).await,
         Command::Adopt(args) => adopt::run(&args).await,
         Command::List(common) => list::run(&common).await,
-        Command::Explain(args) => explain::run(&args).await,
+        Command::Explain(args) => Box::pin(explain::run(&args)).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "provisioner", &mut script);

@@ -68,7 +68,7 @@ mod tests {
             found.contains("oauth-access-token = \"unread\"") && found.contains("name = \"r\""),
             "{found}"
         );
-        assert!(found.contains("client-secret = \"unread\""), "{found}");
+        assert!(found.contains("client-secret= \"unread\""), "{found}");
         assert!(!found.contains("client-key") && !found.contains("command"), "{found}");
         assert!(without_secrets("[").is_none());
     }

@@ -330,6 +330,8 @@ fn unreadable_file_error_names_the_cause() {
     fs::create_dir(folder.path().join("d.csv")).unwrap();
     assert_eq!(*refused("nobody.ndjson").problem(), SourceProblem::NotFound);
     assert_eq!(*refused("d.csv").problem(), SourceProblem::Directory);
+    assert_eq!(*refused("users.xlsx").problem(), SourceProblem::NotFound);
+    fs::write(folder.path().join("users.xlsx"), "x").unwrap();
     assert_eq!(*refused("users.xlsx").problem(), SourceProblem::UnknownFormat);
     assert!(refused("users.xlsx").way_out().contains(".jsonl"));
     let error = read_bytes("u.csv", b"id,username,enabled\n1,Jos\xe9,true\n", false).unwrap_err();

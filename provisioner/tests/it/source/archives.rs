@@ -60,7 +60,7 @@ fn archive_that_is_cut_off_or_damaged_is_no_smaller_source() {
         assert!(read_bytes(name, &damaged, true).is_err(), "{name}");
         assert!(read_bytes(name, &[&whole[..], b"more"].concat(), true).is_err(), "{name}");
     }
-    check("u.ndjson.gz", &line(1), None, "the compressed file is cut off or damaged");
+    check("u.ndjson.gz", &line(1), None, "the file is not gzip, although its name ends so");
 }
 
 /// Writes pages into a directory and reads it.
