@@ -181,7 +181,8 @@ impl<'a> Document<'a> {
     fn needs(&self) -> Vec<String> {
         let summary = &self.report.summary;
         let stopped = summary.stopped.as_ref();
-        let stopped = stopped.map(|stopped| format!("The run was stopped ({}): {}", stopped.code, stopped.message));
+        let stopped =
+            stopped.map(|stopped| format!("The run was stopped ({}): {}", stopped.code, stopped.message));
         stopped.into_iter().chain(summary.quarantine.clone()).collect()
     }
 

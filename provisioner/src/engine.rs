@@ -4,6 +4,7 @@
 //! something to do (`scope`), look up their accounts (`correlate`), decide for every user ([`crate::policy`]), ask the
 //! delete guard (`guard`), and only then write (`execute`).
 
+mod by_hand;
 mod capabilities;
 pub(crate) mod census;
 mod context;
@@ -23,6 +24,7 @@ mod recorded;
 mod remove;
 mod renames;
 mod resolve;
+mod scan;
 mod scope;
 mod source_checks;
 mod spool;
@@ -55,7 +57,7 @@ use crate::recording::Recording;
 use crate::report::{Confirmation, RunReport, Stopped};
 use crate::source::{SourceError, SourceProblem, SourceUser};
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
-use crate::state::{Learned, Quarantine, RunRecord, StateChange, TestRecord, Withdrawal};
+use crate::state::{Learned, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
 use crate::target::connection_test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
@@ -64,8 +66,8 @@ use cli_support::suggest::nearest;
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
 pub(crate) use self::left_alone::{LeftAlone, left_alone};
 pub use self::plan_hash::{InvalidPlanHash, PlanHash};
-pub(crate) use self::renames::is_temporary;
 pub(crate) use self::quarantine::{describe as describe_quarantine, is_quarantined};
+pub(crate) use self::renames::is_temporary;
 pub(crate) use self::source_checks::{Refusal, matches, without_users};
 pub use self::worker_pool::Progress;
 use crate::interrupt::Interrupt;
@@ -270,43 +272,6 @@ impl Provisioner {
     /// The state cannot be read.
     pub fn stored(&self) -> Result<Loaded, StoreError> {
         self.store.loaded()
-    }
-
-    /// Tests the connection for a person, and forgets what was learned of the target's writes.
-    ///
-    /// # Errors
-    /// The state cannot be written.
-    pub async fn test_connection(&self) -> Result<ConnectionReport, StoreError> {
-        let _running = self.running.lock().await;
-        self.begin_run("test-connection");
-        let report = self.client().test().await;
-        let mut connection = self.store.connection();
-        connection.learned = Learned::default();
-        connection.last_test = Some(self.test_record(&report));
-        let entry = self.command_entry("test-connection", None, report.to_string());
-        self.store.write(vec![StateChange::Connection(Box::new(connection)), entry]).await?;
-        Ok(report)
-    }
-
-    /// Returns the quarantine of the connection, if it is in one.
-    pub fn quarantine(&self) -> Option<Quarantine> {
-        self.store.connection().quarantine
-    }
-
-    /// Ends the quarantine of the connection, and returns it; the next run is carried out at once.
-    ///
-    /// # Errors
-    /// The state cannot be written.
-    pub async fn release(&self) -> Result<Option<Quarantine>, StoreError> {
-        let _running = self.running.lock().await;
-        let mut connection = self.store.connection();
-        let quarantine = connection.quarantine.take();
-        let mut changes = vec![StateChange::Connection(Box::new(connection))];
-        changes.extend(quarantine.as_ref().map(|quarantine| {
-            self.command_entry("release", None, format!("ended: {}", quarantine::describe(quarantine)))
-        }));
-        self.store.write(changes).await?;
-        Ok(quarantine)
     }
 
     /// Carries out one run: reads the source, tests the connection, decides, writes, and reports.
@@ -551,7 +516,10 @@ impl Provisioner {
                     let context = Arc::clone(&prepared.context);
                     let begun = StateChange::Connection(Box::new(self.store.connection()));
                     if let Err(error) = self.store.write(vec![begun]).await {
-                        tracing::warn!(error = with_cause(&error), "failed to store the beginning of the run");
+                        tracing::warn!(
+                            error = with_cause(&error),
+                            "failed to store the beginning of the run"
+                        );
                     }
                     let report = execute::run(prepared, &self.environment).await;
                     let is_whole = report.summary.stopped.is_none();

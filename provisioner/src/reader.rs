@@ -191,6 +191,28 @@ pub async fn read_all(source: &SourceConfig, context: &ReadContext) -> Result<Sn
     }
 }
 
+/// Reads the whole source as [`read_all`] does, and returns the users that are meant; the others are not kept.
+///
+/// # Errors
+///
+/// As [`read_all`].
+pub(crate) async fn read_matching(
+    source: &SourceConfig,
+    context: &ReadContext,
+    is_meant: impl Fn(&SourceUser) -> bool,
+) -> Result<Vec<SourceUser>, SourceError> {
+    let mut reader = Reader::open(source, context);
+    let mut users = Vec::new();
+    loop {
+        match reader.next().await? {
+            Step::Batch(batch) => users.extend(batch.into_iter().filter(|user| is_meant(user))),
+            Step::Restart => users.clear(),
+            Step::AskMissing => reader.look_up(Vec::new()),
+            Step::End(_) => return Ok(users),
+        }
+    }
+}
+
 /// Reads what can be read of the source, and tells everything that is wrong with it.
 pub(crate) async fn inspect(source: &SourceConfig, context: &ReadContext) -> Inspection {
     let mut reader = Reader::open(source, context);

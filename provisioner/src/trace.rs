@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-pub use self::export::{Collector, CollectorError};
 use self::export::Unsent;
+pub use self::export::{Collector, CollectorError};
 use self::span::{Kind, Span, id, number, text};
 use crate::recording::{Observer, RequestAnswer, RequestRecord, RunEnd, RunStart, UserRecord};
 use crate::report::{Outcome, word};

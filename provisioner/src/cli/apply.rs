@@ -51,10 +51,11 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let (mut telemetry, provisioner) = match args.telemetry.start(provisioner, &[("the plan", &args.plan)]).await {
-        Ok(started) => started,
-        Err(exit) => return exit,
-    };
+    let (mut telemetry, provisioner) =
+        match args.telemetry.start(provisioner, &[("the plan", &args.plan)]).await {
+            Ok(started) => started,
+            Err(exit) => return exit,
+        };
     let options = SyncOptions {
         full: plan.full,
         accept_new_source: args.accept_new_source,

@@ -35,7 +35,7 @@ pub(super) async fn run(args: &ForgetArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let user = match provisioner.known_user(&args.user) {
+    let user = match provisioner.known_user(&args.user).await {
         Ok(user) => user,
         Err(error) => {
             Output::error(&error.to_string());

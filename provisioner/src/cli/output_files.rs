@@ -142,7 +142,8 @@ fn is_same(own: &Path, other: &Path) -> bool {
     let other = identity(other);
     // Some file systems compare names without case; a name that differs by case alone is no loss elsewhere.
     let is_equal = own == other
-        || own.as_os_str().to_string_lossy().to_lowercase() == other.as_os_str().to_string_lossy().to_lowercase();
+        || own.as_os_str().to_string_lossy().to_lowercase()
+            == other.as_os_str().to_string_lossy().to_lowercase();
     is_equal || same_file::is_same_file(own, &other).unwrap_or(false)
 }
 

@@ -36,8 +36,7 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
     };
     if let Some(file) = &args.out {
         let output = OutputFile { option: "--out", path: file };
-        if let Err(error) =
-            refuse_overwriting(provisioner.config(), provisioner.state_file(), &[], &[output])
+        if let Err(error) = refuse_overwriting(provisioner.config(), provisioner.state_file(), &[], &[output])
         {
             Output::error(&error.to_string());
             return Exit::Usage;

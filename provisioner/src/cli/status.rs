@@ -15,7 +15,9 @@ use crate::exit::Exit;
 use crate::ids::{TargetId, UserName};
 use crate::report::{Operation, Outcome, Reason, word};
 use crate::state::store::Loaded;
-use crate::state::{Learned, LinkState, Quarantine, QuarantineCause, Record, RunRecord, TestRecord};
+use crate::state::{
+    LastReported, Learned, LinkState, Quarantine, QuarantineCause, Record, RunRecord, TestRecord,
+};
 
 /// Columns of a user name in a line about several.
 const NAME: usize = 40;
@@ -93,21 +95,32 @@ pub(super) async fn run(common: &Common) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let loaded = match provisioner.stored() {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            Output::store_error(&error);
-            return Exit::Usage;
-        }
-    };
     let config = provisioner.config();
-    let standing = Standing {
+    let connection = provisioner.connection();
+    let mut standing = Standing {
         connection: config.name.clone(),
         description: config.description.clone(),
         scim_url: config.authentication.scim_url.to_string(),
         enabled: config.enabled,
-        ..standing(&loaded, config)
+        learned: Some(connection.learned.clone()),
+        last_test: connection.last_test.clone(),
+        last_run: connection.last_run.clone(),
+        last_full_run: connection.last_full_run.clone(),
+        quarantine: connection.quarantine.as_ref().map(ShownQuarantine::from),
+        ..Standing::default()
     };
+    // Only users that are shown are kept.
+    let mut loaded = Loaded { connection, ..Loaded::default() };
+    let scanned = provisioner.scan(|id, record| {
+        standing.count(&record, config);
+        if is_shown(&record) {
+            loaded.records.insert(id, record.into());
+        }
+    });
+    if let Err(error) = scanned.await {
+        Output::store_error(&error);
+        return Exit::Usage;
+    }
     if common.json {
         print_json(&loaded, &standing);
     } else {
@@ -116,38 +129,36 @@ pub(super) async fn run(common: &Common) -> Exit {
     Exit::Done
 }
 
-fn standing(loaded: &Loaded, config: &Config) -> Standing {
-    let mut standing = Standing {
-        learned: Some(loaded.connection.learned.clone()),
-        last_test: loaded.connection.last_test.clone(),
-        last_run: loaded.connection.last_run.clone(),
-        last_full_run: loaded.connection.last_full_run.clone(),
-        quarantine: loaded.connection.quarantine.as_ref().map(ShownQuarantine::from),
-        ..Standing::default()
-    };
-    for record in loaded.records.values() {
+/// Whether a user is named, and not only counted.
+fn is_shown(record: &Record) -> bool {
+    let is_other = |told: &LastReported| told.outcome != Outcome::Success;
+    record.last_reported.as_ref().is_some_and(is_other) || temporary_name(record).is_some()
+}
+
+impl Standing {
+    /// Counts a user.
+    fn count(&mut self, record: &Record, config: &Config) {
         match record.link.as_ref().map(|link| link.state) {
-            Some(LinkState::Owned) => standing.linked += 1,
-            Some(LinkState::Removed) => standing.removed += 1,
-            Some(LinkState::Withheld(_)) => standing.withheld += 1,
-            Some(LinkState::Pending(_)) => standing.pending_deprovisions += 1,
+            Some(LinkState::Owned) => self.linked += 1,
+            Some(LinkState::Removed) => self.removed += 1,
+            Some(LinkState::Withheld(_)) => self.withheld += 1,
+            Some(LinkState::Pending(_)) => self.pending_deprovisions += 1,
             None => {}
         }
         match record.last_reported.as_ref().map(|last_reported| last_reported.outcome) {
-            Some(Outcome::Unsynced) => standing.unsynced += 1,
-            Some(Outcome::Partial) => standing.partial += 1,
-            Some(Outcome::Failed) => standing.failed += 1,
+            Some(Outcome::Unsynced) => self.unsynced += 1,
+            Some(Outcome::Partial) => self.partial += 1,
+            Some(Outcome::Failed) => self.failed += 1,
             Some(Outcome::Success) | None => {}
         }
-        standing.unresolved += u64::from(record.intent.is_some());
-        standing.temporary_names += u64::from(temporary_name(record).is_some());
+        self.unresolved += u64::from(record.intent.is_some());
+        self.temporary_names += u64::from(temporary_name(record).is_some());
         match left_alone(config, None, Some(record)) {
-            Some(LeftAlone::Excluded(_)) => standing.excluded += 1,
-            Some(LeftAlone::Frozen(_)) => standing.frozen += 1,
+            Some(LeftAlone::Excluded(_)) => self.excluded += 1,
+            Some(LeftAlone::Frozen(_)) => self.frozen += 1,
             None => {}
         }
     }
-    standing
 }
 
 /// Returns the account with its name, if that is a temporary one.

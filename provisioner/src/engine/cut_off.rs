@@ -20,7 +20,10 @@ impl Provisioner {
             let entry = AuditEntry::Run(Box::new(entry(begun, self.now())));
             let changes = vec![StateChange::Connection(Box::new(connection)), StateChange::Audit(entry)];
             if let Err(error) = self.store.write(changes).await {
-                tracing::warn!(error = with_cause(&error), "failed to store the entry of a run that was cut off");
+                tracing::warn!(
+                    error = with_cause(&error),
+                    "failed to store the entry of a run that was cut off"
+                );
             }
         }
         let begun = self.begun_run(options);

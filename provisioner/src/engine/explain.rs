@@ -1,16 +1,18 @@
 //! The stages of the engine for one user, in words: found, in scope, mapped, compared, decided, sent, and why.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::duplicate_names::owner;
 use super::left_alone::left_alone;
 use super::plan::entry;
-use super::{Provisioner, SyncOptions, duplicate_names};
+use super::{Provisioner, SyncOptions};
 use crate::exit::Exit;
 use crate::ids::{SourceId, UserName};
-use crate::reader::read_all;
 use crate::report::word;
 use crate::source::SourceUser;
+use crate::state::store::StoreError;
 use crate::state::{LinkState, Record};
 
 /// One stage of the way.
@@ -37,33 +39,33 @@ impl Provisioner {
     pub async fn explain(&self, user: &str, allow_empty: bool) -> Explanation {
         let _running = self.running.lock().await;
         let mut stages = Vec::new();
-        let stored = match self.stored() {
-            Ok(stored) => stored,
-            Err(error) => {
-                let lines = vec![error.to_string(), error.way_out().to_owned()];
-                stages.push(Stage { stage: "found", lines });
-                return Explanation { stages, exit: Exit::Usage };
-            }
-        };
-        let snapshot = match read_all(
-            &self.config().source.without_push_down(),
-            &self.read_context(allow_empty),
-        )
-        .await
-        {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                stages.push(Stage {
-                    stage: "found",
-                    lines: vec![error.to_string(), error.way_out().to_owned()],
-                });
-                return Explanation { stages, exit: Exit::SourceUnreadable };
-            }
-        };
         let name: Option<UserName> = user.parse().ok();
         let named =
             |other: &str| name.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
-        let in_source = match self.candidates(&snapshot.users, user, &named).as_slice() {
+        let failed = |message: String, way_out: &str, exit| Explanation {
+            stages: vec![Stage { stage: "found", lines: vec![message, way_out.to_owned()] }],
+            exit,
+        };
+        let unread = |error: &StoreError| failed(error.to_string(), error.way_out(), Exit::Usage);
+        // The stored users that are meant, the first one by id.
+        let mut meant: BTreeMap<SourceId, Record> = BTreeMap::new();
+        let scanned = self.scan(|id, record| {
+            if id.as_str() == user
+                || named(record.user_name.as_str())
+                || record.link.as_ref().is_some_and(|link| link.account.as_str() == user)
+            {
+                meant.insert(id, record);
+            }
+        });
+        if let Err(error) = scanned.await {
+            return unread(&error);
+        }
+        let ids = meant.keys().cloned().collect();
+        let users = match self.users_named(user, &named, &ids, allow_empty).await {
+            Ok(users) => users,
+            Err(error) => return failed(error.to_string(), error.way_out(), Exit::SourceUnreadable),
+        };
+        let in_source = match self.candidates(&users, user, &named).as_slice() {
             [] => None,
             [only] => Some(*only),
             several => {
@@ -87,26 +89,22 @@ impl Provisioner {
             }
         };
         let known = match in_source {
-            Some(one) => stored.records.get_key_value(&one.id),
-            None => stored.records.iter().find(|(id, record)| {
-                id.as_str() == user
-                    || named(record.user_name.as_str())
-                    || record.link.as_ref().is_some_and(|link| link.account.as_str() == user)
-            }),
+            Some(one) => match self.record_of(&one.id).await {
+                Ok(record) => record.map(|record| (one.id.clone(), record)),
+                Err(error) => return unread(&error),
+            },
+            None => meant.pop_first(),
         };
+        let known = known.as_ref();
         let in_source =
-            in_source.or_else(|| known.and_then(|(id, _)| snapshot.users.iter().find(|one| one.id == *id)));
+            in_source.or_else(|| known.and_then(|(id, _)| users.iter().find(|one| one.id == *id)));
         let Some(id) = in_source.map(|one| &one.id).or_else(|| known.map(|(id, _)| id)).cloned() else {
             let lines = vec![format!("no user in the source or the state has the id or user name {user:?}")];
             stages.push(Stage { stage: "found", lines });
             return Explanation { stages, exit: Exit::Usage };
         };
-        let record = known.map(|(_, record)| &**record);
-        let mut lines = found(&id, in_source, record);
-        let clash = duplicate_names(self.config(), &snapshot.users)
-            .into_iter()
-            .find(|group| group.users.iter().any(|one| one.source_id == id));
-        lines.extend(clash.map(|group| group.describe()));
+        let record = known.map(|(_, record)| record);
+        let lines = found(&id, in_source, record);
         stages.push(Stage { stage: "found", lines });
         if let Some(one) = in_source {
             stages.push(Stage { stage: "in-scope", lines: self.in_scope(one) });
@@ -194,6 +192,10 @@ impl Provisioner {
                 return ended.exit;
             }
         };
+        // A user name that others have, too, is a fact of the source.
+        if let (Some(found), Some(clash)) = (stages.first_mut(), prepared.context.clash(id)) {
+            found.lines.push(clash.to_owned());
+        }
         let mut compared = vec![match record.and_then(|record| record.link.as_ref()) {
             Some(link) => format!("linked to account {} (active: {})", link.account, link.active),
             None => "not linked to an account".to_owned(),

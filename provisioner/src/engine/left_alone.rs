@@ -18,7 +18,9 @@ impl LeftAlone {
     /// Returns the reason in words.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Excluded(name) => format!("`exclude` names {:?}, so the user is never touched", name.as_str()),
+            Self::Excluded(name) => {
+                format!("`exclude` names {:?}, so the user is never touched", name.as_str())
+            }
             Self::Frozen(rule) => {
                 format!("rule {:?} is turned off, so its users are left as they are", rule.as_str())
             }

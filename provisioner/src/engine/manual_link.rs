@@ -1,6 +1,6 @@
 //! Links by hand: forgetting a user, and linking one to an account that a person names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -10,7 +10,6 @@ use super::correlate::personal_data;
 use super::duplicate_names::owner;
 use super::scope::excluded;
 use crate::ids::{SourceId, TargetId, UserName};
-use crate::reader::read_all;
 use crate::source::{SourceError, SourceUser};
 use crate::state::store::StoreError;
 use crate::state::{Link, LinkState, Record, StateChange, matched};
@@ -132,20 +131,21 @@ impl Provisioner {
     ///
     /// # Errors
     /// Nobody is, or several are.
-    pub fn known_user(&self, name: &str) -> Result<KnownUser, UserError> {
-        let stored = self.stored()?;
+    pub async fn known_user(&self, name: &str) -> Result<KnownUser, UserError> {
         let same = name.parse::<UserName>().ok();
         let is_named = |id: &SourceId, record: &Record| {
             id.as_str() == name
                 || same.as_ref() == Some(&record.user_name)
                 || record.link.as_ref().is_some_and(|link| link.account.as_str() == name)
         };
-        let found: Vec<KnownUser> = stored
-            .records
-            .iter()
-            .filter(|(id, record)| is_named(id, record))
-            .map(|(id, record)| KnownUser::new(id, record))
-            .collect();
+        let mut found: Vec<KnownUser> = Vec::new();
+        self.scan(|id, record| {
+            if is_named(&id, &record) {
+                found.push(KnownUser::new(&id, &record));
+            }
+        })
+        .await?;
+        found.sort_by(|one, other| one.source_id.cmp(&other.source_id));
         match found.as_slice() {
             [] => Err(UserError::Unknown(name.to_owned(), "state")),
             [only] => Ok(only.clone()),
@@ -183,11 +183,23 @@ impl Provisioner {
         if !self.config.enabled {
             return Err(AdoptError::Off);
         }
-        let everybody = self.config.source.without_push_down();
-        let snapshot = read_all(&everybody, &self.read_context(false)).await.map_err(AdoptError::Source)?;
-        let stored = self.stored()?;
-        let user = self.source_user(&snapshot.users, name)?;
-        let record = stored.records.get(&user.id);
+        let mut holder: Option<(SourceId, Record)> = None;
+        self.scan(|id, record| {
+            if record.link.as_ref().is_some_and(|link| link.account == *account) {
+                holder = Some((id, record));
+            }
+        })
+        .await?;
+        let known = self.known_user(name).await;
+        let ids = known.iter().map(|known| &known.source_id).chain(holder.iter().map(|(id, _)| id));
+        let ids: HashSet<SourceId> = ids.cloned().collect();
+        let same: Option<UserName> = name.parse().ok();
+        let is =
+            |other: &str| same.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
+        let users = self.users_named(name, &is, &ids, false).await.map_err(AdoptError::Source)?;
+        let user = self.source_user(&users, name, known.as_ref().ok())?;
+        let record = self.record_of(&user.id).await?;
+        let record = record.as_ref();
         if let Some(link) = record.and_then(|record| record.link.as_ref()) {
             if link.account != *account {
                 return Err(AdoptError::HasAccount(name.to_owned(), link.account.clone()));
@@ -200,19 +212,15 @@ impl Provisioner {
         let unmapped = |error: String| AdoptError::Unmapped(name.to_owned(), error);
         let wanted = rule.mapping.apply(user).map_err(|error| unmapped(error.to_string()))?;
         let is_excluded = self.config.options.exclude.contains(&wanted.user_name());
-        if is_excluded || excluded(&self.config, record.map(|record| &**record)) {
+        if is_excluded || excluded(&self.config, record) {
             return Err(not_owned());
         }
-        let holder = stored
-            .records
-            .iter()
-            .find(|(_, record)| record.link.as_ref().is_some_and(|link| link.account == *account));
-        if let Some((id, record)) = holder
-            && snapshot.users.iter().any(|other| other.id == *id)
+        if let Some((id, record)) = &holder
+            && users.iter().any(|other| other.id == *id)
         {
             return Err(AdoptError::LinkedElsewhere(account.clone(), KnownUser::new(id, record).describe()));
         }
-        let mut record = record.map_or_else(|| Record::new(wanted.user_name()), |record| (**record).clone());
+        let mut record = record.cloned().unwrap_or_else(|| Record::new(wanted.user_name()));
         let client = self.client();
         let keys = SearchKeys::new([wanted.user_name()], wanted.external_id());
         let read = Box::pin(client.read(account, &keys));
@@ -268,14 +276,19 @@ impl Provisioner {
     }
 
     /// Returns the user of the source that a person names by its id or user name, or by the id of its account.
-    fn source_user<'a>(&self, users: &'a [SourceUser], name: &str) -> Result<&'a SourceUser, UserError> {
+    fn source_user<'a>(
+        &self,
+        users: &'a [SourceUser],
+        name: &str,
+        known: Option<&KnownUser>,
+    ) -> Result<&'a SourceUser, UserError> {
         let same: Option<UserName> = name.parse().ok();
         let is =
             |other: &str| same.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
         match self.candidates(users, name, &is).as_slice() {
             [only] => Ok(only),
             [] => {
-                let known = self.known_user(name).map_err(|_| unknown(name))?;
+                let known = known.ok_or_else(|| unknown(name))?;
                 users.iter().find(|user| user.id == known.source_id).ok_or_else(|| unknown(name))
             }
             several => {

@@ -205,13 +205,13 @@ fn add_temporary_names(entries: &mut [Entry], renamed: &[(usize, renames::Names)
     let names: Vec<renames::Names> = renamed.iter().map(|(_, names)| names.clone()).collect();
     for first in renames::first_of_cycles(&names) {
         let entry = renamed.get(first).and_then(|(at, _)| entries.get_mut(*at));
-        let Some((entry, Some(account))) = entry.map(|entry| (entry.target_id.clone(), entry)).map(|(id, entry)| (entry, id))
-        else {
-            continue;
-        };
+        let Some(entry) = entry else { continue };
+        let Some(account) = entry.target_id.clone() else { continue };
         entry.requests.insert(
             0,
-            format!("PATCH or PUT Users/{account} (userName: a temporary one, because users swap their names)"),
+            format!(
+                "PATCH or PUT Users/{account} (userName: a temporary one, because users swap their names)"
+            ),
         );
     }
 }

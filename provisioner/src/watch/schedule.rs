@@ -41,7 +41,8 @@ impl FromStr for Schedule {
         }
         // Each field alone, so that the error names the one that is wrong.
         for (at, (field, name)) in fields.iter().zip(FIELDS).enumerate() {
-            let alone: Vec<&str> = (0..FIELDS.len()).map(|place| if place == at { *field } else { "*" }).collect();
+            let alone: Vec<&str> =
+                (0..FIELDS.len()).map(|place| if place == at { *field } else { "*" }).collect();
             if let Err(error) = CronParser::new().parse(&alone.join(" ")) {
                 return Err(ScheduleError(format!("invalid {name} `{}`: {error}", visible(field))));
             }

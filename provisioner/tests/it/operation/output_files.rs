@@ -5,6 +5,11 @@ use std::path::Path;
 use crate::program::{err, run};
 use crate::support::{Bench, TOKEN, read, user};
 
+/// Whether a file comes and goes with an open state.
+fn is_of_sqlite(path: &Path) -> bool {
+    ["lock", "db-wal", "db-shm"].iter().any(|ending| path.to_string_lossy().ends_with(ending))
+}
+
 /// Returns the content of every file in the folder.
 fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
@@ -12,7 +17,7 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             all.extend(contents(&path));
-        } else if path.extension().is_none_or(|extension| extension != "lock") {
+        } else if !is_of_sqlite(&path) {
             all.push((path.display().to_string(), std::fs::read(&path).unwrap()));
         }
     }

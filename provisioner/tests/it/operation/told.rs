@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use mock_aquera::{Auth, Fault};
+use provisioner::SyncOptions;
 use provisioner::audit::{AuditEntry, CommandEntry};
 use provisioner::document::{Document, RunNotes, SourceDigest, to_html, to_markdown};
-use provisioner::state::read_audit_log;
-use provisioner::SyncOptions;
 use provisioner::interrupt::Interrupt;
+use provisioner::state::read_audit_log;
 use serde_json::{Value, json};
 
 use super::people;
@@ -44,7 +44,10 @@ async fn document_of_a_dry_run_says_that_nothing_was_written() {
         assert!(text.contains("sync --dry-run") || text.contains("sync \\-\\-dry-run"), "{file}: {text}");
         assert!(text.contains("expected success: done, create (1 user)"), "{file}: {text}");
         assert!(text.to_lowercase().contains("would be carried out"), "{file}: {text}");
-        assert!(!text.to_lowercase().contains(">carried out") && !text.contains("users done"), "{file}: {text}");
+        assert!(
+            !text.to_lowercase().contains(">carried out") && !text.contains("users done"),
+            "{file}: {text}"
+        );
         assert!(!text.contains("unknown"), "{file} has the beginning and the end: {text}");
     }
     assert!(!bench.path("aquera.db").exists());
@@ -132,7 +135,6 @@ async fn commands_of_a_person_are_in_the_audit_log() {
     bench.write_config();
     let folder = bench.folder.path();
     let account = bench.app.seed_user(json!({ "userName": "eva", "active": true }));
-    let account = account["id"].as_str().unwrap().to_owned();
     let adopt = ["adopt", "eve", "--account", &account, "--allow-other-name"];
     assert_eq!(run(&adopt, folder).await.status.code(), Some(0));
     assert_eq!(run(&["forget", "2", "--yes"], folder).await.status.code(), Some(0));
@@ -165,7 +167,13 @@ async fn users_that_are_left_alone_are_counted_and_explained() {
     let rules = "[[rule]]\nname = \"staff\"\nfilter = 'title eq \"Engineer\"'\n[[rule]]\nname = \"guests\"\nfilter = 'title eq \"Guest\"'\n";
     bench.settings.rules = rules.to_owned();
     let guest = |id: &str, name: &str| but(user(id, name), json!({ "title": "Guest" }));
-    bench.users(&[user("1", "ada"), user("2", "eve"), guest("3", "gus"), guest("4", "hal"), guest("5", "ivy")]);
+    bench.users(&[
+        user("1", "ada"),
+        user("2", "eve"),
+        guest("3", "gus"),
+        guest("4", "hal"),
+        guest("5", "ivy"),
+    ]);
     assert_eq!(bench.sync().await.summary.success, 5);
     bench.settings.rules = format!("{rules}enabled = false\n");
     bench.settings.options = "exclude = [\"eve\"]\nmax-removals-percent = 100".to_owned();
@@ -209,7 +217,7 @@ async fn account_that_exclude_protects_is_not_adopted() {
     bench.users(&[user("1", "ada")]);
     bench.write_config();
     let account = bench.app.seed_user(json!({ "userName": "Root", "active": true }));
-    let adopt = ["adopt", "ada", "--account", account["id"].as_str().unwrap(), "--allow-other-name"];
+    let adopt = ["adopt", "ada", "--account", &account, "--allow-other-name"];
     let refused = run(&adopt, bench.folder.path()).await;
     assert_eq!(refused.status.code(), Some(1));
     assert!(one_line(&err(&refused)).contains("which `exclude` names"), "{}", err(&refused));
@@ -320,7 +328,7 @@ async fn commands_that_send_nothing_need_no_secret() {
 async fn run_that_was_cut_off_has_an_entry_after_the_next_one() {
     let bench = Bench::new("aquera").await;
     bench.users(&[user("1", "ada")]);
-    bench.sync_cut_off(3, mock_aquera::Phase::AfterEffect).await;
+    bench.sync_cut_off(4, mock_aquera::Phase::AfterEffect).await;
     bench.sync().await;
     let mut runs = Vec::new();
     read_audit_log(&bench.path("aquera.db"), jiff::Timestamp::MIN, &mut |_, entry| {
@@ -343,6 +351,6 @@ async fn problems_of_a_configuration_are_shown_up_to_ten_and_counted() {
     std::fs::write(bench.path("aquera.toml"), bench.config_text() + &rules).unwrap();
     let refused = run(&["sync"], bench.folder.path()).await;
     let told = err(&refused);
-    assert!(one_line(&told).contains("111 problems, the first 10 of them"), "{told}");
-    assert!(told.contains("r9") && !told.contains("\"r42\""), "{}", told.len());
+    assert!(told.contains("111 problems") && told.contains("the first 10 are shown"), "{told}");
+    assert!(told.contains("\"r9\"") && !told.contains("\"r42\""), "{}", told.len());
 }
