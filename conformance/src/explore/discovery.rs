@@ -79,16 +79,15 @@ fn resource_types(before: &Facts, now: &Facts) -> Option<Changed> {
     let names =
         |facts: &Facts| facts.resource_types.iter().map(|known| known.name.clone()).collect::<BTreeSet<_>>();
     let (old, new) = (names(before), names(now));
-    let check = match old.symmetric_difference(&new).next() {
-        Some(name) => Ok(listed(json!({ "name": name }), old.contains(name))),
-        None => {
-            let is_other = |name: &&String| before.resource_type(name) != now.resource_type(name);
-            let other = old.iter().find(is_other).and_then(|name| before.resource_type(name));
-            let document = |name, endpoint| json!({ "name": name, "endpoint": endpoint });
-            other
-                .map(|other| listed(document(&other.name, &other.endpoint), true))
-                .ok_or("the order of the resource types alone is another")
-        }
+    let check = if let Some(name) = old.symmetric_difference(&new).next() {
+        Ok(listed(json!({ "name": name }), old.contains(name)))
+    } else {
+        let is_other = |name: &&String| before.resource_type(name) != now.resource_type(name);
+        let other = old.iter().find(is_other).and_then(|name| before.resource_type(name));
+        let document = |name, endpoint| json!({ "name": name, "endpoint": endpoint });
+        other
+            .map(|other| listed(document(&other.name, &other.endpoint), true))
+            .ok_or("the order of the resource types alone is another")
     };
     Some(Changed { path: "/ResourceTypes", before: json!(old), now: json!(new), check })
 }

@@ -1,8 +1,8 @@
 //! Groups: a stage of their own after the users' writes, because members are named by the ids of their accounts.
 //!
-//! Before anything is written, [`prepare`] finds the groups in scope and their counterparts at the target, and
-//! [`decide::evaluate`] decides about each as if the users' writes had succeeded: that is the plan, and what the delete guard
-//! counts. After the users' writes [`run::all`] decides again, by the accounts that there are, and writes.
+//! Before anything is written, `prepare` finds the groups in scope and their counterparts at the target, and
+//! `decide::evaluate` decides about each as if the users' writes had succeeded: that is the plan, and what the delete guard
+//! counts. After the users' writes `run::all` decides again, by the accounts that there are, and writes.
 
 mod accounts;
 mod change;

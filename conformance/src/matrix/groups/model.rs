@@ -73,6 +73,11 @@ impl GroupWorld {
         }
     }
 
+    /// Whether a group of the source has none at the target.
+    pub(super) fn has_unlinked(&self) -> bool {
+        self.groups.iter().any(|(id, ..)| self.known.get(id).is_none_or(|known| known.link.is_none()))
+    }
+
     fn add(&mut self, name: &str, members: Letters) -> usize {
         self.next += 1;
         self.remotes.insert(self.next, Remote { name: name.to_owned(), members });
@@ -123,7 +128,7 @@ impl GroupWorld {
         // Whoever is not in the source is not in scope, and nobody waits for it.
         let wanted: Letters = in_source.intersection(&self.accounts).copied().collect();
         let mut known = self.known.remove(id).unwrap_or_default();
-        known.name = name.to_owned();
+        name.clone_into(&mut known.name);
         let mut adopted = false;
         let mut change = "";
         if known.link.is_none() {
@@ -135,8 +140,7 @@ impl GroupWorld {
                     adopted = true;
                 }
                 None if !self.switches.create => {
-                    let line =
-                        self.tell(&mut known, name, "enters", "none", ("unsynced", "create-off"), (0, 0));
+                    let line = tell(&mut known, name, "enters", "none", ("unsynced", "create-off"), (0, 0));
                     self.known.insert(id, known);
                     return line;
                 }
@@ -144,7 +148,7 @@ impl GroupWorld {
                     known.link = Some(self.add(name, wanted.clone()));
                     known.written.clone_from(&wanted);
                     let counts = (wanted.len(), 0);
-                    let line = self.tell(&mut known, name, "enters", "create", ("success", "done"), counts);
+                    let line = tell(&mut known, name, "enters", "create", ("success", "done"), counts);
                     self.known.insert(id, known);
                     return line;
                 }
@@ -199,9 +203,9 @@ impl GroupWorld {
             outcome = ("partial", "members-not-shown");
         }
         let line = if operation == "none" && !returns && outcome.0 == "success" {
-            self.tell_if_mended(&mut known, name, change)
+            tell_if_mended(&mut known, name, change)
         } else {
-            self.tell(&mut known, name, change, operation, outcome, counts)
+            tell(&mut known, name, change, operation, outcome, counts)
         };
         self.known.insert(id, known);
         line
@@ -214,36 +218,34 @@ impl GroupWorld {
         let name = known.name.clone();
         if self.switches.delete {
             self.remotes.remove(&key);
-            return self.tell(&mut known, &name, "deleted", "delete", ("success", "done"), (0, 0));
+            return tell(&mut known, &name, "deleted", "delete", ("success", "done"), (0, 0));
         }
         known.left = true;
-        let line = self.tell(&mut known, &name, "deleted", "none", ("partial", "kept"), (0, 0));
+        let line = tell(&mut known, &name, "deleted", "none", ("partial", "kept"), (0, 0));
         self.known.insert(id, known);
         line
     }
+}
 
-    /// A group that is as it should be is told once, if it was not before.
-    fn tell_if_mended(&self, known: &mut Known, name: &str, change: &str) -> Option<Line> {
-        let was_well = known.told.as_ref().is_none_or(|(outcome, _)| outcome == "success");
-        let line = self.tell(known, name, change, "none", ("success", "done"), (0, 0));
-        line.filter(|_| !was_well)
-    }
+/// A group that is as it should be is told once, if it was not before.
+fn tell_if_mended(known: &mut Known, name: &str, change: &str) -> Option<Line> {
+    let was_well = known.told.as_ref().is_none_or(|(outcome, _)| outcome == "success");
+    let line = tell(known, name, change, "none", ("success", "done"), (0, 0));
+    line.filter(|_| !was_well)
+}
 
-    /// Returns the line, unless it says what was said already and nothing was done.
-    fn tell(
-        &self,
-        known: &mut Known,
-        name: &str,
-        change: &str,
-        operation: &str,
-        (outcome, reason): (&str, &str),
-        (added, removed): (usize, usize),
-    ) -> Option<Line> {
-        let told =
-            (outcome.to_owned(), if outcome == "success" { "done".to_owned() } else { reason.to_owned() });
-        let is_news = known.told.as_ref() != Some(&told);
-        known.told = Some(told);
-        let says = operation != "none" || is_news || change == "returns";
-        says.then(|| format!("{name} {change} {operation} {outcome} {reason} +{added} -{removed}"))
-    }
+/// Returns the line, unless it says what was said already and nothing was done.
+fn tell(
+    known: &mut Known,
+    name: &str,
+    change: &str,
+    operation: &str,
+    (outcome, reason): (&str, &str),
+    (added, removed): (usize, usize),
+) -> Option<Line> {
+    let told = (outcome.to_owned(), if outcome == "success" { "done".to_owned() } else { reason.to_owned() });
+    let is_news = known.told.as_ref() != Some(&told);
+    known.told = Some(told);
+    let says = operation != "none" || is_news || change == "returns";
+    says.then(|| format!("{name} {change} {operation} {outcome} {reason} +{added} -{removed}"))
 }
