@@ -10,8 +10,10 @@ mod context;
 mod correlate;
 mod create;
 mod delete_guard;
+mod distribute;
 mod dry_run;
 mod duplicate_names;
+mod environment;
 mod execute;
 mod outcome;
 mod plan_hash;
@@ -27,6 +29,7 @@ mod spool;
 mod task;
 mod task_list;
 mod user;
+pub mod work;
 mod worker_pool;
 mod write;
 
@@ -35,7 +38,6 @@ pub mod manual_link;
 pub mod plan;
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::census::{Census, CensusBuilder, Survey};
@@ -44,64 +46,27 @@ use self::quarantine::Evidence;
 use self::recorded::RecordedRun;
 use self::task_list::TaskList;
 use crate::causes::with_cause;
-use crate::clock::{Clock, SystemClock, seconds, timestamp};
+use crate::clock::{seconds, timestamp};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId};
 use crate::reader::{ReadContext, Reader, Step};
-use crate::recording::Recording;
+use crate::recording::Recorder;
 use crate::report::{Confirmation, RunReport, Stopped};
 use crate::source::{SourceError, SourceProblem, SourceUser};
-use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
+use crate::state::store::{Access, Loaded, Store, StoreError};
 use crate::state::{Learned, Quarantine, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
 use crate::target::connection_test::ConnectionReport;
-use crate::transport::{Transport, TransportError};
 use cli_support::suggest::nearest;
 
+pub use self::environment::Environment;
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
 pub use self::plan_hash::{InvalidPlanHash, PlanHash};
 pub(crate) use self::quarantine::{describe as describe_quarantine, is_quarantined};
 pub(crate) use self::source_checks::{Refusal, matches, without_users};
 pub use self::worker_pool::Progress;
 use crate::interrupt::Interrupt;
-
-/// The environment of a provisioner: time, network, disk and randomness.
-#[derive(Clone)]
-pub struct Environment {
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The connections.
-    pub transport: Transport,
-    /// The state file.
-    pub state: PathBuf,
-    /// The durability of a finished write.
-    pub durability: Durability,
-    /// The seed of the jitter between retries.
-    pub seed: u64,
-    /// The listener for the progress of a run.
-    pub progress: Arc<dyn Progress>,
-    /// Who causes the runs, and who is told about them.
-    pub recording: Recording,
-}
-
-impl Environment {
-    /// Returns the system's clock and network for `config`, with the state at `state`.
-    ///
-    /// # Errors
-    /// No HTTP client can be made, for instance because there are no certificates to verify an `https` target with.
-    pub fn system(config: &Config, state: PathBuf, seed: u64) -> Result<Self, TransportError> {
-        Ok(Self {
-            clock: Arc::new(SystemClock),
-            transport: Transport::for_config(config)?,
-            state,
-            durability: Durability::Full,
-            seed,
-            progress: Arc::new(()),
-            recording: Recording::default(),
-        })
-    }
-}
 
 /// The options of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,6 +83,8 @@ pub struct SyncOptions {
     pub approve_removals: Option<u32>,
     /// The plan that a person has approved against the delete guard.
     pub approve_plan: Option<PlanHash>,
+    /// Has workers carry out the decisions; the state is a PostgreSQL database.
+    pub workers: bool,
 }
 
 /// A connection with its state, ready to run.
@@ -142,6 +109,8 @@ pub(crate) struct PreparedRun {
     pub(crate) withdrawals: Vec<Withdrawal>,
     /// Users in the source of the last run.
     pub(crate) users_before: Option<u64>,
+    /// Whether workers carry out what they can.
+    pub(crate) by_workers: bool,
     /// Records that changed without a request, to be stored with the run.
     pub(crate) changes: Vec<StateChange>,
 }
@@ -309,6 +278,10 @@ impl Provisioner {
     }
 
     fn client(&self) -> Client {
+        self.client_recorded_by(self.recorded.recorder())
+    }
+
+    fn client_recorded_by(&self, recorder: Arc<Recorder>) -> Client {
         let environment = &self.environment;
         Client::new(
             &self.config,
@@ -316,7 +289,7 @@ impl Provisioner {
             Arc::clone(&environment.clock),
             environment.seed,
             self.interrupt.clone(),
-            self.recorded.recorder(),
+            recorder,
         )
     }
 
@@ -426,6 +399,7 @@ impl Provisioner {
             managed,
             withdrawals: known.withdrawals,
             users_before,
+            by_workers: options.workers,
             changes,
         };
         let now = self.environment.clock.now();
@@ -473,8 +447,8 @@ impl Provisioner {
     ) -> Result<CensusBuilder, EndedRun> {
         let index = self.store.index().await.map_err(|error| EndedRun::of_state(&error, 0))?;
         let survey = Survey::new(Arc::clone(&self.config), index, options.full);
-        let folder = self.environment.state.parent().unwrap_or(Path::new("."));
-        Ok(CensusBuilder::new(survey, folder, only))
+        let folder = self.environment.state.folder();
+        Ok(CensusBuilder::new(survey, &folder, only))
     }
 
     /// Returns what reading the source needs.
@@ -495,11 +469,11 @@ impl Provisioner {
     ///
     /// # Errors
     /// There are more removals and disables than it allows, and no person has approved them; or the state cannot be read.
-    pub(crate) fn guard(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<(), (Exit, Stopped)> {
+    pub(crate) async fn guard(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<(), (Exit, Stopped)> {
         let now = self.environment.clock.now();
         let checked = delete_guard::check(&self.config.options, prepared, now, options.approve_removals);
         let Err(error) = checked else { return Ok(()) };
-        let Ok(plan) = self.document(prepared, options) else {
+        let Ok(plan) = self.document(prepared, options).await else {
             let unread = || (Exit::Usage, Stopped::new("state", "failed to read the state".to_owned()));
             return Err(prepared.context.client.stopped().unwrap_or_else(unread));
         };
@@ -529,7 +503,7 @@ impl Provisioner {
                 ended.report()
             }
             Ok(prepared) => {
-                if let Err(stopped) = self.guard(&prepared, options) {
+                if let Err(stopped) = self.guard(&prepared, options).await {
                     let requests = prepared.context.client.requests();
                     RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
                 } else {
@@ -580,11 +554,11 @@ pub(crate) async fn refusals_of(
     users: &[SourceUser],
 ) -> Result<Vec<Refusal>, StoreError> {
     let survey = Survey::new(Arc::new(config.clone()), store.index().await?, false);
-    let folder = store.path().parent().unwrap_or(Path::new("."));
-    let mut builder = CensusBuilder::new(survey, folder, None);
+    let folder = store.folder();
+    let mut builder = CensusBuilder::new(survey, &folder, None);
     for user in users {
         let examined = builder.survey().examine(user.clone());
-        builder.add(examined).map_err(|source| StoreError::Open { path: folder.to_owned(), source })?;
+        builder.add(examined).map_err(|source| StoreError::Open { path: folder.clone(), source })?;
     }
     let last_source = store.known().source;
     source_checks::refusals(&builder.finish(), last_source.as_deref(), |rows| store.records_now(&rows))

@@ -1,6 +1,6 @@
 //! Durable state: the knowledge of each user and of the connection, kept over runs and crashes.
 //!
-//! The records here are plain data; [`store`] keeps them in SQLite. Links belong to a SCIM URL: everything but the
+//! The records here are plain data; [`store`] keeps them in SQLite or PostgreSQL. Links belong to a SCIM URL: everything but the
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
 
 mod audit_log;
@@ -8,7 +8,10 @@ mod database;
 pub(crate) mod index;
 mod learned;
 mod link;
+pub mod location;
+mod postgres;
 mod quarantine;
+pub(crate) mod shared;
 pub mod store;
 
 use std::sync::Arc;
@@ -21,6 +24,7 @@ pub(crate) use link::matched;
 pub use link::{Link, LinkState, ShownForm, differences};
 pub use quarantine::{Quarantine, QuarantineCause};
 use serde::{Deserialize, Serialize};
+pub use shared::JobPlace;
 
 use crate::audit::AuditEntry;
 use crate::ids::{RuleName, SourceId, UserName};
@@ -289,5 +293,14 @@ pub enum StateChange {
         days: u32,
         /// The present time.
         now: SystemTime,
+    },
+    /// Stores the result of a worker's job, together with the record of its user.
+    Result {
+        /// The job.
+        place: JobPlace,
+        /// The user.
+        id: SourceId,
+        /// The result, as JSON.
+        result: String,
     },
 }

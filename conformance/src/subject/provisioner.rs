@@ -185,7 +185,7 @@ impl Subject {
         let environment = Environment {
             clock,
             transport: wire.0.clone(),
-            state: folder.join(STATE),
+            state: folder.join(STATE).into(),
             durability: Durability::Off,
             seed,
             progress: Arc::new(()),
@@ -225,6 +225,7 @@ impl Subject {
                 },
                 approve_removals: None,
                 approve_plan: None,
+                workers: false,
             })
             .await;
         Ok(Report {

@@ -62,6 +62,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         allow_empty_scope: args.allow_empty_scope.clone(),
         approve_removals: args.approval.approve_removals,
         approve_plan: args.approval.approve.clone(),
+        workers: false,
     };
     let signals = super::interrupt::listen(&provisioner);
     let applied = provisioner.apply(&plan, options).await;

@@ -12,12 +12,12 @@ impl Provisioner {
         let _running = self.running.lock().await;
         let report = match self.prepare(options, None).await {
             Err(ended) => ended.report(),
-            Ok(prepared) => match self.guard(&prepared, options) {
+            Ok(prepared) => match self.guard(&prepared, options).await {
                 Err(stopped) => {
                     let requests = prepared.context.client.requests();
                     RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
                 }
-                Ok(()) => match lines(&prepared) {
+                Ok(()) => match lines(&prepared).await {
                     Ok(lines) => {
                         let requests = prepared.context.client.requests();
                         RunReport::new(lines, prepared.users, requests, None)
@@ -30,10 +30,10 @@ impl Provisioner {
     }
 }
 
-fn lines(prepared: &PreparedRun) -> Result<Vec<UserLine>, Halt> {
+async fn lines(prepared: &PreparedRun) -> Result<Vec<UserLine>, Halt> {
     let mut lines = Vec::new();
     for at in 0..prepared.tasks.len() {
-        let Some(task) = prepared.tasks.get(&prepared.context, at)? else { continue };
+        let Some(task) = prepared.tasks.get(&prepared.context, at).await? else { continue };
         let outlook = outlook(&prepared.context, &task);
         let Some((UserOutcome { operation, outcome, reason, detail }, _)) = outlook else { continue };
         lines.push(UserLine {

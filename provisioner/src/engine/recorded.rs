@@ -50,7 +50,7 @@ fn begin(command: &'static str, environment: &Environment) -> Begun {
     let parts = [
         environment.seed.to_string(),
         since_epoch.as_nanos().to_string(),
-        environment.state.display().to_string(),
+        environment.state.to_string(),
     ];
     let run = fingerprint(parts.iter().map(String::as_str));
     let run = run.get(..16).unwrap_or_default().to_owned();
@@ -156,11 +156,13 @@ fn allowed(options: &SyncOptions) -> Vec<String> {
         allow_empty_scope,
         approve_removals,
         approve_plan,
+        workers,
     } = options;
     let flags = [
         (*full, "--full"),
         (*accept_new_source, "--accept-new-source"),
         (*allow_empty_source, "--allow-empty-source"),
+        (*workers, "--workers"),
     ];
     flags
         .into_iter()

@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::index::{Flags, Index, IndexError, IndexRow};
+use super::postgres::PostgresError;
 use super::store::{Access, Durability, Known, StoreError};
 use super::{Record, StateChange, Withdrawal, WithdrawalKind, audit_log};
 use crate::ids::{RuleName, ScimUrl, SourceId};
@@ -130,6 +131,16 @@ impl Database {
             .collect()
     }
 
+    /// Reads the record of a user.
+    pub(super) fn record_of(&self, id: &SourceId) -> Result<Option<Record>, ReadError> {
+        let query = "SELECT record.record FROM subject JOIN record USING (row) \
+                     WHERE subject.target = ? AND subject.source_id = ?";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let record: Option<String> =
+            statement.query_row(params![self.target, id.as_str()], |row| row.get(0)).optional()?;
+        record.map(|record| Ok(parse_record(id.as_str(), &record)?.1)).transpose()
+    }
+
     /// Reads the ids of the users in `rows`, in that order.
     pub(super) fn source_ids(&self, rows: &[i64]) -> Result<Vec<SourceId>, ReadError> {
         let mut statement = self.connection.prepare_cached("SELECT source_id FROM record WHERE row = ?")?;
@@ -217,7 +228,7 @@ fn prepare(connection: &Connection, path: &Path, access: Access) -> Result<bool,
     match (found, access) {
         (LAYOUT, _) => Ok(true),
         (0, Access::Read) => Ok(false),
-        (0, Access::Write) => connection.execute_batch(CREATE).map(|()| true).map_err(failed),
+        (0, Access::Write | Access::Work) => connection.execute_batch(CREATE).map(|()| true).map_err(failed),
         (found, _) => Err(StoreError::Layout { path: path.to_owned(), found }),
     }
 }
@@ -252,7 +263,7 @@ fn load(connection: &Connection, url: &ScimUrl, path: &Path) -> Result<(Option<i
     Ok((target, known))
 }
 
-fn parse_record(id: &str, record: &str) -> Result<(SourceId, Record), ReadError> {
+pub(super) fn parse_record(id: &str, record: &str) -> Result<(SourceId, Record), ReadError> {
     let record = serde_json::from_str(record).map_err(ReadError::record)?;
     Ok((id.parse::<SourceId>().map_err(ReadError::record)?, record))
 }
@@ -261,6 +272,7 @@ fn parse_record(id: &str, record: &str) -> Result<(SourceId, Record), ReadError>
 #[derive(Debug)]
 pub(super) enum ReadError {
     Database(rusqlite::Error),
+    Postgres(PostgresError),
     Record(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -274,8 +286,35 @@ impl ReadError {
         let path = path.to_owned();
         match self {
             Self::Database(source) => StoreError::Database { path, source },
+            Self::Postgres(source) => {
+                StoreError::DatabaseUnusable { url: path.display().to_string(), source }
+            }
             Self::Record(source) => StoreError::Record { path, source },
         }
+    }
+}
+
+impl ReadError {
+    /// Returns the error of the database at `url`.
+    pub(super) fn in_database(self, url: &str) -> StoreError {
+        let url = url.to_owned();
+        match self {
+            Self::Database(source) => StoreError::Database { path: url.into(), source },
+            Self::Postgres(source) => StoreError::DatabaseUnusable { url, source },
+            Self::Record(source) => StoreError::DatabaseRecord { url, source },
+        }
+    }
+}
+
+impl From<PostgresError> for ReadError {
+    fn from(error: PostgresError) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for ReadError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error.into())
     }
 }
 
@@ -366,6 +405,8 @@ fn apply(
         StateChange::Source(identity) => connection
             .prepare_cached("INSERT OR REPLACE INTO source (only, identity) VALUES (1, ?)")?
             .execute([identity]),
+        // Workers share no file.
+        StateChange::Result { .. } => Ok(0),
     }
     .map(drop)
 }
