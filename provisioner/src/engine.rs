@@ -46,7 +46,7 @@ use self::quarantine::Evidence;
 use self::recorded::RecordedRun;
 use self::task_list::TaskList;
 use crate::causes::with_cause;
-use crate::clock::{seconds, timestamp};
+use crate::clock::{Clock, seconds, timestamp};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId};
@@ -60,8 +60,8 @@ use crate::target::client::Client;
 use crate::target::connection_test::ConnectionReport;
 use cli_support::suggest::nearest;
 
-pub use self::environment::Environment;
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
+pub use self::environment::Environment;
 pub use self::plan_hash::{InvalidPlanHash, PlanHash};
 pub(crate) use self::quarantine::{describe as describe_quarantine, is_quarantined};
 pub(crate) use self::source_checks::{Refusal, matches, without_users};
@@ -278,15 +278,15 @@ impl Provisioner {
     }
 
     fn client(&self) -> Client {
-        self.client_recorded_by(self.recorded.recorder())
+        self.client_with(Arc::clone(&self.environment.clock), self.recorded.recorder())
     }
 
-    fn client_recorded_by(&self, recorder: Arc<Recorder>) -> Client {
+    fn client_with(&self, clock: Arc<dyn Clock>, recorder: Arc<Recorder>) -> Client {
         let environment = &self.environment;
         Client::new(
             &self.config,
             environment.transport.clone(),
-            Arc::clone(&environment.clock),
+            clock,
             environment.seed,
             self.interrupt.clone(),
             recorder,
@@ -469,7 +469,11 @@ impl Provisioner {
     ///
     /// # Errors
     /// There are more removals and disables than it allows, and no person has approved them; or the state cannot be read.
-    pub(crate) async fn guard(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<(), (Exit, Stopped)> {
+    pub(crate) async fn guard(
+        &self,
+        prepared: &PreparedRun,
+        options: &SyncOptions,
+    ) -> Result<(), (Exit, Stopped)> {
         let now = self.environment.clock.now();
         let checked = delete_guard::check(&self.config.options, prepared, now, options.approve_removals);
         let Err(error) = checked else { return Ok(()) };

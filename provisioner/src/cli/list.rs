@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::Common;
 use super::directory::files;
 use super::output::Output;
 use super::status::ShownQuarantine;
-use super::Common;
 use crate::causes::with_cause;
 use crate::config::Config;
 use crate::engine::is_quarantined;

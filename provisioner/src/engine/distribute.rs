@@ -260,7 +260,7 @@ pub(super) async fn distribute(
     // Jobs of a run that was cut off are of no use any more.
     shared.clear_queue().await.map_err(stop)?;
     let settings = serde_json::to_string(&RunSettings::of(context, tasks.is_full())).unwrap_or_default();
-    let run = shared.begin_run(&settings).await.map_err(stop)?;
+    let run = shared.begin_run(&settings, context.client.now()).await.map_err(stop)?;
     tracing::info!(users = waiting.len(), "queued for workers; `provisioner work` carries them out");
     let mut open = 0_usize;
     let mut ended = Ok(());
@@ -283,7 +283,8 @@ pub(super) async fn distribute(
         let results = shared.take_results(run).await.map_err(stop)?;
         let none = results.is_empty();
         for (position, result) in results {
-            open = open.saturating_sub(gathered.take(context, position, &result, progress));
+            let ended = gathered.take(context, position, &result, progress).await;
+            open = open.saturating_sub(ended);
         }
         if ended.is_err() || context.client.is_stopping() || (open == 0 && waiting.is_empty()) {
             break;
@@ -309,7 +310,7 @@ pub(super) async fn distribute(
             break;
         }
         for (position, result) in results {
-            gathered.take(context, position, &result, progress);
+            gathered.take(context, position, &result, progress).await;
         }
     }
     shared.clear_queue().await.map_err(stop)?;
@@ -354,7 +355,7 @@ async fn jobs_of(
 
 impl Gathered {
     /// Takes a result; returns how many jobs it ends.
-    fn take(
+    async fn take(
         &mut self,
         context: &Context,
         position: i64,
@@ -365,7 +366,13 @@ impl Gathered {
         match serde_json::from_str(result) {
             Ok(JobResult::Settled { line: told, failed_deprovision }) => {
                 context.settle();
-                self.lines.extend(line(context, told, failed_deprovision).map(|line| (at, line)));
+                if let Some(line) = line(context, told, failed_deprovision) {
+                    // For metrics and traces here; the worker has stored the audit entry.
+                    let (recorder, now) = (context.client.recorder(), context.client.now());
+                    let ((), turn) = recorder.in_turn(&line.source_id, now, std::future::ready(())).await;
+                    recorder.settled(&turn, now, &line);
+                    self.lines.push((at, line));
+                }
             }
             Ok(JobResult::Refused { line: told, failed_deprovision }) => {
                 context.settle();

@@ -47,11 +47,8 @@ impl RecordedRun {
 fn begin(command: &'static str, environment: &Environment) -> Begun {
     let started = environment.clock.now();
     let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let parts = [
-        environment.seed.to_string(),
-        since_epoch.as_nanos().to_string(),
-        environment.state.to_string(),
-    ];
+    let parts =
+        [environment.seed.to_string(), since_epoch.as_nanos().to_string(), environment.state.to_string()];
     let run = fingerprint(parts.iter().map(String::as_str));
     let run = run.get(..16).unwrap_or_default().to_owned();
     Begun { command, started, recorder: Arc::new(Recorder::new(&environment.recording, run)) }

@@ -14,6 +14,7 @@ use super::execute::{attempt, users_in_work};
 use super::user::TaskResult;
 use super::{Environment, Provisioner};
 use crate::causes::with_cause;
+use crate::clock::SetClock;
 use crate::config::Config;
 use crate::interrupt::Interrupt;
 use crate::recording::{Actor, Recorder, Recording};
@@ -212,7 +213,7 @@ impl Worker {
             return Ok(Some((Arc::clone(context), *full)));
         }
         let text = |error: StoreError| with_cause(&error);
-        let Some(settings) = self.shared.settings(run).await.map_err(text)? else { return Ok(None) };
+        let Some((settings, now)) = self.shared.settings(run).await.map_err(text)? else { return Ok(None) };
         let settings: RunSettings = serde_json::from_str(&settings).map_err(|error| error.to_string())?;
         let provisioner = &self.provisioner;
         if settings.configuration != configuration(&provisioner.config) {
@@ -228,7 +229,7 @@ impl Worker {
         let recorder = Arc::new(Recorder::new(&recording, recorded));
         let context = Context::for_worker(
             Arc::clone(&provisioner.config),
-            provisioner.client_recorded_by(recorder),
+            provisioner.client_with(Arc::new(SetClock::new(now)), recorder),
             Arc::clone(&provisioner.store),
             connection,
             (settings.claims_patch, settings.full),

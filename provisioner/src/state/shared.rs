@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tokio_postgres::Client;
@@ -15,7 +15,7 @@ use tokio_postgres::Client;
 use super::Learned;
 use super::database::ReadError;
 use super::location::PostgresUrl;
-use super::postgres::{Postgres, PostgresError, connect, lock_key, restored, storable};
+use super::postgres::{Postgres, connect, lock_key, restored, storable};
 use super::store::StoreError;
 use super::{ConnectionRecord, Record};
 use crate::ids::{SourceId, TargetId};
@@ -138,15 +138,17 @@ impl Shared {
 
     // ---- the coordinator ----
 
-    /// Begins a new run with its `settings`, and lets workers in.
-    pub(crate) async fn begin_run(&self, settings: &str) -> Result<i64, StoreError> {
+    /// Begins a new run with its `settings`, and lets workers in; `now` is the time by which all of them work.
+    pub(crate) async fn begin_run(&self, settings: &str, now: SystemTime) -> Result<i64, StoreError> {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let run = async {
             self.side.execute("DELETE FROM provisioner.result WHERE target = $1", &[&self.target]).await?;
             self.side.execute("DELETE FROM provisioner.claim WHERE target = $1", &[&self.target]).await?;
-            let begin = "INSERT INTO provisioner.run (target, run, settings) VALUES ($1, 1, $2) \
-                 ON CONFLICT (target) DO UPDATE SET run = run.run + 1, settings = excluded.settings, stopped = NULL \
-                 RETURNING run";
-            let run: i64 = self.side.query_one(begin, &[&self.target, &settings]).await?.try_get(0)?;
+            let begin = "INSERT INTO provisioner.run (target, run, settings, ahead) \
+                 VALUES ($1, 1, $2, $3 - extract(epoch FROM clock_timestamp())::float8) \
+                 ON CONFLICT (target) DO UPDATE SET run = run.run + 1, settings = excluded.settings, ahead = excluded.ahead, \
+                 stopped = NULL RETURNING run";
+            let run: i64 = self.side.query_one(begin, &[&self.target, &settings, &now]).await?.try_get(0)?;
             self.main.client().execute("SELECT pg_advisory_unlock($1)", &[&self.gate]).await?;
             Ok(run)
         };
@@ -184,12 +186,19 @@ impl Shared {
 
     // ---- the workers ----
 
-    /// Returns the settings of `run`, or `None` if it is over.
-    pub(crate) async fn settings(&self, run: i64) -> Result<Option<String>, StoreError> {
-        let query = "SELECT settings FROM provisioner.run WHERE target = $1 AND run = $2";
+    /// Returns the settings of `run` and its present time, or `None` if it is over.
+    ///
+    /// The time is the coordinator's, carried on by the database's clock: the delete guard and look-ups compare times of several
+    /// processes.
+    pub(crate) async fn settings(&self, run: i64) -> Result<Option<(String, SystemTime)>, StoreError> {
+        let query = "SELECT settings, ahead + extract(epoch FROM clock_timestamp())::float8 FROM provisioner.run \
+                     WHERE target = $1 AND run = $2";
         let row =
             self.side.query_opt(query, &[&self.target, &run]).await.map_err(|error| self.failed(error))?;
-        Ok(row.map(|row| row.get(0)))
+        Ok(row.map(|row| {
+            let since_epoch = Duration::try_from_secs_f64(row.get(1)).unwrap_or_default();
+            (row.get(0), UNIX_EPOCH + since_epoch)
+        }))
     }
 
     /// Returns the record of the connection as it is now.

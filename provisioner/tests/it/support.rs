@@ -94,8 +94,17 @@ impl Bench {
     }
 
     pub(crate) fn config_text(&self) -> String {
-        let Settings { preferences, options, rules, token, scim_url, connection, source, source_table } =
-            &self.settings;
+        let Settings {
+            preferences,
+            options,
+            rules,
+            token,
+            scim_url,
+            connection,
+            source,
+            source_table,
+            state: _,
+        } = &self.settings;
         let url = scim_url.clone().unwrap_or_else(|| self.mock.scim_url());
         let file =
             || format!("[source]\nkind = \"file\"\npath = \"{source}\"\ncustom-attributes = [\"secret\"]\n");
@@ -134,7 +143,7 @@ impl Bench {
         Provisioner::open_to_read(config, environment).await.unwrap()
     }
 
-    fn parts(&self) -> (Config, Environment) {
+    pub(crate) fn parts(&self) -> (Config, Environment) {
         let config = Config::parse(&self.config_text(), &self.path("aquera.toml"))
             .map_err(|error| format!("{error}"))
             .unwrap();

@@ -45,7 +45,8 @@ $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$;
 CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON provisioner.audit
   FOR EACH STATEMENT EXECUTE FUNCTION provisioner.refuse_change ();
 CREATE TABLE provisioner.run (
-  target BIGINT PRIMARY KEY REFERENCES provisioner.target (id), run BIGINT NOT NULL, settings TEXT NOT NULL, stopped TEXT
+  target BIGINT PRIMARY KEY REFERENCES provisioner.target (id), run BIGINT NOT NULL, settings TEXT NOT NULL,
+  ahead DOUBLE PRECISION NOT NULL, stopped TEXT
 );
 CREATE TABLE provisioner.result (
   target BIGINT NOT NULL REFERENCES provisioner.target (id), source_id TEXT COLLATE \"C\" NOT NULL, run BIGINT NOT NULL,
@@ -76,7 +77,7 @@ pub(in crate::state) async fn connect(
     let config = url.config().clone();
     let tls = if url.uses_tls() {
         let roots = std::env::var_os("PGSSLROOTCERT").map(PathBuf::from);
-        let settings = client_config(roots.as_deref())
+        let settings = client_config(roots.as_deref(), None)
             .map_err(|error| StoreError::database_unusable(url, PostgresError(with_cause(&error))))?;
         Some(MakeRustlsConnect::new(settings))
     } else {

@@ -259,7 +259,15 @@ async fn play(seed: u64, state: Option<&str>) {
     let concurrency = *[1, 4].choose(&mut story.random).unwrap();
     let options_text =
         format!("update-method = \"{method}\"\nconcurrency = {concurrency}\nmax-removals-percent = 100");
-    let mut bench = Bench::with("aquera", Settings { options: options_text, state: state.map(|url| url.parse().unwrap()), ..Settings::default() }).await;
+    let mut bench = Bench::with(
+        "aquera",
+        Settings {
+            options: options_text,
+            state: state.map(|url| url.parse().unwrap()),
+            ..Settings::default()
+        },
+    )
+    .await;
     bench.app.seed_user(json!({ "userName": STRANGER, "active": true, "title": "Guest" }));
     story.write(&mut bench);
     if story.random.random_bool(0.7) {

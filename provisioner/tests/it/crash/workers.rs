@@ -7,9 +7,12 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mock_aquera::{Fault, Phase};
+use provisioner::engine::work::work;
+use provisioner::interrupt::Interrupt;
+use provisioner::{Environment, SyncOptions};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -336,4 +339,65 @@ async fn worker_without_a_database_is_refused() {
     assert_eq!(output.status.code(), Some(2));
     assert!(told.contains("workers need a PostgreSQL database"), "{told}");
     assert!(!Path::new(&file).exists());
+}
+
+/// A clock that is years off and jumps at each look, back or ahead.
+struct JumpingClock(std::sync::Mutex<StdRng>);
+
+impl provisioner::Clock for JumpingClock {
+    fn now(&self) -> SystemTime {
+        let days = self.0.lock().unwrap().random_range(0..20_000);
+        SystemTime::UNIX_EPOCH + Duration::from_hours(24 * days)
+    }
+
+    fn sleep(&self, duration: Duration) -> provisioner::clock::Sleep<'_> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_whose_clocks_jump_lose_nothing_and_the_guard_holds() {
+    let Some(database) = Database::new().await else { return };
+    let seed = seed();
+    let settings = Settings {
+        options: "max-removals = 10\nconcurrency = 4".to_owned(),
+        state: Some(database.url.parse().unwrap()),
+        ..Settings::default()
+    };
+    let bench = Bench::with("aquera", settings).await;
+    let interrupt = Interrupt::default();
+    let workers: Vec<_> = (0..2)
+        .map(|number| {
+            let (config, environment) = bench.parts();
+            let clock = Arc::new(JumpingClock(std::sync::Mutex::new(StdRng::seed_from_u64(seed + number))));
+            let environment = Environment { clock, ..environment };
+            tokio::spawn(work(config, environment, interrupt.clone()))
+        })
+        .collect();
+    let sync = async || bench.sync_with(SyncOptions { workers: true, ..SyncOptions::default() }).await;
+    bench.users(&people(60));
+    bench.app.add_fault(Fault::status(504).times(5).method("POST").phase(Phase::AfterEffect));
+    let mut lines = usize::MAX;
+    while lines > 0 {
+        // Reads may lag behind a reply that was lost: the next run comes later.
+        bench.clock.advance(Duration::from_hours(1));
+        lines = sync().await.lines.len();
+    }
+    assert_eq!(accounts(&bench).len(), 60);
+    let users = |left: usize| people(60).split_off(60 - left);
+    bench.users(&users(52));
+    assert_eq!(sync().await.exit.code(), 0, "8 removals are allowed");
+    bench.clock.advance(Duration::from_hours(12));
+    bench.users(&users(49));
+    assert_eq!(
+        sync().await.exit.code(),
+        4,
+        "the guard counts the 8 removals of the last 24 hours, whatever clocks say"
+    );
+    bench.clock.advance(Duration::from_hours(13));
+    assert_eq!(sync().await.exit.code(), 0, "a day later they do not count");
+    interrupt.interrupt();
+    for worker in workers {
+        worker.await.unwrap().unwrap();
+    }
 }

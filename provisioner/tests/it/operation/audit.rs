@@ -21,7 +21,10 @@ fn entries(state: &Path) -> Vec<AuditEntry> {
     let mut entries = Vec::new();
     let state = StateLocation::File(state.to_owned());
     // A file is read at once.
-    read_audit_log(&state, Timestamp::MIN, &mut |_, entry| entries.push(entry)).now_or_never().unwrap().unwrap();
+    read_audit_log(&state, Timestamp::MIN, &mut |_, entry| entries.push(entry))
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     entries
 }
 

@@ -17,6 +17,7 @@ const FULL: SyncOptions = SyncOptions {
     allow_empty_scope: Vec::new(),
     approve_removals: None,
     approve_plan: None,
+    workers: false,
 };
 
 async fn bench(preferences: &'static str, options: &str) -> Bench {
