@@ -41,7 +41,7 @@ use std::io;
 use std::sync::Arc;
 
 use self::census::{Census, CensusBuilder, Survey};
-use self::context::Context;
+use self::context::{Context, at_pace};
 use self::quarantine::Evidence;
 use self::recorded::RecordedRun;
 use self::task_list::TaskList;
@@ -54,6 +54,7 @@ use crate::reader::{ReadContext, Reader, Step};
 use crate::recording::Recorder;
 use crate::report::{Confirmation, RunReport, Stopped};
 use crate::source::{SourceError, SourceProblem, SourceUser};
+use crate::state::shared::Shared;
 use crate::state::store::{Access, Loaded, Store, StoreError};
 use crate::state::{Learned, Quarantine, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
@@ -109,8 +110,8 @@ pub(crate) struct PreparedRun {
     pub(crate) withdrawals: Vec<Withdrawal>,
     /// Users in the source of the last run.
     pub(crate) users_before: Option<u64>,
-    /// Whether workers carry out what they can.
-    pub(crate) by_workers: bool,
+    /// What is shared with the workers that carry out what they can; `None` if there are none.
+    pub(crate) shared: Option<Arc<Shared>>,
     /// Records that changed without a request, to be stored with the run.
     pub(crate) changes: Vec<StateChange>,
 }
@@ -357,7 +358,8 @@ impl Provisioner {
         }
         let duplicate_names =
             self.duplicate_names(&census).map_err(|error| EndedRun::of_state(&error, users))?;
-        let client = self.client();
+        let shared = self.shared(options).await.map_err(|error| EndedRun::of_state(&error, users))?;
+        let client = shared.as_ref().map_or_else(|| self.client(), |shared| at_pace(self.client(), shared));
         let report = client.test().await;
         let requests = client.requests();
         self.store.amend_connection(|connection| connection.last_test = Some(self.test_record(&report)));
@@ -399,12 +401,20 @@ impl Provisioner {
             managed,
             withdrawals: known.withdrawals,
             users_before,
-            by_workers: options.workers,
+            shared,
             changes,
         };
         let now = self.environment.clock.now();
         delete_guard::hold_back(&self.config.options, &mut prepared, now, options.approve_removals);
         Ok(prepared)
+    }
+
+    /// Opens what the coordinator shares with its workers, if the run has any.
+    async fn shared(&self, options: &SyncOptions) -> Result<Option<Arc<Shared>>, StoreError> {
+        if !options.workers {
+            return Ok(None);
+        }
+        self.store.shared(self.config.options.requests_per_second).await.map(Some)
     }
 
     /// Reads the source, and examines each of its users; `only` is the user that the run is about, if it is about one.

@@ -43,6 +43,11 @@ impl SharedPace for Pace {
     }
 }
 
+/// Returns the client at the pace that all processes of a run keep together.
+pub(super) fn at_pace(client: Client, shared: &Arc<Shared>) -> Client {
+    client.at_pace(Arc::new(Pace(Arc::clone(shared))))
+}
+
 /// Shared by all users of a run.
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
@@ -118,7 +123,7 @@ impl Context {
         let (claims_patch, full) = settings;
         let survey = Survey::new(Arc::clone(&config), Index::default(), full);
         let census = CensusBuilder::new(survey, &store.folder(), None).finish();
-        let client = client.at_pace(Arc::new(Pace(Arc::clone(&shared))));
+        let client = at_pace(client, &shared);
         let context = Self::new(config, client, store, connection, claims_patch, census);
         let capabilities = context.capabilities.shared_by(Arc::clone(&shared));
         Self { capabilities, shared: Some(shared), ..context }

@@ -10,6 +10,8 @@ impl Provisioner {
     /// Returns the report that [`Provisioner::sync`] would return, as far as can be foreseen. Only reads are sent.
     pub async fn dry_run(&self, options: &SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
+        // Nothing is written, so no worker takes part.
+        let options = &SyncOptions { workers: false, ..options.clone() };
         let report = match self.prepare(options, None).await {
             Err(ended) => ended.report(),
             Ok(prepared) => match self.guard(&prepared, options).await {

@@ -13,6 +13,7 @@ use super::worker_pool::{Progress, in_parallel};
 use super::{Environment, PreparedRun};
 use crate::exit::Exit;
 use crate::report::{Operation, Outcome, Reason, RunReport, Stopped, UserLine};
+use crate::state::shared::Shared;
 use crate::state::store::StoreError;
 use crate::state::{StateChange, WriteKind};
 use crate::target::Halt;
@@ -22,7 +23,7 @@ pub(super) type Placed = (usize, Task);
 
 /// Carries out the decisions, and returns the report.
 pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> RunReport {
-    let PreparedRun { context, tasks, users, changes, by_workers, .. } = prepared;
+    let PreparedRun { context, tasks, users, changes, shared, .. } = prepared;
     let total = tasks.len();
     let report = |lines| RunReport::new(lines, users, context.client.requests(), stopped(&context, total));
     if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
@@ -34,8 +35,8 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
     let mut deferred = Vec::new();
     let mut refused = Vec::new();
     let tasks = Arc::new(tasks);
-    let order = if by_workers {
-        match by_others(&context, &tasks, &environment.progress).await {
+    let order = if let Some(shared) = &shared {
+        match by_others(&context, &tasks, shared, &environment.progress).await {
             Ok(Gathered { lines: told, deferred: begun, refused: again, rest }) => {
                 lines = told;
                 for at in begun {
@@ -100,14 +101,14 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
 async fn by_others(
     context: &Arc<Context>,
     tasks: &TaskList,
+    shared: &Arc<Shared>,
     progress: &Arc<dyn Progress>,
 ) -> Result<Gathered, Halt> {
     let stop = |error: StoreError| context.stop_for_state(&error);
     // What was learned under other credentials was forgotten in memory only.
     let connection = context.store().connection();
     context.save(vec![StateChange::Connection(Box::new(connection))]).await?;
-    let shared = context.store().shared(context.config.options.requests_per_second).await.map_err(stop)?;
-    let gathered = distribute(context, tasks, &shared, progress).await?;
+    let gathered = distribute(context, tasks, shared, progress).await?;
     context.store().reload().await.map_err(stop)?;
     note_what_worked(context, &gathered);
     Ok(gathered)

@@ -5,16 +5,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::audit::{AuditEntry, CommandEntry};
+use crate::clock::timestamp;
 use crate::report::{Operation, Outcome, Reason};
 use crate::state::index::{Flags, Key, parse_fingerprint};
-use crate::state::{Intent, LastReported, Link, LinkState, RunRecord, WithdrawalKind};
+use crate::state::{Intent, LastReported, Link, LinkState, RunRecord, WithdrawalKind, read_audit_log};
 
 /// Ids whose order depends on how texts are compared, and that a database may be unable to keep.
 const IDS: [&str; 9] = ["a", "A", "b", "ä", "Z", "a-1", "a\u{0}", "a\u{1}0", "\u{10ffff}"];
@@ -29,6 +33,10 @@ enum Step {
     Connection(u64),
     Withdraw(u32, bool),
     Source(bool),
+    /// Appends this number of entries to the audit log, some days later.
+    Audit(usize, u8),
+    /// Deletes the entries of the audit log that are older than this number of days.
+    ForgetAudit(u8),
     /// Closes the store and opens it again.
     Reopen,
     /// Drops the store without a word, as a killed process does, and opens it again.
@@ -70,6 +78,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<u64>().prop_map(Step::Connection),
         1 => (any::<u32>(), any::<bool>()).prop_map(|(at, disable)| Step::Withdraw(at, disable)),
         1 => any::<bool>().prop_map(Step::Source),
+        1 => (1..4_usize, 0..9_u8).prop_map(|(entries, days)| Step::Audit(entries, days)),
+        1 => (1..30_u8).prop_map(Step::ForgetAudit),
         1 => Just(Step::Reopen),
         1 => Just(Step::Kill),
     ];
@@ -83,6 +93,8 @@ struct Model {
     withdrawals: Vec<(i64, bool)>,
     source: Option<String>,
     accounts: u32,
+    audit: Vec<(u64, AuditEntry)>,
+    day: u64,
 }
 
 impl Model {
@@ -126,8 +138,49 @@ impl Model {
                 self.source = Some(identity.clone());
                 vec![StateChange::Source(identity)]
             }
+            Step::Audit(entries, days) => {
+                self.day += u64::from(*days);
+                let at = timestamp(self.now());
+                let entry = |number| {
+                    AuditEntry::Command(Box::new(CommandEntry {
+                        at: at.clone(),
+                        who: "ada".to_owned(),
+                        command: "forget".to_owned(),
+                        source_id: Some(id(7)),
+                        user_name: None,
+                        target_id: None,
+                        detail: format!("\u{0}\"quoted\" entry {number}"),
+                    }))
+                };
+                let first = self.audit.len();
+                let entries: Vec<_> = (first..first + entries).map(entry).collect();
+                self.audit.extend(entries.iter().map(|entry| (self.day, entry.clone())));
+                entries.into_iter().map(StateChange::Audit).collect()
+            }
+            Step::ForgetAudit(days) => {
+                let since = self.day.saturating_sub(u64::from(*days));
+                self.audit.retain(|(day, _)| *day >= since);
+                vec![StateChange::ForgetAudit { days: u32::from(*days), now: self.now() }]
+            }
             Step::Reopen | Step::Kill => Vec::new(),
         }
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_hours(24 * (20_000 + self.day))
+    }
+
+    /// Compares the audit log, which is read beside the store.
+    async fn assert_equals_log(&self, location: &StateLocation, url: &ScimUrl) {
+        let (url, mut found) = (url.to_string(), Vec::new());
+        read_audit_log(location, Timestamp::MIN, &mut |of, entry| {
+            if of == url {
+                found.push(entry);
+            }
+        })
+        .await
+        .unwrap();
+        assert_eq!(found, self.audit.iter().map(|(_, entry)| entry.clone()).collect::<Vec<_>>());
     }
 
     fn put(&mut self, place: usize, shape: &Shape) -> StateChange {
@@ -267,7 +320,9 @@ async fn play(location: &StateLocation, steps: &[Step]) {
             | Step::Remove(_)
             | Step::Connection(_)
             | Step::Withdraw(..)
-            | Step::Source(_) => {
+            | Step::Source(_)
+            | Step::Audit(..)
+            | Step::ForgetAudit(_) => {
                 // Several callers at once: their changes may share a transaction.
                 let written = model.apply(step).into_iter().map(|change| store.write(vec![change]));
                 for written in futures_util::future::join_all(written).await {
@@ -277,6 +332,7 @@ async fn play(location: &StateLocation, steps: &[Step]) {
         }
     }
     model.assert_equals(&store).await;
+    model.assert_equals_log(location, &url).await;
     let beside = open(location, &url, Access::Read).await.unwrap();
     model.assert_equals(&beside).await;
     assert!(
