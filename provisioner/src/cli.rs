@@ -24,6 +24,7 @@ mod test_connection;
 mod toggle;
 mod trial;
 mod watch;
+mod work;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ use crate::engine::{Environment, PlanHash, Progress, Provisioner, SyncOptions};
 use crate::exit::Exit;
 use crate::ids::RuleName;
 use crate::recording::Actor;
+use crate::state::location::StateLocation;
 use crate::state::store::Access;
 use crate::visible::visible;
 
@@ -77,6 +79,8 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Runs a sync whenever a file changes, by a schedule, or at an event of PingOne.
     Watch(watch::WatchArgs),
+    /// Carries out what a `sync --workers` elsewhere has decided, until it is interrupted.
+    Work(work::WorkArgs),
     /// Shows the state of the users and what is known about the target.
     Status(Common),
     /// Shows the audit log: who did what to whom, why, and by which requests.
@@ -110,9 +114,16 @@ struct Common {
     /// The configuration file; for `sync` and `list` also a directory with several.
     #[arg(short, long, value_name = "FILE", default_value = "./aquera.toml")]
     config: PathBuf,
-    /// The state file; default: `NAME.db` beside the configuration `NAME.toml`.
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
+    /// The state file, or a PostgreSQL database; default: `NAME.db` beside the configuration `NAME.toml`.
+    ///
+    /// The password of a database is better in PGPASSWORD than in its URL, which other users of the machine may see.
+    #[arg(
+        long,
+        value_name = "FILE|postgres://USER@HOST/DATABASE",
+        env = "PROVISIONER_STATE",
+        hide_env_values = true
+    )]
+    state: Option<StateLocation>,
     /// Prints NDJSON: one object per line, the summary last.
     #[arg(long)]
     json: bool,
@@ -159,6 +170,7 @@ impl Allow {
             approve_removals: approval.approve_removals,
             approve_plan: approval.approve.clone(),
             approve_group_removals: approval.approve_group_removals,
+            workers: false,
         }
     }
 }
@@ -209,8 +221,9 @@ async fn run(command: Command) -> Exit {
         Command::Apply(args) => apply::run(&args).await,
         Command::Sync(args) => sync::run(&args).await,
         Command::Watch(args) => watch::run(&args).await,
+        Command::Work(args) => work::run(&args).await,
         Command::Status(common) => status::run(&common).await,
-        Command::Log(args) => log::run(&args),
+        Command::Log(args) => log::run(&args).await,
         Command::Release(common) => release::run(&common).await,
         Command::Forget(args) => forget::run(&args).await,
         Command::Adopt(args) => adopt::run(&args).await,
@@ -230,8 +243,13 @@ impl Common {
         Output { json: self.json, connection: None }
     }
 
-    fn state_file(&self) -> Result<PathBuf, UnclearState> {
-        self.state.clone().map_or_else(|| state_file::beside(&self.config), Ok)
+    fn state(&self) -> Result<StateLocation, UnclearState> {
+        self.state.clone().map_or_else(|| state_file::beside(&self.config).map(StateLocation::File), Ok)
+    }
+
+    /// Whether the state is a file of one connection; a database holds those of several.
+    fn names_state_file(&self) -> bool {
+        matches!(self.state, Some(StateLocation::File(_)))
     }
 
     /// Loads the configuration; its problems are printed to stderr.
@@ -287,7 +305,7 @@ impl Common {
         config.options.concurrency = concurrency.unwrap_or(config.options.concurrency);
         // The seed only spreads retries over time: any will do.
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let state = self.state_file().map_err(|error| {
+        let state = self.state().map_err(|error| {
             Output::error(&error.to_string());
             Exit::Usage
         })?;
@@ -299,7 +317,7 @@ impl Common {
         environment.recording.actor = Actor::from_environment(&env);
         environment.progress = progress;
         let opened = match access {
-            Access::Write => Provisioner::open(config, environment).await,
+            Access::Write | Access::Work => Provisioner::open(config, environment).await,
             Access::Read => Provisioner::open_to_read(config, environment).await,
         };
         opened.map_err(|error| {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
@@ -26,6 +26,30 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// A clock that was set once and runs on by itself: the machine's clock may jump.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SetClock {
+    set_to: SystemTime,
+    at: Instant,
+}
+
+impl SetClock {
+    /// Creates a clock that shows `now`.
+    pub(crate) fn new(now: SystemTime) -> Self {
+        Self { set_to: now, at: Instant::now() }
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> SystemTime {
+        self.set_to + self.at.elapsed()
     }
 
     fn sleep(&self, duration: Duration) -> Sleep<'_> {

@@ -142,6 +142,8 @@ pub struct Options {
     pub max_attempts: NonZeroU32,
     /// The longest wait that a Retry-After is granted.
     pub retry_after_cap: Duration,
+    /// The maximum number of requests that all workers of a run send per second; unlimited unless it is set.
+    pub requests_per_second: Option<NonZeroU32>,
     /// Certificates that are trusted beside the system's, as PEM.
     pub ca_file: Option<PathBuf>,
     /// Whether plain `http` is spoken to another machine.
@@ -181,6 +183,7 @@ impl Default for Options {
             max_removals_percent: 20,
             max_attempts: NonZeroU32::MIN.saturating_add(4),
             retry_after_cap: Duration::from_mins(2),
+            requests_per_second: None,
             ca_file: None,
             allow_http: false,
             member_dialect: MemberDialect::Auto,

@@ -11,8 +11,10 @@ mod context;
 mod correlate;
 mod create;
 mod delete_guard;
+mod distribute;
 mod dry_run;
 mod duplicate_names;
+mod environment;
 mod execute;
 pub mod groups;
 mod outcome;
@@ -30,6 +32,7 @@ mod spool;
 mod task;
 mod task_list;
 mod user;
+pub mod work;
 mod worker_pool;
 mod write;
 
@@ -38,74 +41,37 @@ pub mod manual_link;
 pub mod plan;
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::census::{CensusBuilder, Survey};
-use self::context::Context;
+use self::context::{Context, at_pace};
 use self::groups::PreparedGroups;
 use self::quarantine::Evidence;
 use self::recorded::RecordedRun;
 use self::task_list::TaskList;
 use crate::causes::with_cause;
-use crate::clock::{Clock, SystemClock, seconds, timestamp};
+use crate::clock::{Clock, seconds, timestamp};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId};
-use crate::recording::Recording;
+use crate::recording::Recorder;
 use crate::report::{Confirmation, RunReport, Stopped};
 use crate::source::{SourceError, SourceProblem, SourceUser};
 use crate::state::groups::LearnedGroups;
-use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
+use crate::state::shared::Shared;
+use crate::state::store::{Access, Loaded, Store, StoreError};
 use crate::state::{Learned, Quarantine, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
 use crate::target::connection_test::ConnectionReport;
-use crate::transport::{Transport, TransportError};
 use cli_support::suggest::nearest;
 
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
+pub use self::environment::Environment;
 pub use self::plan_hash::{InvalidPlanHash, PlanHash};
 pub(crate) use self::quarantine::{describe as describe_quarantine, is_quarantined};
 pub(crate) use self::source_checks::{Refusal, matches, without_users};
 pub use self::worker_pool::Progress;
 use crate::interrupt::Interrupt;
-
-/// The environment of a provisioner: time, network, disk and randomness.
-#[derive(Clone)]
-pub struct Environment {
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The connections.
-    pub transport: Transport,
-    /// The state file.
-    pub state: PathBuf,
-    /// The durability of a finished write.
-    pub durability: Durability,
-    /// The seed of the jitter between retries.
-    pub seed: u64,
-    /// The listener for the progress of a run.
-    pub progress: Arc<dyn Progress>,
-    /// Who causes the runs, and who is told about them.
-    pub recording: Recording,
-}
-
-impl Environment {
-    /// Returns the system's clock and network for `config`, with the state at `state`.
-    ///
-    /// # Errors
-    /// No HTTP client can be made, for instance because there are no certificates to verify an `https` target with.
-    pub fn system(config: &Config, state: PathBuf, seed: u64) -> Result<Self, TransportError> {
-        Ok(Self {
-            clock: Arc::new(SystemClock),
-            transport: Transport::for_config(config)?,
-            state,
-            durability: Durability::Full,
-            seed,
-            progress: Arc::new(()),
-            recording: Recording::default(),
-        })
-    }
-}
 
 /// The options of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,6 +90,8 @@ pub struct SyncOptions {
     pub approve_plan: Option<PlanHash>,
     /// The exact number of deletions of groups, or of members removed from groups, that a person has approved.
     pub approve_group_removals: Option<u32>,
+    /// Has workers carry out the decisions; the state is a PostgreSQL database.
+    pub workers: bool,
 }
 
 /// A connection with its state, ready to run.
@@ -148,6 +116,8 @@ pub(crate) struct PreparedRun {
     pub(crate) withdrawals: Vec<Withdrawal>,
     /// Users in the source of the last run.
     pub(crate) users_before: Option<u64>,
+    /// What is shared with the workers that carry out what they can; `None` if there are none.
+    pub(crate) shared: Option<Arc<Shared>>,
     /// Records that changed without a request, to be stored with the run.
     pub(crate) changes: Vec<StateChange>,
     /// The groups, where there are group rules or were groups.
@@ -324,14 +294,18 @@ impl Provisioner {
     }
 
     fn client(&self) -> Client {
+        self.client_with(Arc::clone(&self.environment.clock), self.recorded.recorder())
+    }
+
+    fn client_with(&self, clock: Arc<dyn Clock>, recorder: Arc<Recorder>) -> Client {
         let environment = &self.environment;
         Client::new(
             &self.config,
             environment.transport.clone(),
-            Arc::clone(&environment.clock),
+            clock,
             environment.seed,
             self.interrupt.clone(),
-            self.recorded.recorder(),
+            recorder,
         )
     }
 
@@ -403,7 +377,8 @@ impl Provisioner {
         }
         let duplicate_names =
             self.duplicate_names(&census).map_err(|error| EndedRun::of_state(&error, users))?;
-        let client = self.client();
+        let shared = self.shared(options).await.map_err(|error| EndedRun::of_state(&error, users))?;
+        let client = shared.as_ref().map_or_else(|| self.client(), |shared| at_pace(self.client(), shared));
         let report = client.test().await;
         let requests = client.requests();
         self.store.amend_connection(|connection| connection.last_test = Some(self.test_record(&report)));
@@ -461,12 +436,21 @@ impl Provisioner {
             managed,
             withdrawals: known.withdrawals,
             users_before,
+            shared,
             changes,
             groups,
         };
         let now = self.environment.clock.now();
         delete_guard::hold_back(&self.config.options, &mut prepared, now, options.approve_removals);
         Ok(prepared)
+    }
+
+    /// Opens what the coordinator shares with its workers, if the run has any.
+    async fn shared(&self, options: &SyncOptions) -> Result<Option<Arc<Shared>>, StoreError> {
+        if !options.workers {
+            return Ok(None);
+        }
+        self.store.shared(self.config.options.requests_per_second).await.map(Some)
     }
 }
 
@@ -480,11 +464,11 @@ pub(crate) async fn refusals_of(
     users: &[SourceUser],
 ) -> Result<Vec<Refusal>, StoreError> {
     let survey = Survey::new(Arc::new(config.clone()), store.index().await?, false);
-    let folder = store.path().parent().unwrap_or(Path::new("."));
-    let mut builder = CensusBuilder::new(survey, folder, None);
+    let folder = store.folder();
+    let mut builder = CensusBuilder::new(survey, &folder, None);
     for user in users {
         let examined = builder.survey().examine(user.clone());
-        builder.add(examined).map_err(|source| StoreError::Open { path: folder.to_owned(), source })?;
+        builder.add(examined).map_err(|source| StoreError::Open { path: folder.clone(), source })?;
     }
     let last_source = store.known().source;
     source_checks::refusals(&builder.finish(), last_source.as_deref(), |rows| store.records_now(&rows))

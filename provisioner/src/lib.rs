@@ -47,6 +47,7 @@ pub use engine::{Environment, Provisioner, SyncOptions};
 pub use exit::Exit;
 pub use recording::Recording;
 pub use report::{RunReport, Summary, UserLine};
+pub use state::location::StateLocation;
 pub use state::store::{Durability, StoreError};
 pub use target::connection_test::{ConnectionReport, TestFailure};
 pub use transport::Transport;

@@ -191,7 +191,7 @@ pub(crate) fn word<T: Serialize>(value: &T) -> String {
 }
 
 /// One user that had something to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "user", rename_all = "camelCase")]
 pub struct UserLine {
     /// The user's id at the source.
@@ -219,7 +219,7 @@ pub struct UserLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stopped {
-    /// A stable word: `connection-off`, `quarantined`, `connection-test-failed`, `unauthorized`, `delete-guard`, `source-unreadable`, `state`, `interrupted`.
+    /// A stable word: `connection-off`, `quarantined`, `connection-test-failed`, `unauthorized`, `delete-guard`, `source-unreadable`, `state`, `worker`, `interrupted`.
     pub code: &'static str,
     /// The problem and the way out.
     pub message: String,

@@ -1,6 +1,6 @@
 //! Durable state: the knowledge of each user and of the connection, kept over runs and crashes.
 //!
-//! The records here are plain data; [`store`] keeps them in SQLite. Links belong to a SCIM URL: everything but the
+//! The records here are plain data; [`store`] keeps them in SQLite or PostgreSQL. Links belong to a SCIM URL: everything but the
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
 
 mod audit_log;
@@ -9,7 +9,10 @@ pub mod groups;
 pub(crate) mod index;
 mod learned;
 mod link;
+pub mod location;
+mod postgres;
 mod quarantine;
+pub(crate) mod shared;
 pub mod store;
 
 use std::sync::Arc;
@@ -23,6 +26,7 @@ pub(crate) use link::matched;
 pub use link::{Link, LinkState, ShownForm, differences};
 pub use quarantine::{Quarantine, QuarantineCause};
 use serde::{Deserialize, Serialize};
+pub use shared::JobPlace;
 
 use self::groups::{GroupRecord, LearnedGroups};
 use crate::audit::AuditEntry;
@@ -301,4 +305,13 @@ pub enum StateChange {
     PutGroup(SourceId, Arc<GroupRecord>),
     /// Forgets a group.
     RemoveGroup(SourceId),
+    /// Stores the result of a worker's job, together with the record of its user.
+    Result {
+        /// The job.
+        place: JobPlace,
+        /// The user.
+        id: SourceId,
+        /// The result, as JSON.
+        result: String,
+    },
 }

@@ -187,7 +187,7 @@ impl Subject {
         let environment = Environment {
             clock,
             transport: wire.0.clone(),
-            state: folder.join(STATE),
+            state: folder.join(STATE).into(),
             durability: Durability::Off,
             seed,
             progress: Arc::new(()),
@@ -228,6 +228,7 @@ impl Subject {
                 approve_removals: None,
                 approve_plan: None,
                 approve_group_removals: None,
+                workers: false,
             })
             .await;
         Ok(Report {

@@ -33,6 +33,9 @@ pub(super) struct ApplyArgs {
     /// Provisions N users in parallel instead of the configured number.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
+    /// Has `provisioner work` on this or other machines send the writes; needs a PostgreSQL state.
+    #[arg(long)]
+    workers: bool,
     #[command(flatten)]
     approval: Approval,
     #[command(flatten)]
@@ -63,6 +66,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         approve_removals: args.approval.approve_removals,
         approve_plan: args.approval.approve.clone(),
         approve_group_removals: args.approval.approve_group_removals,
+        workers: args.workers,
     };
     let signals = super::interrupt::listen(&provisioner);
     let applied = provisioner.apply(&plan, options).await;

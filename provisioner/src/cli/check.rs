@@ -143,7 +143,7 @@ pub(super) async fn run(common: &Common) -> Exit {
 /// Returns why a sync would refuse `users`; nothing if there is no state, or it cannot be read.
 async fn refusals(common: &Common, config: &Config, users: &[SourceUser]) -> Vec<Refusal> {
     let url = &config.authentication.scim_url;
-    let Ok(state) = common.state_file() else { return Vec::new() };
+    let Ok(state) = common.state() else { return Vec::new() };
     let refused = match Store::open(&state, url, Durability::Full, Access::Read).await {
         Ok(store) => refusals_of(config, &store, users).await,
         Err(error) => Err(error),

@@ -15,6 +15,7 @@ use super::{Access, Common, SyncArgs};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::report::RunReport;
+use crate::state::location::StateLocation;
 
 /// One connection of a run over several.
 #[derive(Debug, Serialize)]
@@ -40,12 +41,15 @@ struct Total {
 }
 
 /// The settings that hold for each connection.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Settings {
     json: bool,
     dry_run: bool,
     full: bool,
     concurrency: Option<NonZeroUsize>,
+    workers: bool,
+    /// The database with the states of all; `None` if each has a file of its own.
+    state: Option<StateLocation>,
 }
 
 /// Returns the configurations of a directory; an error is printed to stderr.
@@ -79,6 +83,8 @@ pub(super) async fn sync(args: &SyncArgs) -> Exit {
         dry_run: args.dry_run,
         full: args.allow.full,
         concurrency: args.concurrency,
+        workers: args.workers,
+        state: args.common.state.clone(),
     };
     let interrupt = Interrupt::default();
     let signals = listen_to(interrupt.clone());
@@ -90,7 +96,7 @@ pub(super) async fn sync(args: &SyncArgs) -> Exit {
         if interrupt.is_interrupted() {
             break;
         }
-        let interrupt = interrupt.clone();
+        let (interrupt, settings) = (interrupt.clone(), settings.clone());
         runs.spawn(async move {
             let finished = run(file, settings, interrupt).await;
             drop(permit);
@@ -131,7 +137,7 @@ pub(super) async fn sync(args: &SyncArgs) -> Exit {
 fn of_one_connection(args: &SyncArgs) -> Option<&'static str> {
     let SyncArgs { common, allow, approval, .. } = args;
     [
-        (common.state.is_some(), "--state"),
+        (common.names_state_file(), "--state FILE"),
         (approval.approve.is_some(), "--approve"),
         (approval.approve_removals.is_some(), "--approve-removals"),
         (allow.accept_new_source, "--accept-new-source"),
@@ -143,9 +149,9 @@ fn of_one_connection(args: &SyncArgs) -> Option<&'static str> {
 }
 
 async fn run(file: PathBuf, settings: Settings, interrupt: Interrupt) -> Finished {
-    let Settings { json, dry_run, full, concurrency } = settings;
+    let Settings { json, dry_run, full, concurrency, workers, state } = settings;
     let shown = file.display().to_string();
-    let common = Common { config: file, state: None, json };
+    let common = Common { config: file, state, json };
     let access = if dry_run { Access::Read } else { Access::Write };
     let provisioner = match common.open_without_progress(access, concurrency).await {
         Ok(provisioner) => provisioner.interrupted_by(interrupt),
@@ -155,7 +161,7 @@ async fn run(file: PathBuf, settings: Settings, interrupt: Interrupt) -> Finishe
         }
     };
     let name = provisioner.config().name.clone();
-    let options = crate::engine::SyncOptions { full, ..Default::default() };
+    let options = crate::engine::SyncOptions { full, workers, ..Default::default() };
     let report: RunReport =
         if dry_run { provisioner.dry_run(&options).await } else { provisioner.sync(options).await };
     provisioner.close().await;

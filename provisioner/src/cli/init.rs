@@ -320,8 +320,8 @@ fn problems(error: &ConfigError) -> String {
 /// Tests the connection with a temporary state file, and returns the result in words.
 async fn test(config: Config) -> Result<String, TestError> {
     let folder = tempfile::tempdir()?;
-    let environment =
-        Environment::system(&config, folder.path().join("init.db"), 0).map_err(TestError::Transport)?;
+    let environment = Environment::system(&config, folder.path().join("init.db").into(), 0)
+        .map_err(TestError::Transport)?;
     let provisioner = Provisioner::open(config, environment).await.map_err(TestError::Store)?;
     let report = provisioner.test_connection().await;
     provisioner.close().await;

@@ -1,19 +1,20 @@
 //! `provisioner list`: the connections of a directory with their state and last run, without a request.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::Common;
 use super::directory::files;
 use super::output::Output;
 use super::status::ShownQuarantine;
-use super::{Access, Common};
 use crate::causes::with_cause;
 use crate::config::Config;
 use crate::engine::is_quarantined;
 use crate::exit::Exit;
-use crate::state::store::{Durability, Store};
+use crate::state::location::StateLocation;
+use crate::state::store::{Access, Durability, Store};
 use crate::state::{ConnectionRecord, RunRecord};
 
 /// One connection.
@@ -40,7 +41,7 @@ struct Summary {
 
 pub(super) async fn run(common: &Common) -> Exit {
     let directory = common.config.is_dir();
-    if directory && common.state.is_some() {
+    if directory && common.names_state_file() {
         Output::error("--state concerns one connection: name its file with -c");
         return Exit::Usage;
     }
@@ -84,7 +85,7 @@ async fn listed(common: Common) -> Listed {
         Err(error) => return invalid(format!("{error}: `provisioner check -c {file}` shows what is wrong")),
     };
     let (name, url) = (Some(config.name.clone()), Some(config.authentication.scim_url.to_string()));
-    let opened = match common.state_file() {
+    let opened = match common.state() {
         Ok(state) => stored(&config, &state).await.map(|record| (state, record)),
         Err(error) => Err(error.to_string()),
     };
@@ -101,7 +102,7 @@ async fn listed(common: Common) -> Listed {
             (true, Some(_)) => "quarantined",
             (true, None) => "on",
         },
-        state_file: Some(state_file.display().to_string()),
+        state_file: Some(state_file.to_string()),
         quarantine: quarantined.map(ShownQuarantine::from),
         last_run: record.last_run.clone(),
         problem: None,
@@ -109,7 +110,7 @@ async fn listed(common: Common) -> Listed {
     }
 }
 
-async fn stored(config: &Config, state: &Path) -> Result<ConnectionRecord, String> {
+async fn stored(config: &Config, state: &StateLocation) -> Result<ConnectionRecord, String> {
     let url = &config.authentication.scim_url;
     match Store::open(state, url, Durability::Full, Access::Read).await {
         Ok(store) => Ok(store.connection()),

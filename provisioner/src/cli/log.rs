@@ -1,4 +1,4 @@
-//! `provisioner log`: the audit log, from the state file.
+//! `provisioner log`: the audit log, from the state.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -80,7 +80,7 @@ struct Summary {
     exit_code: u8,
 }
 
-pub(super) fn run(args: &LogArgs) -> Exit {
+pub(super) async fn run(args: &LogArgs) -> Exit {
     let since = args.since.as_ref().map_or(Timestamp::MIN, |since| since.before(Timestamp::now()));
     let is_wanted = |entry: &AuditEntry| {
         args.user.as_deref().is_none_or(|user| entry.is_about(user))
@@ -88,7 +88,7 @@ pub(super) fn run(args: &LogArgs) -> Exit {
     };
     let (json, width) = (args.common.json, width());
     let mut entries = 0;
-    let state = match args.common.state_file() {
+    let state = match args.common.state() {
         Ok(state) => state,
         Err(error) => {
             Output::error(&error.to_string());
@@ -105,7 +105,8 @@ pub(super) fn run(args: &LogArgs) -> Exit {
         } else {
             Output::raw(&shown(&entry, width));
         }
-    });
+    })
+    .await;
     if let Err(error) = read {
         Output::store_error(&error);
         return Exit::Usage;

@@ -7,6 +7,7 @@ use clap::Args;
 use super::interrupt::not_interrupted;
 use super::telemetry::TelemetryArgs;
 use super::{Access, Allow, Approval, Common};
+use crate::engine::SyncOptions;
 use crate::exit::Exit;
 
 #[derive(Debug, Args)]
@@ -28,6 +29,9 @@ pub(super) struct SyncArgs {
     pub(super) approval: Approval,
     #[command(flatten)]
     pub(super) telemetry: TelemetryArgs,
+    /// Has `provisioner work` on this or other machines send the writes; needs a PostgreSQL state.
+    #[arg(long)]
+    pub(super) workers: bool,
 }
 
 pub(super) async fn run(args: &SyncArgs) -> Exit {
@@ -43,7 +47,7 @@ pub(super) async fn run(args: &SyncArgs) -> Exit {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    let options = args.allow.options(&args.approval);
+    let options = SyncOptions { workers: args.workers, ..args.allow.options(&args.approval) };
     let report = if args.dry_run {
         match not_interrupted(provisioner.dry_run(&options)).await {
             Ok(report) => report,

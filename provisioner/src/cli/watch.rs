@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::signal::Signals;
+use crate::state::location::StateLocation;
 use crate::watch::files::FileWatch;
 use crate::watch::pending::PendingEvents;
 use crate::watch::schedule::Schedule;
@@ -95,14 +96,17 @@ pub(super) async fn run(args: &WatchArgs) -> Exit {
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let wanted = Wanted::default();
-    let state = match args.common.state_file() {
+    let state = match args.common.state() {
         Ok(state) => state,
         Err(error) => {
             Output::error(&error.to_string());
             return Exit::Usage;
         }
     };
-    let pending = Arc::new(PendingEvents::beside(&state));
+    let pending = Arc::new(PendingEvents::beside(&match state {
+        StateLocation::File(state) => state,
+        StateLocation::Postgres(_) => args.common.config.with_extension("db"),
+    }));
     let listener = match listen(args, &config, &pending, &wanted, &clock).await {
         Ok(listener) => listener,
         Err(exit) => return exit,

@@ -89,6 +89,7 @@ pub(super) struct RawOptions {
     pub(super) max_removals_percent: Maybe<i64>,
     pub(super) max_attempts: Maybe<i64>,
     pub(super) retry_after_cap: Maybe<RawDuration>,
+    pub(super) requests_per_second: Maybe<i64>,
     pub(super) ca_file: Maybe<String>,
     pub(super) allow_http: Option<bool>,
     pub(super) allow_private: Option<bool>,

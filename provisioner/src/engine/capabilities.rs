@@ -5,13 +5,15 @@
 //! and Enable by their own writes. A path or method that failed is tried again once in each run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard as Locked, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard as Locked, PoisonError};
 
 use tokio::sync::{Mutex as Permits, MutexGuard};
 
 use crate::config::UpdateMethod;
 use crate::mapping::TargetPath;
 use crate::report::Reason;
+use crate::state::shared::{PermitKind, Shared, SharedPermit, merge};
+use crate::state::store::StoreError;
 use crate::state::{DisableKind, Learned, Method, MethodSupport, PathSupport, WriteKind, WriteMethod};
 use crate::target::Trouble;
 
@@ -21,10 +23,17 @@ const SEVERAL: usize = 3;
 /// The detail of a failure that a plan expects because an earlier run met it.
 pub(crate) const LAST_FAILED: &str = "the last one failed so; it is tried again";
 
+/// The turn of one write: no other one of its kind is in flight, here or in another worker.
+pub(crate) struct Turn<'a> {
+    /// Given back first.
+    _everywhere: Option<SharedPermit>,
+    _here: MutexGuard<'a, ()>,
+}
+
 /// Leave to send one write.
 pub(crate) enum Permit<'a> {
     /// The effect is unknown yet: the write is read back, and no other one is in flight.
-    First(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>),
+    First(#[expect(dead_code, reason = "held, not read")] Turn<'a>),
     /// The write is known to work.
     Known,
 }
@@ -42,6 +51,8 @@ pub(crate) struct Capabilities {
     attributes: Permits<()>,
     disables: Permits<()>,
     enables: Permits<()>,
+    /// The workers that share the permits and the lessons, and the lessons at the last exchange.
+    shared: Option<(Arc<Shared>, Mutex<Learned>)>,
 }
 
 /// The attempts of this run.
@@ -92,7 +103,46 @@ impl Capabilities {
             attributes: Permits::new(()),
             disables: Permits::new(()),
             enables: Permits::new(()),
+            shared: None,
         }
+    }
+
+    /// Returns the capabilities with lessons and permits shared by several processes.
+    pub(crate) fn shared_by(self, shared: Arc<Shared>) -> Self {
+        let learned = self.learned();
+        Self { shared: Some((shared, Mutex::new(learned))), ..self }
+    }
+
+    /// Returns what ServiceProviderConfig says of PATCH.
+    pub(crate) const fn claims_patch(&self) -> Option<bool> {
+        self.claims_patch
+    }
+
+    /// Exchanges lessons with the other processes.
+    ///
+    /// # Errors
+    /// The state is out of reach.
+    pub(crate) async fn exchange_lessons(&self) -> Result<(), StoreError> {
+        let Some((shared, last)) = &self.shared else { return Ok(()) };
+        let locked = || last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, mine) = (locked().clone(), self.learned());
+        let all = shared.share(&before, &mine).await?;
+        // What was learned here meanwhile is not in `all` yet.
+        let mut known = self.known();
+        *known = merge(&mine, &known, &all);
+        *locked() = all;
+        Ok(())
+    }
+
+    /// Waits until no other process sends a first write of this kind, and takes over what the others have learned.
+    async fn turn<'a>(&'a self, kind: PermitKind, here: MutexGuard<'a, ()>) -> Turn<'a> {
+        let Some((shared, _)) = &self.shared else { return Turn { _everywhere: None, _here: here } };
+        // A database that is out of reach is noticed by the client, before any request.
+        let everywhere = shared.permit(kind).await.ok();
+        if let Err(error) = self.exchange_lessons().await {
+            tracing::debug!(%error, "failed to exchange lessons");
+        }
+        Turn { _everywhere: everywhere, _here: here }
     }
 
     /// Returns a copy of what was learned.
@@ -255,6 +305,11 @@ impl Capabilities {
         self.run().worked.insert(kind);
     }
 
+    /// Notes that a write of this kind took effect for another process.
+    pub(crate) fn note_worked(&self, kind: WriteKind) {
+        self.run().worked.insert(kind);
+    }
+
     /// Notes that a DELETE was answered as done.
     pub(crate) fn deletes_work(&self) {
         self.run().deleted = true;
@@ -339,13 +394,13 @@ impl Capabilities {
         if !unverified() {
             return Permit::Known;
         }
-        let guard = self.creates.lock().await;
+        let guard = self.turn(PermitKind::Create, self.creates.lock().await).await;
         if unverified() { Permit::First(guard) } else { Permit::Known }
     }
 
     /// Returns the permit to write attributes that have to be read back.
-    pub(crate) async fn attributes_permit(&self) -> MutexGuard<'_, ()> {
-        self.attributes.lock().await
+    pub(crate) async fn attributes_permit(&self) -> Turn<'_> {
+        self.turn(PermitKind::Attributes, self.attributes.lock().await).await
     }
 
     /// Returns the permit to disable an account, or `None` if no Disable is sent any more.
@@ -358,7 +413,7 @@ impl Capabilities {
                 (DisableKind::Unknown, Some(guard)) => return Some(Permit::First(guard)),
                 (DisableKind::Unknown, None) => {}
             }
-            waited = Some(self.disables.lock().await);
+            waited = Some(self.turn(PermitKind::Disable, self.disables.lock().await).await);
         }
     }
 
@@ -372,7 +427,7 @@ impl Capabilities {
         if works() {
             return Permit::Known;
         }
-        let guard = self.enables.lock().await;
+        let guard = self.turn(PermitKind::Enable, self.enables.lock().await).await;
         if works() { Permit::Known } else { Permit::First(guard) }
     }
 }

@@ -52,9 +52,13 @@ impl Provisioner {
     /// # Errors
     /// There are more removals and disables than one of them allows, and no person has approved them; or the state cannot be
     /// read.
-    pub(crate) fn guard(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<(), (Exit, Stopped)> {
+    pub(crate) async fn guard(
+        &self,
+        prepared: &PreparedRun,
+        options: &SyncOptions,
+    ) -> Result<(), (Exit, Stopped)> {
         let Err(over) = self.over_limit(prepared, options) else { return Ok(()) };
-        let Ok(plan) = self.document(prepared, options) else {
+        let Ok(plan) = self.document(prepared, options).await else {
             let unread = || (Exit::Usage, Stopped::new("state", "failed to read the state".to_owned()));
             return Err(prepared.context.client.stopped().unwrap_or_else(unread));
         };
@@ -89,7 +93,7 @@ impl Provisioner {
                 ended.report()
             }
             Ok(mut prepared) => {
-                if let Err(stopped) = self.guard(&prepared, options) {
+                if let Err(stopped) = self.guard(&prepared, options).await {
                     let requests = prepared.context.client.requests();
                     RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
                 } else {

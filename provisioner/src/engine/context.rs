@@ -1,13 +1,16 @@
 //! State that all users of a run share.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
 use super::capabilities::Capabilities;
-use super::census::{Census, Pending};
+use super::census::{Census, CensusBuilder, Pending, Survey};
+use super::distribute::JobResult;
 use super::duplicate_names::DuplicateName;
 use super::quarantine::StandingFailures;
 use super::scope::{self, Subject};
@@ -18,13 +21,33 @@ use crate::diff::PathEffect;
 use crate::exit::Exit;
 use crate::ids::{SourceId, TargetId};
 use crate::mapping::{Desired, TargetPath};
+use crate::report::UserLine;
 use crate::state::groups::LearnedGroups;
-use crate::state::index::Key;
+use crate::state::index::{Index, Key};
+use crate::state::shared::Shared;
 use crate::state::store::{Store, StoreError};
 use crate::state::{ConnectionRecord, Learned, Record, StateChange, WriteMethod};
 use crate::target::Halt;
-use crate::target::client::Client;
+use crate::target::client::{Client, SharedPace};
 use crate::target::schemas::HiddenAttributes;
+
+/// The pace that the workers of a run keep together.
+struct Pace(Arc<Shared>);
+
+impl SharedPace for Pace {
+    fn pause(&self, wait: Duration) {
+        self.0.pause(wait);
+    }
+
+    fn may_send(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(self.0.may_send())
+    }
+}
+
+/// Returns the client at the pace that all processes of a run keep together.
+pub(super) fn at_pace(client: Client, shared: &Arc<Shared>) -> Client {
+    client.at_pace(Arc::new(Pace(Arc::clone(shared))))
+}
 
 /// Shared by all users of a run.
 pub(crate) struct Context {
@@ -32,6 +55,8 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) capabilities: Capabilities,
     store: Arc<Store>,
+    /// What the workers of the run share; `None` in a coordinator, and where there are no workers.
+    shared: Option<Arc<Shared>>,
     connection: Mutex<ConnectionRecord>,
     /// The attributes that reads lack by the target's schemas; requested when one is missing.
     hidden_attributes: OnceCell<HiddenAttributes>,
@@ -66,6 +91,7 @@ impl Context {
             client,
             capabilities,
             store,
+            shared: None,
             connection,
             hidden_attributes: OnceCell::new(),
             census,
@@ -84,6 +110,50 @@ impl Context {
             self.duplicate_names.extend(group.users.into_iter().map(|user| (user.source_id, words.clone())));
         }
         self
+    }
+
+    /// Creates the context of a worker. It has no users of its own; the database is asked for the holders of accounts.
+    pub(crate) fn for_worker(
+        config: Arc<Config>,
+        client: Client,
+        store: Arc<Store>,
+        connection: ConnectionRecord,
+        settings: (Option<bool>, bool),
+        shared: Arc<Shared>,
+    ) -> Self {
+        let (claims_patch, full) = settings;
+        let survey = Survey::new(Arc::clone(&config), Index::default(), full);
+        let census = CensusBuilder::new(survey, &store.folder(), None).finish();
+        let client = at_pace(client, &shared);
+        let context = Self::new(config, client, store, connection, claims_patch, census);
+        let capabilities = context.capabilities.shared_by(Arc::clone(&shared));
+        Self { capabilities, shared: Some(shared), ..context }
+    }
+
+    /// Returns the state.
+    pub(crate) const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Takes over what workers have learned.
+    pub(crate) fn relearn(&self, record: ConnectionRecord) {
+        self.capabilities.learn(|learned| learned.clone_from(&record.learned));
+        self.store.amend_connection(|connection| connection.learned.clone_from(&record.learned));
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).learned = record.learned;
+    }
+
+    /// Adds the result of a worker's job to the changes that settle its user.
+    pub(crate) fn push_result(
+        &self,
+        changes: &mut Vec<StateChange>,
+        id: &SourceId,
+        line: Option<&UserLine>,
+        is_final: bool,
+    ) {
+        if let Some(place) = self.shared.as_ref().and_then(|shared| shared.settles(id)) {
+            let result = JobResult::new(line, is_final).to_json();
+            changes.push(StateChange::Result { place, id: id.clone(), result });
+        }
     }
 
     /// Whether the outcome of a Disable of `account` is unknown.
@@ -140,6 +210,9 @@ impl Context {
 
     /// Stores what was learned, if it is not stored yet.
     pub(crate) async fn keep_lessons(&self) -> Result<(), Halt> {
+        if self.shared.is_some() {
+            return self.capabilities.exchange_lessons().await.map_err(|error| self.stop_for_state(&error));
+        }
         let record = {
             let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
             let learned = self.capabilities.learned();
@@ -180,8 +253,19 @@ impl Context {
 
     /// Returns the user that holds `account`.
     pub(crate) fn holder(&self, account: &TargetId) -> Option<Key> {
-        let account = Key::from(account);
-        let changed = self.holders.lock().unwrap_or_else(PoisonError::into_inner).get(&account).copied();
+        let key = Key::from(account);
+        let changed = self.holders.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+        if let (None, Some(shared)) = (changed, &self.shared) {
+            // Held by nobody only if the database says so.
+            return match shared.holder(account) {
+                Ok(holder) => holder.as_ref().map(Key::from),
+                Err(error) => {
+                    self.stop_for_state(&error);
+                    Some(Key::of(""))
+                }
+            };
+        }
+        let account = key;
         changed.unwrap_or_else(|| self.census.survey.index.by_account(account).map(|entry| entry.id))
     }
 
@@ -192,6 +276,15 @@ impl Context {
 
     /// Assigns `account` to `user` unless another user holds it; returns the holder.
     pub(crate) fn claim(&self, account: &TargetId, user: &SourceId) -> Key {
+        if let Some(shared) = &self.shared {
+            return match shared.claim(account, user) {
+                Ok(holder) => Key::from(&holder),
+                Err(error) => {
+                    self.stop_for_state(&error);
+                    Key::of("")
+                }
+            };
+        }
         let (account, user) = (Key::from(account), Key::from(user));
         let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
         let before = || self.census.survey.index.by_account(account).map(|entry| entry.id);
@@ -228,15 +321,15 @@ impl Context {
         self.store.records(rows).await.map_err(|error| self.stop_for_state(&error))
     }
 
-    /// Reads as [`Context::records`] does, and waits for the disk.
+    /// Reads the record in `row` of the state.
     ///
     /// # Errors
     /// The state cannot be read: the run is stopped.
-    pub(crate) fn records_now(&self, rows: &[i64]) -> Result<Vec<(SourceId, Record)>, Halt> {
-        self.store.records_now(rows).map_err(|error| self.stop_for_state(&error))
+    pub(crate) async fn record(&self, row: i64) -> Result<Option<(SourceId, Record)>, Halt> {
+        self.store.record(row).await.map_err(|error| self.stop_for_state(&error))
     }
 
-    fn stop_for_state(&self, error: &StoreError) -> Halt {
+    pub(super) fn stop_for_state(&self, error: &StoreError) -> Halt {
         self.client.stop(Exit::Usage, "state", format!("{}; {}", with_cause(error), error.way_out()));
         Halt::Stopped
     }

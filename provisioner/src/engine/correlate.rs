@@ -1,8 +1,11 @@
 //! The look-ups before the decisions: all of them precede the first write.
 
+mod unsettled;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(crate) use self::unsettled::decide_unsettled;
 use super::census::Pending;
 use super::context::Context;
 use super::resolve::{Created, find_again, resolve};

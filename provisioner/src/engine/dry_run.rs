@@ -14,14 +14,16 @@ impl Provisioner {
     /// Returns the report that [`Provisioner::sync`] would return, as far as can be foreseen. Only reads are sent.
     pub async fn dry_run(&self, options: &SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
+        // Nothing is written, so no worker takes part.
+        let options = &SyncOptions { workers: false, ..options.clone() };
         let report = match self.prepare(options, None).await {
             Err(ended) => ended.report(),
-            Ok(prepared) => match self.guard(&prepared, options) {
+            Ok(prepared) => match self.guard(&prepared, options).await {
                 Err(stopped) => {
                     let requests = prepared.context.client.requests();
                     RunReport::new(Vec::new(), prepared.users, requests, Some(stopped))
                 }
-                Ok(()) => match lines(&prepared) {
+                Ok(()) => match lines(&prepared).await {
                     Ok((lines, created)) => {
                         let requests = prepared.context.client.requests();
                         let report = RunReport::new(lines, prepared.users, requests, None);
@@ -43,10 +45,10 @@ impl Provisioner {
 }
 
 /// Returns the lines of the users, and those of them whose account is to be made.
-fn lines(prepared: &PreparedRun) -> Result<(Vec<UserLine>, BTreeSet<SourceId>), Halt> {
+async fn lines(prepared: &PreparedRun) -> Result<(Vec<UserLine>, BTreeSet<SourceId>), Halt> {
     let (mut lines, mut created) = (Vec::new(), BTreeSet::new());
     for at in 0..prepared.tasks.len() {
-        let Some(task) = prepared.tasks.get(&prepared.context, at)? else { continue };
+        let Some(task) = prepared.tasks.get(&prepared.context, at).await? else { continue };
         if prepared.groups.is_some() && task.creates() {
             created.insert(task.id.clone());
         }

@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::correlate::decide_unsettled;
+use super::distribute::{Gathered, distribute};
 use super::renames;
 use super::task::Task;
+use super::task_list::TaskList;
 use super::user::{TaskResult, run as run_user};
-use super::worker_pool::in_parallel;
+use super::worker_pool::{Progress, in_parallel};
 use super::{Environment, PreparedRun};
 use crate::exit::Exit;
-use crate::report::{Operation, Outcome, RunReport, Stopped, UserLine};
+use crate::report::{Operation, Outcome, Reason, RunReport, Stopped, UserLine};
+use crate::state::shared::Shared;
+use crate::state::store::StoreError;
+use crate::state::{StateChange, WriteKind};
 use crate::target::Halt;
 
 /// A task with the position of its line.
@@ -17,7 +23,7 @@ pub(super) type Placed = (usize, Task);
 
 /// Carries out the decisions, and returns the report.
 pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> RunReport {
-    let PreparedRun { context, tasks, users, changes, .. } = prepared;
+    let PreparedRun { context, tasks, users, changes, shared, .. } = prepared;
     let total = tasks.len();
     let report = |lines| RunReport::new(lines, users, context.client.requests(), stopped(&context, total));
     if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
@@ -28,16 +34,37 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
     let mut lines = Vec::new();
     let mut deferred = Vec::new();
     let mut refused = Vec::new();
-    let order = Arc::new(tasks.order());
     let tasks = Arc::new(tasks);
+    let order = if let Some(shared) = &shared {
+        match by_others(&context, &tasks, shared, &environment.progress).await {
+            Ok(Gathered { lines: told, deferred: begun, refused: again, rest }) => {
+                lines = told;
+                for at in begun {
+                    let task = taken_over(&context, &tasks, at).await;
+                    deferred.extend(task.map(|task| (at, task)));
+                }
+                for (at, line) in again {
+                    match taken_over(&context, &tasks, at).await {
+                        Some(task) => refused.push((at, line, Box::new(task))),
+                        None => lines.extend(line.map(|line| (at, line))),
+                    }
+                }
+                rest
+            }
+            Err(_) => return report(Vec::new()),
+        }
+    } else {
+        tasks.order()
+    };
+    let order = Arc::new(order);
     let results = {
         let (shared, order) = (Arc::clone(&context), Arc::clone(&order));
         in_parallel(order.len(), width, &environment.progress, move |index| {
             let (context, tasks, order) = (Arc::clone(&shared), Arc::clone(&tasks), Arc::clone(&order));
             async move {
                 let position = *order.get(index)?;
-                let task = tasks.get(&context, position as usize).ok()??;
-                context.standing_failures.note(&task);
+                let task = tasks.get(&context, position as usize).await.ok()??;
+                context.standing_failures.note(&task.id, &task.record);
                 Some((position as usize, attempt(&context, task, false).await))
             }
         })
@@ -67,11 +94,54 @@ pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> Run
     report(lines.into_iter().map(|(_, line)| line).collect())
 }
 
+/// Has workers carry out what they can.
+///
+/// # Errors
+/// The run was stopped.
+async fn by_others(
+    context: &Arc<Context>,
+    tasks: &TaskList,
+    shared: &Arc<Shared>,
+    progress: &Arc<dyn Progress>,
+) -> Result<Gathered, Halt> {
+    let stop = |error: StoreError| context.stop_for_state(&error);
+    // What was learned under other credentials was forgotten in memory only.
+    let connection = context.store().connection();
+    context.save(vec![StateChange::Connection(Box::new(connection))]).await?;
+    let gathered = distribute(context, tasks, shared, progress).await?;
+    context.store().reload().await.map_err(stop)?;
+    note_what_worked(context, &gathered);
+    Ok(gathered)
+}
+
+/// Notes which kinds of writes took effect for others, by their lines.
+fn note_what_worked(context: &Context, gathered: &Gathered) {
+    let refused = gathered.refused.iter().filter_map(|(_, line)| line.as_ref());
+    for line in gathered.lines.iter().map(|(_, line)| line).chain(refused) {
+        if line.outcome != Outcome::Success || line.reason != Reason::Done {
+            continue;
+        }
+        match line.operation {
+            Operation::Update => context.capabilities.note_worked(WriteKind::Attributes),
+            Operation::Disable => context.capabilities.note_worked(WriteKind::Disable),
+            Operation::Enable => context.capabilities.note_worked(WriteKind::Enable),
+            Operation::Delete => context.capabilities.deletes_work(),
+            Operation::Create | Operation::Link | Operation::None => {}
+        }
+    }
+}
+
+/// Returns the task of a user with whom a worker has begun.
+async fn taken_over(context: &Context, tasks: &TaskList, at: usize) -> Option<Task> {
+    let subject = tasks.begun(context, at).await.ok()??;
+    decide_unsettled(context, subject, tasks.is_full()).await.ok()?
+}
+
 /// Returns how many users are in work at once where `concurrency` requests are in flight.
 ///
 /// Most of them wait for the state, which writes the intents and outcomes of all of them in one transaction: without them
 /// each user would cost two waits for the disk. The requests themselves are limited by the client.
-const fn users_in_work(concurrency: usize) -> usize {
+pub(super) const fn users_in_work(concurrency: usize) -> usize {
     const EACH: usize = 32;
     const MOST: usize = 512;
     match concurrency {

@@ -191,7 +191,7 @@ impl Provisioner {
             Some(link) => format!("linked to account {} (active: {})", link.account, link.active),
             None => "not linked to an account".to_owned(),
         }];
-        let Ok(task) = prepared.tasks.get(&prepared.context, 0) else {
+        let Ok(task) = prepared.tasks.get(&prepared.context, 0).await else {
             let stopped = prepared.stopped();
             let message = stopped.summary.stopped.map(|stopped| stopped.message);
             stages.push(Stage { stage: "decided", lines: message.into_iter().collect() });

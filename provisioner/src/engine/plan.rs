@@ -120,7 +120,7 @@ impl Provisioner {
     pub async fn plan(&self, options: SyncOptions) -> Result<Plan, NoPlan> {
         let _running = self.running.lock().await;
         match self.prepare(&options, None).await {
-            Ok(prepared) => self.document(&prepared, &options).map_err(|_| prepared.stopped()),
+            Ok(prepared) => self.document(&prepared, &options).await.map_err(|_| prepared.stopped()),
             Err(ended) => Err(ended.report()),
         }
     }
@@ -135,7 +135,7 @@ impl Provisioner {
         self.begin_run("apply");
         let prepared = self.prepare(&options, None).await;
         if let Ok(prepared) = &prepared {
-            let Ok(now) = self.document(prepared, &options) else { return Ok(prepared.stopped()) };
+            let Ok(now) = self.document(prepared, &options).await else { return Ok(prepared.stopped()) };
             if let Some(difference) = difference(plan, &now) {
                 return Err(ApplyError::Stale(difference));
             }
@@ -147,13 +147,13 @@ impl Provisioner {
     ///
     /// # Errors
     /// The state cannot be read: the run is stopped.
-    pub(super) fn document(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<Plan, Halt> {
+    pub(super) async fn document(&self, prepared: &PreparedRun, options: &SyncOptions) -> Result<Plan, Halt> {
         let mut summary = PlanSummary { users: prepared.users, ..PlanSummary::default() };
         let mut entries = Vec::new();
         let mut behind = Vec::new();
         let mut created = BTreeSet::new();
         for at in 0..prepared.tasks.len() {
-            let Some(task) = prepared.tasks.get(&prepared.context, at)? else { continue };
+            let Some(task) = prepared.tasks.get(&prepared.context, at).await? else { continue };
             if prepared.groups.is_some() && task.creates() {
                 created.insert(task.id.clone());
             }

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::task::Task;
 use crate::clock::timestamp;
 use crate::config::Config;
 use crate::ids::SourceId;
 use crate::report::groups::GroupReason;
 use crate::report::{Outcome, Reason, RunReport};
 use crate::state::groups::GroupRecord;
-use crate::state::{Quarantine, QuarantineCause};
+use crate::state::{Quarantine, QuarantineCause, Record};
 
 /// The number of failed users from which a run can cause a quarantine.
 const FAILED_FROM: u64 = 20;
@@ -126,10 +125,9 @@ pub(crate) struct StandingFailures {
 
 impl StandingFailures {
     /// Notes the failure of a user before its task is carried out, if it failed.
-    pub(crate) fn note(&self, task: &Task) {
-        if let Some(told) = task.record.last_reported.as_ref().filter(|told| told.outcome == Outcome::Failed)
-        {
-            self.users.lock().unwrap_or_else(PoisonError::into_inner).insert(task.id.clone(), told.reason);
+    pub(crate) fn note(&self, id: &SourceId, record: &Record) {
+        if let Some(told) = record.last_reported.as_ref().filter(|told| told.outcome == Outcome::Failed) {
+            self.users.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), told.reason);
         }
     }
 

@@ -1,6 +1,5 @@
 //! Reading the source in a run: every user is examined once, and the groups are read beside them.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::census::{Census, CensusBuilder, Survey};
@@ -65,7 +64,7 @@ impl Provisioner {
     ) -> Result<CensusBuilder, EndedRun> {
         let index = self.store.index().await.map_err(|error| EndedRun::of_state(&error, 0))?;
         let survey = Survey::new(Arc::clone(&self.config), index, options.full);
-        let folder = self.environment.state.parent().unwrap_or(Path::new("."));
+        let folder = self.environment.state.folder();
         Ok(CensusBuilder::new(survey, folder, only))
     }
 

@@ -53,11 +53,8 @@ impl RecordedRun {
 fn begin(command: &'static str, environment: &Environment) -> Begun {
     let started = environment.clock.now();
     let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let parts = [
-        environment.seed.to_string(),
-        since_epoch.as_nanos().to_string(),
-        environment.state.display().to_string(),
-    ];
+    let parts =
+        [environment.seed.to_string(), since_epoch.as_nanos().to_string(), environment.state.to_string()];
     let run = fingerprint(parts.iter().map(String::as_str));
     let run = run.get(..16).unwrap_or_default().to_owned();
     Begun { command, started, recorder: Arc::new(Recorder::new(&environment.recording, run)) }
@@ -209,11 +206,13 @@ fn allowed(options: &SyncOptions) -> Vec<String> {
         approve_removals,
         approve_plan,
         approve_group_removals,
+        workers,
     } = options;
     let flags = [
         (*full, "--full"),
         (*accept_new_source, "--accept-new-source"),
         (*allow_empty_source, "--allow-empty-source"),
+        (*workers, "--workers"),
     ];
     flags
         .into_iter()

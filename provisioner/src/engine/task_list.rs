@@ -3,6 +3,8 @@
 
 use super::context::Context;
 use super::correlate::decide_again;
+use super::distribute::digest;
+use super::scope::{ScopeStatus, Subject};
 use super::task::{Task, TaskStep};
 use crate::policy::{AccountChange, OwnedDecision};
 use crate::target::Halt;
@@ -16,8 +18,8 @@ pub(crate) struct TaskList {
 }
 
 enum Slot {
-    /// The task.
-    Kept(Box<Task>),
+    /// The task, and the place of its user among the pending ones if its decision can be made again.
+    Kept(Box<Task>, Option<u32>),
     /// The place of the user among the pending ones.
     Remade(u32),
 }
@@ -30,9 +32,10 @@ impl TaskList {
 
     /// Adds the task of the pending user at `place`; `may_wait` tells whether its decision can be made again.
     pub(crate) fn push(&mut self, place: usize, task: Task, may_wait: bool) {
-        self.slots.push(match u32::try_from(place) {
-            Ok(place) if may_wait && can_be_remade(&task) => Slot::Remade(place),
-            Ok(_) | Err(_) => Slot::Kept(Box::new(task)),
+        let place = u32::try_from(place).ok().filter(|_| may_wait);
+        self.slots.push(match place {
+            Some(place) if can_be_remade(&task) => Slot::Remade(place),
+            Some(_) | None => Slot::Kept(Box::new(task), place),
         });
     }
 
@@ -50,7 +53,7 @@ impl TaskList {
     /// Returns the tasks that are kept: all but those of users that are created, or that are updated as they were last time.
     pub(crate) fn kept(&self) -> impl Iterator<Item = &Task> {
         self.slots.iter().filter_map(|slot| match slot {
-            Slot::Kept(task) => Some(&**task),
+            Slot::Kept(task, _) => Some(&**task),
             Slot::Remade(_) => None,
         })
     }
@@ -58,7 +61,7 @@ impl TaskList {
     /// Returns the tasks of [`TaskList::kept`], to be changed.
     pub(crate) fn kept_mut(&mut self) -> impl Iterator<Item = &mut Task> {
         self.slots.iter_mut().filter_map(|slot| match slot {
-            Slot::Kept(task) => Some(&mut **task),
+            Slot::Kept(task, _) => Some(&mut **task),
             Slot::Remade(_) => None,
         })
     }
@@ -66,7 +69,7 @@ impl TaskList {
     /// Drops tasks among [`TaskList::kept`].
     pub(crate) fn retain(&mut self, is_kept: impl Fn(&Task) -> bool) {
         self.slots.retain(|slot| match slot {
-            Slot::Kept(task) => is_kept(task),
+            Slot::Kept(task, _) => is_kept(task),
             Slot::Remade(_) => true,
         });
     }
@@ -77,19 +80,86 @@ impl TaskList {
         // An account that takes nothing shows nothing of the target: it is not the first to be asked.
         order.sort_by_key(|at| {
             let slot = self.slots.get(*at as usize);
-            matches!(slot, Some(Slot::Kept(task)) if task.record.was_sent_in_vain())
+            matches!(slot, Some(Slot::Kept(task, _)) if task.record.was_sent_in_vain())
         });
         order
+    }
+
+    /// Whether the run is a full one.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether the task at a position follows from the data of its user and its record, and is carried out as it was decided.
+    pub(crate) fn follows_from_data(&self, at: usize) -> bool {
+        match self.slots.get(at) {
+            Some(Slot::Remade(_)) => true,
+            Some(Slot::Kept(task, Some(_))) => {
+                let sends = match &task.step {
+                    TaskStep::Owned(owned) => match owned.decision {
+                        OwnedDecision::Create { drops_link } => !drops_link,
+                        OwnedDecision::Linked(_) => true,
+                        OwnedDecision::Adopt(_)
+                        | OwnedDecision::NotCreated { .. }
+                        | OwnedDecision::NoAccount(_) => false,
+                    },
+                    TaskStep::Left { .. } => task.removes(),
+                    TaskStep::Fail(_) => false,
+                };
+                sends && task.moved_from.is_none() && task.parts.is_empty() && task.held.is_none()
+            }
+            Some(Slot::Kept(_, None)) | None => false,
+        }
+    }
+
+    /// Returns the user of the task at a position, with the digest of its stored record.
+    ///
+    /// # Errors
+    /// The state or the spool cannot be read: the run is stopped.
+    pub(crate) async fn subject(
+        &self,
+        context: &Context,
+        at: usize,
+    ) -> Result<Option<(Subject, Option<String>)>, Halt> {
+        let place = match self.slots.get(at) {
+            Some(Slot::Remade(place) | Slot::Kept(_, Some(place))) => *place as usize,
+            Some(Slot::Kept(_, None)) | None => return Ok(None),
+        };
+        let Some(pending) = context.census.pending.get(place).copied() else { return Ok(None) };
+        let record = match context.census.entry(pending).map(|entry| entry.row) {
+            Some(row) => context.record(row).await?,
+            None => None,
+        };
+        let stored = record.as_ref().map(|(_, record)| digest(record));
+        let subject = context.subject(pending, record, self.full, &mut Vec::new())?;
+        Ok(subject.map(|subject| (subject, stored)))
+    }
+
+    /// Returns the user of the task at a position with its present record, after workers have begun with it.
+    ///
+    /// # Errors
+    /// The state or the spool cannot be read: the run is stopped.
+    pub(crate) async fn begun(&self, context: &Context, at: usize) -> Result<Option<Subject>, Halt> {
+        let Some((subject, _)) = self.subject(context, at).await? else { return Ok(None) };
+        let found = context.store().record_of(subject.id.clone()).await;
+        let found = found.map_err(|error| context.stop_for_state(&error))?;
+        let Some(mut record) = found else { return Ok(Some(subject)) };
+        record.posted = record.unresolved_create(&subject.id);
+        if matches!(subject.standing, ScopeStatus::Owned(_)) {
+            record.user_name = subject.record.user_name;
+            record.rule = subject.record.rule;
+        }
+        Ok(Some(Subject { record, ..subject }))
     }
 
     /// Returns a copy of the task at a position.
     ///
     /// # Errors
     /// The state or the spool cannot be read: the run is stopped.
-    pub(crate) fn get(&self, context: &Context, at: usize) -> Result<Option<Task>, Halt> {
+    pub(crate) async fn get(&self, context: &Context, at: usize) -> Result<Option<Task>, Halt> {
         match self.slots.get(at) {
-            Some(Slot::Kept(task)) => Ok(Some((**task).clone())),
-            Some(Slot::Remade(place)) => remake(context, *place as usize, self.full),
+            Some(Slot::Kept(task, _)) => Ok(Some((**task).clone())),
+            Some(Slot::Remade(place)) => remake(context, *place as usize, self.full).await,
             None => Ok(None),
         }
     }
@@ -114,11 +184,11 @@ fn can_be_remade(task: &Task) -> bool {
         }
 }
 
-fn remake(context: &Context, place: usize, full: bool) -> Result<Option<Task>, Halt> {
+async fn remake(context: &Context, place: usize, full: bool) -> Result<Option<Task>, Halt> {
     let Some(pending) = context.census.pending.get(place).copied() else { return Ok(None) };
     let record = context.census.entry(pending).map(|entry| entry.row);
     let record = match record {
-        Some(row) => context.records_now(&[row])?.pop(),
+        Some(row) => context.record(row).await?,
         None => None,
     };
     let subject = context.subject(pending, record, full, &mut Vec::new())?;

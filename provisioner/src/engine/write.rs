@@ -2,11 +2,8 @@
 
 mod attempt;
 
-use serde_json::Value;
-use tokio::sync::MutexGuard;
-
 use self::attempt::{Attempt, Refusal, attempt};
-use super::capabilities::{Order, Permit, Sorted};
+use super::capabilities::{Order, Permit, Sorted, Turn};
 use super::context::Context;
 use crate::account_values::is_carried;
 use crate::diff::PathEffect;
@@ -17,6 +14,7 @@ use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, ShownForm
 use crate::target::lookup::{SearchKeys, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
+use serde_json::Value;
 
 /// One write to one account.
 #[derive(Clone, Copy)]
@@ -244,8 +242,9 @@ pub(crate) async fn write(context: &Context, write: AccountWrite<'_>) -> Result<
         | WriteOutcome::Hidden
         | WriteOutcome::Withheld => {}
     }
-    drop(permit);
+    // Whoever sends the next one of the kind knows what this one has shown.
     context.keep_lessons().await?;
+    drop(permit);
     Ok(written)
 }
 
@@ -262,7 +261,7 @@ pub(crate) fn go_together(context: &Context, paths: &[TargetPath], active: bool)
 async fn by_methods(context: &Context, mut write: AccountWrite<'_>) -> Result<WriteOutcome, Halt> {
     let capabilities = &context.capabilities;
     let kind = WriteKind::of(write.active);
-    let mut permit: Option<MutexGuard<'_, ()>> = None;
+    let mut permit: Option<Turn<'_>> = None;
     let (order, mut sorted) = loop {
         let order = capabilities.order(kind);
         let sorted = capabilities.sort(order.first.into(), write.paths);

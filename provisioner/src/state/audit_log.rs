@@ -1,4 +1,4 @@
-//! The SQL of the audit log, which lies in the state file: an entry is durable with the outcome it describes.
+//! The SQL of the audit log, which lies beside the state: an entry is durable with the outcome it describes.
 //!
 //! Its table is added to a file of any layout, because versions without it need not know it. A trigger refuses changes;
 //! entries go when they are older than the retention.
@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
+use super::location::StateLocation;
+use super::postgres;
 use super::store::StoreError;
 use crate::audit::AuditEntry;
 
@@ -23,6 +25,17 @@ BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// Returns the time of an entry, in seconds since the epoch.
+pub(super) fn seconds_of(entry: &AuditEntry) -> i64 {
+    entry.at().parse::<Timestamp>().map_or(0, Timestamp::as_second)
+}
+
+/// Returns the time of the oldest entry that is kept for `days`, in seconds since the epoch.
+pub(super) fn kept_since(days: u32, now: SystemTime) -> i64 {
+    let since = now.checked_sub(DAY.saturating_mul(days)).unwrap_or(SystemTime::UNIX_EPOCH);
+    Timestamp::try_from(since).map_or(0, Timestamp::as_second)
+}
+
 /// Makes the table, if it is not there.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     let exists = "SELECT 1 FROM sqlite_master WHERE name = 'audit_is_append_only'";
@@ -35,7 +48,7 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
 /// Appends an entry.
 pub(super) fn append(connection: &Connection, target: i64, entry: &AuditEntry) -> rusqlite::Result<usize> {
     let encode = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
-    let at = entry.at().parse::<Timestamp>().map_or(0, Timestamp::as_second);
+    let at = seconds_of(entry);
     connection.prepare_cached("INSERT INTO audit (target, at, entry) VALUES (?, ?, ?)")?.execute(params![
         target,
         at,
@@ -50,8 +63,7 @@ pub(super) fn forget(
     days: u32,
     now: SystemTime,
 ) -> rusqlite::Result<usize> {
-    let since = now.checked_sub(DAY.saturating_mul(days)).unwrap_or(SystemTime::UNIX_EPOCH);
-    let since = Timestamp::try_from(since).map_or(0, Timestamp::as_second);
+    let since = kept_since(days, now);
     // The first entry is the oldest one: most often that is all there is to look at.
     let oldest = "SELECT at FROM audit WHERE target = ? ORDER BY id LIMIT 1";
     match connection.query_row(oldest, [target], |row| row.get::<_, i64>(0)).optional()? {
@@ -62,15 +74,26 @@ pub(super) fn forget(
     }
 }
 
-/// Calls `each` with every entry of the state file from `since` on, oldest first, with the SCIM URL it belongs to. The
-/// file may be in use by a run; a file that is not there has no entries.
+/// Calls `each` with every entry of the state from `since` on, oldest first, with the SCIM URL it belongs to. The
+/// state may be in use by a run; one that is not there has no entries.
 ///
 /// # Errors
-/// The file is no state file, or an entry does not parse.
-pub fn read_audit_log(
+/// There is no state at that place, or an entry does not parse.
+pub async fn read_audit_log(
+    state: &StateLocation,
+    since: Timestamp,
+    each: &mut (dyn FnMut(&str, AuditEntry) + Send),
+) -> Result<(), StoreError> {
+    match state {
+        StateLocation::File(path) => read_file(path, since, each),
+        StateLocation::Postgres(url) => postgres::read_audit_log(url, since, each).await,
+    }
+}
+
+fn read_file(
     path: &Path,
     since: Timestamp,
-    each: &mut dyn FnMut(&str, AuditEntry),
+    each: &mut (dyn FnMut(&str, AuditEntry) + Send),
 ) -> Result<(), StoreError> {
     if !path.exists() {
         return Ok(());

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::groups::GroupRecord;
 use super::index::{Flags, Index, IndexError, IndexRow};
+use super::postgres::PostgresError;
 use super::store::{Access, Durability, Known, StoreError};
 use super::{Record, StateChange, Withdrawal, WithdrawalKind, audit_log};
 use crate::id_set::IdSet;
@@ -163,6 +164,16 @@ impl Database {
             .collect()
     }
 
+    /// Reads the record of a user.
+    pub(super) fn record_of(&self, id: &SourceId) -> Result<Option<Record>, ReadError> {
+        let query = "SELECT record.record FROM subject JOIN record USING (row) \
+                     WHERE subject.target = ? AND subject.source_id = ?";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let record: Option<String> =
+            statement.query_row(params![self.target, id.as_str()], |row| row.get(0)).optional()?;
+        record.map(|record| Ok(parse_record(id.as_str(), &record)?.1)).transpose()
+    }
+
     /// Reads the ids of the users in `rows`, in that order.
     pub(super) fn source_ids(&self, rows: &[i64]) -> Result<Vec<SourceId>, ReadError> {
         let mut statement = self.connection.prepare_cached("SELECT source_id FROM record WHERE row = ?")?;
@@ -302,8 +313,8 @@ fn prepare(connection: &Connection, path: &Path, access: Access) -> Result<bool,
     match (found, access) {
         (LAYOUT, _) => Ok(true),
         (0, Access::Read) => Ok(false),
-        (0, Access::Write) => connection.execute_batch(CREATE).map(|()| true).map_err(failed),
-        (3, Access::Write) => connection.execute_batch(MIGRATE_3).map(|()| true).map_err(failed),
+        (0, Access::Write | Access::Work) => connection.execute_batch(CREATE).map(|()| true).map_err(failed),
+        (3, Access::Write | Access::Work) => connection.execute_batch(MIGRATE_3).map(|()| true).map_err(failed),
         // It has no groups, and a reader does not make their table.
         (3, Access::Read) => Ok(true),
         (found, _) => Err(StoreError::Layout { path: path.to_owned(), found }),
@@ -344,7 +355,7 @@ fn load(connection: &Connection, url: &ScimUrl, path: &Path) -> Result<(Option<i
     Ok((target, known))
 }
 
-fn parse_record(id: &str, record: &str) -> Result<(SourceId, Record), ReadError> {
+pub(super) fn parse_record(id: &str, record: &str) -> Result<(SourceId, Record), ReadError> {
     let record = serde_json::from_str(record).map_err(ReadError::record)?;
     Ok((id.parse::<SourceId>().map_err(ReadError::record)?, record))
 }
@@ -353,6 +364,7 @@ fn parse_record(id: &str, record: &str) -> Result<(SourceId, Record), ReadError>
 #[derive(Debug)]
 pub(super) enum ReadError {
     Database(rusqlite::Error),
+    Postgres(PostgresError),
     Record(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -366,8 +378,35 @@ impl ReadError {
         let path = path.to_owned();
         match self {
             Self::Database(source) => StoreError::Database { path, source },
+            Self::Postgres(source) => {
+                StoreError::DatabaseUnusable { url: path.display().to_string(), source }
+            }
             Self::Record(source) => StoreError::Record { path, source },
         }
+    }
+}
+
+impl ReadError {
+    /// Returns the error of the database at `url`.
+    pub(super) fn in_database(self, url: &str) -> StoreError {
+        let url = url.to_owned();
+        match self {
+            Self::Database(source) => StoreError::Database { path: url.into(), source },
+            Self::Postgres(source) => StoreError::DatabaseUnusable { url, source },
+            Self::Record(source) => StoreError::DatabaseRecord { url, source },
+        }
+    }
+}
+
+impl From<PostgresError> for ReadError {
+    fn from(error: PostgresError) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for ReadError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error.into())
     }
 }
 
@@ -474,6 +513,8 @@ fn apply(
         StateChange::RemoveGroup(id) => connection
             .prepare_cached("DELETE FROM grouping WHERE target = ? AND source_id = ?")?
             .execute(params![target, id.as_str()]),
+        // Workers share no file.
+        StateChange::Result { .. } => Ok(0),
     }
     .map(drop)
 }

@@ -1,21 +1,30 @@
-//! The SQLite file behind the state.
+//! The store behind the state: an SQLite file, or a PostgreSQL database.
 //!
 //! One task writes the queued changes in one transaction, so that many users' intents cost one
 //! flush; a caller continues when its own change is durable. Users are not kept in memory: a run reads the `Index` of all of
 //! them, and the records of those with something to do. A lock file beside the database keeps a second run out for
 //! the lifetime of this process, however it ends.
 
+mod error;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::database::{Database, LAYOUT, ReadError, UserAccount};
+pub use self::error::StoreError;
+use super::database::{Database, ReadError, UserAccount};
 use super::groups::GroupRecord;
 use super::index::Index;
+use super::location::StateLocation;
+use super::postgres::{AllRecords, IdsIn, Postgres, PostgresError, RecordsIn};
+use super::shared::Shared;
 use super::{ConnectionRecord, Record, StateChange, Withdrawal};
 use crate::causes::with_cause;
 use crate::ids::{ScimUrl, SourceId};
@@ -54,76 +63,8 @@ pub enum Access {
     Write,
     /// To look, beside a run.
     Read,
-}
-
-/// A state that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another run holds it.
-    #[error("failed to open the state file {0}: another run uses it")]
-    InUse(PathBuf),
-    /// The folder or the file cannot be written.
-    #[error("failed to open the state file {path}")]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// A folder has that name.
-    #[error("invalid state file {0}: it is a directory")]
-    Folder(PathBuf),
-    /// The file is no state file, or is damaged.
-    #[error("failed to use the state file {path}")]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's error.
-        source: rusqlite::Error,
-    },
-    /// A change was not written.
-    #[error("failed to write the state file {path}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's error, shared by all whose changes were in the transaction.
-        source: Arc<rusqlite::Error>,
-    },
-    /// Another version wrote the file.
-    #[error("invalid state file {path}: expected layout {LAYOUT}, found layout {found}")]
-    Layout {
-        /// The file.
-        path: PathBuf,
-        /// Its layout.
-        found: i64,
-    },
-    /// A record does not parse.
-    #[error("failed to read a record of the state file {path}")]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// The problem with the record.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The writing task is gone.
-    #[error("failed to write the state file: it was closed")]
-    Closed,
-}
-
-impl StoreError {
-    /// Returns the way out.
-    pub const fn way_out(&self) -> &'static str {
-        match self {
-            Self::InUse(_) => "wait for that run to end, or choose another state file",
-            Self::Open { .. } => "check that its folder exists and is writable, or choose another state file",
-            Self::Folder(_) => "choose a file",
-            Self::Database { .. } => "restore it from a copy, or choose another state file",
-            Self::Write { .. } => "free disk space, or choose another state file, and run again",
-            Self::Layout { .. } => "use the version that wrote it",
-            Self::Record { .. } => "restore it from a copy",
-            Self::Closed => "run again",
-        }
-    }
+    /// To carry out what the process decided that writes: PostgreSQL only.
+    Work,
 }
 
 /// The whole content of the state.
@@ -159,7 +100,8 @@ impl Known {
                 StateChange::Put(..)
                 | StateChange::Remove(_)
                 | StateChange::PutGroup(..)
-                | StateChange::RemoveGroup(_) => {}
+                | StateChange::RemoveGroup(_)
+                | StateChange::Result { .. } => {}
                 StateChange::Connection(record) => self.connection = *record,
                 StateChange::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
                 StateChange::Source(identity) => self.source = Some(identity),
@@ -172,14 +114,28 @@ impl Known {
 
 type Job = (Vec<StateChange>, oneshot::Sender<Result<(), StoreError>>);
 
-/// An open state file.
+/// An open state.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
     /// The way to the writing task, and the task; `None` if there is none, or no longer.
     writer: Mutex<Option<(mpsc::UnboundedSender<Job>, JoinHandle<()>)>>,
-    durability: Durability,
     known: Arc<Mutex<Known>>,
+    backend: Backend,
+}
+
+/// The place where the records are.
+#[derive(Clone, Debug)]
+enum Backend {
+    File(StateFile),
+    /// `None` if the database has nothing for the SCIM URL, and nothing may be written, or after the store was closed.
+    Postgres(Arc<Mutex<Option<Arc<Postgres>>>>),
+}
+
+/// An SQLite file.
+#[derive(Clone, Debug)]
+struct StateFile {
+    path: PathBuf,
+    durability: Durability,
     /// `None` if there is no file, or after the store was closed.
     database: SharedDatabase,
 }
@@ -187,29 +143,47 @@ pub struct Store {
 type SharedDatabase = Arc<Mutex<Option<Database>>>;
 
 impl Store {
-    /// Opens (and makes, for writing) the state at `path` and reads all that is stored for `url`.
+    /// Opens (and makes, for writing) the state at `location` and reads all that is stored for `url`.
     pub async fn open(
+        location: &StateLocation,
+        url: &ScimUrl,
+        durability: Durability,
+        access: Access,
+    ) -> Result<Self, StoreError> {
+        match location {
+            StateLocation::File(path) => Self::open_file(path, url, durability, access).await,
+            StateLocation::Postgres(database) => {
+                let found = Postgres::open(database, url, durability, access).await?;
+                let (database, known) = found.unzip();
+                let backend = Backend::Postgres(Arc::new(Mutex::new(database.map(Arc::new))));
+                Ok(Self::opened(backend, known.unwrap_or_default(), access, None))
+            }
+        }
+    }
+
+    async fn open_file(
         path: &Path,
         url: &ScimUrl,
         durability: Durability,
         access: Access,
     ) -> Result<Self, StoreError> {
-        let opened = |known, database| Self {
-            path: path.to_owned(),
-            writer: Mutex::new(None),
-            durability,
-            known: Arc::new(Mutex::new(known)),
-            database: Arc::new(Mutex::new(database)),
+        let file = |database| {
+            let database = Arc::new(Mutex::new(database));
+            Backend::File(StateFile { path: path.to_owned(), durability, database })
         };
+        let empty = || Self::opened(file(None), Known::default(), Access::Read, None);
         if access == Access::Read && !path.exists() {
-            return Ok(opened(Known::default(), None));
+            return Ok(empty());
+        }
+        if access == Access::Work {
+            return Err(StoreError::NoDatabase(path.to_owned()));
         }
         if path.is_dir() {
             return Err(StoreError::Folder(path.to_owned()));
         }
         let lock = match access {
             Access::Write => Some(lock(path)?),
-            Access::Read => None,
+            Access::Read | Access::Work => None,
         };
         if access == Access::Write {
             keep_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
@@ -218,30 +192,31 @@ impl Store {
             let (path, url) = (path.to_owned(), url.clone());
             durability.wait(move || Database::open(&path, &url, durability, access)).await??
         };
-        let Some((database, known)) = found else { return Ok(opened(Known::default(), None)) };
-        let store = opened(known, Some(database));
-        if access == Access::Read {
-            return Ok(store);
+        let Some((database, known)) = found else { return Ok(empty()) };
+        Ok(Self::opened(file(Some(database)), known, access, lock))
+    }
+
+    /// Starts the writing task, if the state may be written.
+    fn opened(backend: Backend, known: Known, access: Access, lock: Option<File>) -> Self {
+        let store = Self { writer: Mutex::new(None), known: Arc::new(Mutex::new(known)), backend };
+        if access != Access::Read {
+            let (jobs, queue) = mpsc::unbounded_channel();
+            let writer = Writer { backend: store.backend.clone(), known: Arc::clone(&store.known), lock };
+            let task = tokio::spawn(writer.run(queue));
+            *store.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some((jobs, task));
         }
-        let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = Writer {
-            database: Arc::clone(&store.database),
-            durability,
-            path: path.to_owned(),
-            known: Arc::clone(&store.known),
-            lock,
-        };
-        let task = tokio::spawn(writer.run(queue));
-        *store.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some((jobs, task));
-        Ok(store)
+        store
     }
 
     /// Reads the whole state.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The state cannot be read.
     pub fn loaded(&self) -> Result<Loaded, StoreError> {
-        let records = read(&self.database, &self.path, Database::all_records)?;
+        let records = match &self.backend {
+            Backend::File(file) => file.read(Database::all_records),
+            Backend::Postgres(database) => read_now(database, AllRecords),
+        }?;
         let Known { connection, withdrawals, source } = self.known();
         Ok(Loaded { records, connection, withdrawals, source, groups: self.groups()? })
     }
@@ -279,26 +254,63 @@ impl Store {
     /// Reads the index of the users.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The state cannot be read.
     pub(crate) async fn index(&self) -> Result<Index, StoreError> {
-        self.read(Database::index).await
+        match &self.backend {
+            Backend::File(file) => file.read_apart(Database::index).await,
+            Backend::Postgres(database) => {
+                let Some(database) = open_database(database) else { return Ok(Index::default()) };
+                database.index().await.map_err(|error| error.in_database(database.url()))
+            }
+        }
     }
 
     /// Reads the records in `rows`, in that order.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The state cannot be read.
     pub(crate) async fn records(&self, rows: Vec<i64>) -> Result<Vec<(SourceId, Record)>, StoreError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        self.read(move |database| database.records(&rows)).await
+        match &self.backend {
+            Backend::File(file) => file.read_apart(move |database| database.records(&rows)).await,
+            Backend::Postgres(database) => {
+                let Some(database) = open_database(database) else { return Ok(Vec::new()) };
+                database.records(&rows).await.map_err(|error| error.in_database(database.url()))
+            }
+        }
+    }
+
+    /// Reads the record in `row`. A file is read at once: that takes less than the way to another thread.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub(crate) async fn record(&self, row: i64) -> Result<Option<(SourceId, Record)>, StoreError> {
+        match &self.backend {
+            Backend::File(_) => Ok(self.records_now(&[row])?.pop()),
+            Backend::Postgres(_) => Ok(self.records(vec![row]).await?.pop()),
+        }
+    }
+
+    /// Reads the record of a user, as it is now.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub(crate) async fn record_of(&self, id: SourceId) -> Result<Option<Record>, StoreError> {
+        match &self.backend {
+            Backend::File(file) => file.read_apart(move |database| database.record_of(&id)).await,
+            Backend::Postgres(database) => {
+                let Some(database) = open_database(database) else { return Ok(None) };
+                database.record_of(&id).await.map_err(|error| error.in_database(database.url()))
+            }
+        }
     }
 
     /// Reads the id of the user in `row`.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The state cannot be read.
     pub(crate) fn source_id(&self, row: i64) -> Result<Option<SourceId>, StoreError> {
         Ok(self.source_ids(&[row])?.pop())
     }
@@ -306,25 +318,23 @@ impl Store {
     /// Reads the ids of the users in `rows`, in that order.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The state cannot be read.
     pub(crate) fn source_ids(&self, rows: &[i64]) -> Result<Vec<SourceId>, StoreError> {
-        read(&self.database, &self.path, |database| database.source_ids(rows))
+        match &self.backend {
+            Backend::File(file) => file.read(|database| database.source_ids(rows)),
+            Backend::Postgres(database) => read_now(database, IdsIn(rows.to_vec())),
+        }
     }
 
     /// Reads the records in `rows`, in that order, as [`Store::records`] does.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The state cannot be read.
     pub(crate) fn records_now(&self, rows: &[i64]) -> Result<Vec<(SourceId, Record)>, StoreError> {
-        read(&self.database, &self.path, |database| database.records(rows))
-    }
-
-    async fn read<T: Default + Send + 'static>(
-        &self,
-        query: impl FnOnce(&Database) -> Result<T, ReadError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let (database, path) = (Arc::clone(&self.database), self.path.clone());
-        self.durability.wait(move || read(&database, &path, query)).await?
+        match &self.backend {
+            Backend::File(file) => file.read(|database| database.records(rows)),
+            Backend::Postgres(database) => read_now(database, RecordsIn(rows.to_vec())),
+        }
     }
 
     /// Returns what is known of the connection.
@@ -351,32 +361,85 @@ impl Store {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Returns the path of the state file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Opens what the processes of a run share; at most `rate` requests are sent per second by all workers together.
+    ///
+    /// # Errors
+    /// The state is no database, or cannot be reached.
+    pub(crate) async fn shared(&self, rate: Option<NonZeroU32>) -> Result<Arc<Shared>, StoreError> {
+        match &self.backend {
+            Backend::File(file) => Err(StoreError::NoDatabase(file.path.clone())),
+            Backend::Postgres(database) => {
+                let database = open_database(database).ok_or(StoreError::Closed)?;
+                Shared::open(database, rate.map(|rate| f64::from(rate.get()))).await
+            }
+        }
     }
 
-    /// Ends the writing task and closes the file; written changes stay. Later writes fail.
+    /// Reads again what is known of the target as a whole, after others have written it.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub(crate) async fn reload(&self) -> Result<(), StoreError> {
+        let Backend::Postgres(database) = &self.backend else { return Ok(()) };
+        let Some(database) = open_database(database) else { return Err(StoreError::Closed) };
+        let known = database.known().await?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    /// Returns the folder for temporary files.
+    pub(crate) fn folder(&self) -> PathBuf {
+        match &self.backend {
+            Backend::File(file) => StateLocation::File(file.path.clone()).folder(),
+            Backend::Postgres(_) => std::env::temp_dir(),
+        }
+    }
+
+    /// Ends the writing task and closes the state; written changes stay. Later writes fail.
     pub async fn close(&self) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((jobs, task)) = writer else { return };
         drop(jobs);
         if let Err(error) = task.await {
-            tracing::warn!(%error, "the task that writes the state file failed");
+            tracing::warn!(%error, "the task that writes the state failed");
         }
     }
 }
 
-/// Reads from `database`, or returns the default if there is none.
-fn read<T: Default>(
-    database: &Mutex<Option<Database>>,
-    path: &Path,
-    query: impl FnOnce(&Database) -> Result<T, ReadError>,
+impl StateFile {
+    /// Reads, or returns the default if there is no database.
+    fn read<T: Default>(
+        &self,
+        query: impl FnOnce(&Database) -> Result<T, ReadError>,
+    ) -> Result<T, StoreError> {
+        let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        database.as_ref().map_or_else(
+            || Ok(T::default()),
+            |database| query(database).map_err(|error| error.at(&self.path)),
+        )
+    }
+
+    /// Reads as [`StateFile::read`] does, on a blocking thread.
+    async fn read_apart<T: Default + Send + 'static>(
+        &self,
+        query: impl FnOnce(&Database) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let file = self.clone();
+        self.durability.wait(move || file.read(query)).await?
+    }
+}
+
+fn open_database(database: &Mutex<Option<Arc<Postgres>>>) -> Option<Arc<Postgres>> {
+    database.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Reads from the database and waits, or returns the default if there is none.
+fn read_now<T: Default + Send + 'static>(
+    database: &Mutex<Option<Arc<Postgres>>>,
+    read: impl super::postgres::AsyncReadOf<T>,
 ) -> Result<T, StoreError> {
-    let database = database.lock().unwrap_or_else(PoisonError::into_inner);
-    database
-        .as_ref()
-        .map_or_else(|| Ok(T::default()), |database| query(database).map_err(|error| error.at(path)))
+    let Some(database) = open_database(database) else { return Ok(T::default()) };
+    database.wait(read).map_err(|error| error.in_database(database.url()))
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {
@@ -405,18 +468,16 @@ fn keep_private(_path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The task that writes the database.
+/// The task that writes the state.
 struct Writer {
-    database: SharedDatabase,
-    durability: Durability,
-    path: PathBuf,
+    backend: Backend,
     known: Arc<Mutex<Known>>,
     lock: Option<File>,
 }
 
 impl Writer {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<Job>) {
-        let Self { database, durability, path, known, lock } = self;
+        let Self { backend, known, lock } = self;
         while let Some(first) = queue.recv().await {
             let mut jobs = vec![first];
             while jobs.len() < BATCH
@@ -424,40 +485,90 @@ impl Writer {
             {
                 jobs.push(job);
             }
-            let shared = Arc::clone(&database);
-            let written = durability.wait(move || {
-                let changes: Vec<&StateChange> = jobs.iter().flat_map(|(changes, _)| changes).collect();
-                let mut database = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let result = database.as_mut().map(|database| database.write(&changes).map_err(Arc::new));
-                (jobs, result)
-            });
-            // Waiting callers get the error that the file is closed, now and from now on.
-            let Ok((jobs, Some(result))) = written.await else { return };
+            // Waiting callers get the error that the state is closed, now and from now on.
+            let Some((jobs, failed)) = backend.write(jobs).await else { return };
             for (changes, done) in jobs {
-                if result.is_ok() {
+                if failed.is_none() {
                     known.lock().unwrap_or_else(PoisonError::into_inner).apply(changes);
                 }
-                let answer = match &result {
-                    Ok(()) => Ok(()),
-                    Err(source) => Err(StoreError::Write { path: path.clone(), source: Arc::clone(source) }),
-                };
                 // The caller may have been cancelled; the change is written nevertheless.
-                drop(done.send(answer));
+                drop(done.send(failed.as_ref().map_or(Ok(()), |failed| Err(failed.error()))));
             }
         }
-        // If the runtime ends meanwhile, no caller waits: the database closes when it is dropped, and written changes are
-        // safe.
-        let closed = durability.wait(move || {
-            let database = database.lock().unwrap_or_else(PoisonError::into_inner).take();
-            database.map_or(Ok(()), Database::close)
-        });
-        if let Ok(Err(source)) = closed.await {
-            let error = StoreError::Database { path, source };
-            tracing::warn!(error = with_cause(&error), "failed to close the state file");
-        }
+        backend.close().await;
         // Said aloud, not left to the drop: a process that is being started beside this one may have inherited the handle.
         if let Some(Err(error)) = lock.map(|lock| lock.unlock()) {
             tracing::warn!(%error, "failed to unlock the state file");
+        }
+    }
+}
+
+/// The error of a transaction, for all whose changes were in it.
+enum WriteFailure {
+    File(PathBuf, Arc<rusqlite::Error>),
+    Postgres(String, Arc<PostgresError>),
+}
+
+impl WriteFailure {
+    fn error(&self) -> StoreError {
+        match self {
+            Self::File(path, source) => StoreError::Write { path: path.clone(), source: Arc::clone(source) },
+            Self::Postgres(url, source) => {
+                StoreError::DatabaseWrite { url: url.clone(), source: Arc::clone(source) }
+            }
+        }
+    }
+}
+
+impl Backend {
+    /// Writes the changes of `jobs` in one transaction, and returns the jobs. `None` if the state is closed.
+    async fn write(&self, jobs: Vec<Job>) -> Option<(Vec<Job>, Option<WriteFailure>)> {
+        match self {
+            Self::File(file) => {
+                let shared = Arc::clone(&file.database);
+                let written = file.durability.wait(move || {
+                    let changes: Vec<&StateChange> = jobs.iter().flat_map(|(changes, _)| changes).collect();
+                    let mut database = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                    let result = database.as_mut().map(|database| database.write(&changes));
+                    (jobs, result)
+                });
+                let (jobs, result) = written.await.ok()?;
+                let failed =
+                    result?.err().map(|error| WriteFailure::File(file.path.clone(), Arc::new(error)));
+                Some((jobs, failed))
+            }
+            Self::Postgres(database) => {
+                let database = open_database(database)?;
+                let changes: Vec<&StateChange> = jobs.iter().flat_map(|(changes, _)| changes).collect();
+                let result = database.write(&changes).await;
+                let failed = result
+                    .err()
+                    .map(|error| WriteFailure::Postgres(database.url().to_owned(), Arc::new(error)));
+                Some((jobs, failed))
+            }
+        }
+    }
+
+    /// Closes the state. If the runtime ends meanwhile, no caller waits: the database closes when it is dropped, and written
+    /// changes are safe.
+    async fn close(self) {
+        match self {
+            Self::File(StateFile { path, durability, database }) => {
+                let closed = durability.wait(move || {
+                    let database = database.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    database.map_or(Ok(()), Database::close)
+                });
+                if let Ok(Err(source)) = closed.await {
+                    let error = StoreError::Database { path, source };
+                    tracing::warn!(error = with_cause(&error), "failed to close the state file");
+                }
+            }
+            Self::Postgres(database) => {
+                let database = database.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(database) = database {
+                    database.close().await;
+                }
+            }
         }
     }
 }

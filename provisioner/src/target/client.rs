@@ -1,5 +1,6 @@
 //! Sending requests: credentials, time-outs, retries with backoff, one pause for all where the target asks for it.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -61,6 +62,14 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The pace that several processes keep together.
+pub(crate) trait SharedPace: Send + Sync {
+    /// Notes that the target asked for a pause.
+    fn pause(&self, wait: Duration);
+    /// Waits until a request may be sent; returns whether it still may.
+    fn may_send(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+}
+
 /// A connection in use.
 pub(crate) struct Client {
     transport: Transport,
@@ -81,6 +90,7 @@ pub(crate) struct Client {
     interrupt: Interrupt,
     forbidden_everywhere: OnceCell<bool>,
     recorder: Arc<Recorder>,
+    pace: Option<Arc<dyn SharedPace>>,
 }
 
 impl Client {
@@ -112,7 +122,13 @@ impl Client {
             interrupt,
             forbidden_everywhere: OnceCell::new(),
             recorder,
+            pace: None,
         }
+    }
+
+    /// Returns the client at a pace that it shares with others.
+    pub(crate) fn at_pace(self, pace: Arc<dyn SharedPace>) -> Self {
+        Self { pace: Some(pace), ..self }
     }
 
     /// Returns the SCIM URL.
@@ -185,6 +201,12 @@ impl Client {
         // The semaphore is never closed.
         let _permit = self.in_flight.acquire().await;
         self.wait_for_pause().await;
+        if let Some(pace) = &self.pace
+            && !pace.may_send().await
+        {
+            let message = "the state database was out of reach".to_owned();
+            self.stop(Exit::Usage, "state", message);
+        }
         if self.is_stopping() {
             return Err(Halt::Stopped);
         }
@@ -268,6 +290,9 @@ impl Client {
             .and_then(|response| response.wait(now, self.retry_after_cap))
             .filter(|wait| !wait.is_zero());
         if let Some(wait) = asked {
+            if let Some(pace) = &self.pace {
+                pace.pause(wait);
+            }
             let mut until = self.pause_until.lock().unwrap_or_else(PoisonError::into_inner);
             *until = (*until).max(Some(now + wait));
             return; // `send_once` waits for it

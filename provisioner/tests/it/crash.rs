@@ -4,6 +4,7 @@
 //! boundary of a run that creates, adopts, updates, renames, disables, enables and removes.
 
 mod campaign;
+mod workers;
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! A bench for the engine: a mock, a folder with configuration and users, and runs over it.
 
+pub(crate) mod database;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use provisioner::clock::InstantClock;
 use provisioner::config::SourceConfig;
 use provisioner::reader::{ReadContext, Snapshot, read_all};
 use provisioner::source::SourceError;
+use provisioner::state::location::StateLocation;
 use provisioner::{
     Config, Durability, Environment, Provisioner, RunReport, StoreError, SyncOptions, Transport,
 };
@@ -30,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) source: &'static str,
     /// The whole table [source] in place of that file.
     pub(crate) source_table: Option<String>,
+    /// The place of the state; `None`: a file of the bench.
+    pub(crate) state: Option<StateLocation>,
 }
 
 /// All preferences on, Remove Action = Disable.
@@ -50,6 +55,7 @@ impl Default for Settings {
             connection: "",
             source: "users.ndjson",
             source_table: None,
+            state: None,
         }
     }
 }
@@ -91,8 +97,17 @@ impl Bench {
     }
 
     pub(crate) fn config_text(&self) -> String {
-        let Settings { preferences, options, rules, token, scim_url, connection, source, source_table } =
-            &self.settings;
+        let Settings {
+            preferences,
+            options,
+            rules,
+            token,
+            scim_url,
+            connection,
+            source,
+            source_table,
+            state: _,
+        } = &self.settings;
         let url = scim_url.clone().unwrap_or_else(|| self.mock.scim_url());
         let file =
             || format!("[source]\nkind = \"file\"\npath = \"{source}\"\ncustom-attributes = [\"secret\"]\n");
@@ -111,7 +126,13 @@ impl Bench {
     }
 
     pub(crate) async fn open(&self) -> Provisioner {
-        self.try_open().await.unwrap()
+        loop {
+            match self.try_open().await {
+                // A database notices the end of a killed process a moment later.
+                Err(StoreError::DatabaseInUse(_)) => tokio::time::sleep(Duration::from_millis(5)).await,
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     pub(crate) async fn try_open(&self) -> Result<Provisioner, StoreError> {
@@ -125,14 +146,14 @@ impl Bench {
         Provisioner::open_to_read(config, environment).await.unwrap()
     }
 
-    fn parts(&self) -> (Config, Environment) {
+    pub(crate) fn parts(&self) -> (Config, Environment) {
         let config = Config::parse(&self.config_text(), &self.path("aquera.toml"))
             .map_err(|error| format!("{error}"))
             .unwrap();
         let environment = Environment {
             clock: Arc::clone(&self.clock) as Arc<dyn provisioner::Clock>,
             transport: Transport::for_http(true).unwrap(),
-            state: self.path("aquera.db"),
+            state: self.settings.state.clone().unwrap_or_else(|| self.path("aquera.db").into()),
             durability: Durability::Off,
             seed: 7,
             progress: Arc::new(()),

@@ -272,6 +272,9 @@ impl Checker<'_> {
                 .and_then(NonZeroU32::new)
                 .unwrap_or(defaults.max_attempts),
             retry_after_cap: raw.retry_after_cap.map_or(defaults.retry_after_cap, |cap| cap.into_inner().0),
+            requests_per_second: self
+                .number("requests-per-second", raw.requests_per_second, 1, 1_000_000)
+                .and_then(NonZeroU32::new),
             ca_file: raw.ca_file.and_then(|file| self.ca_file(&file)),
             allow_http: raw.allow_http.unwrap_or(defaults.allow_http),
             audit: AuditOptions {

@@ -152,6 +152,7 @@ impl TaskRun<'_> {
         }
         changes.extend(self.withdrawal(carried_out && !failed).map(StateChange::Withdrawal));
         changes.extend(audit);
+        self.context.push_result(&mut changes, &self.task.id, line.as_ref(), is_last);
         self.context.save(changes).await?;
         Ok(line)
     }

@@ -65,7 +65,7 @@ async fn test(scim_url: &str, options: &str) -> ConnectionReport {
          [source]\nkind = \"file\"\npath = \"users.ndjson\"\n"
     );
     let config = Config::parse(&text, &folder.path().join("aquera.toml")).unwrap();
-    let environment = Environment::system(&config, folder.path().join("aquera.db"), 1).unwrap();
+    let environment = Environment::system(&config, folder.path().join("aquera.db").into(), 1).unwrap();
     let provisioner = Provisioner::open(config, environment).await.unwrap();
     let report = provisioner.test_connection().await.unwrap();
     provisioner.close().await;

@@ -6,6 +6,7 @@
 //! of stories (100), `CRASH_SEED` the first seed (1); a failure names its seed and tells the story.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::support::database::Database;
 use crate::support::{Bench, Settings, but, user};
 
 /// The most runs until nothing is left to do: one resolves what was cut off, one carries out what waited for that.
@@ -192,7 +194,7 @@ fn options(story: &Story) -> SyncOptions {
 }
 
 /// Begins a run that is cut off at a random request, if it has as many.
-async fn cut_off(bench: &Bench, story: &mut Story) {
+async fn cut_off(bench: &Bench, story: &mut Story, state: Option<&str>) {
     let nth = story.random.random_range(1..30);
     let phase = if story.random.random_bool(0.5) { Phase::BeforeEffect } else { Phase::AfterEffect };
     let is_killed = story.random.random_bool(0.15);
@@ -212,6 +214,7 @@ async fn cut_off(bench: &Bench, story: &mut Story) {
                 "-c",
             ])
             .arg(bench.path("aquera.toml"))
+            .args(state.iter().flat_map(|url| ["--state", url]))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -249,21 +252,29 @@ fn text<'a>(account: &'a Value, name: &str) -> &'a str {
     account[name].as_str().unwrap_or_default()
 }
 
-/// Plays the story of a seed.
-async fn play(seed: u64) {
+/// Plays the story of a seed over a state of its own: a file, or the database at `state`.
+async fn play(seed: u64, state: Option<&str>) {
     let mut story = Story::new(seed);
     let method = *["put", "patch", "auto"].choose(&mut story.random).unwrap();
     let concurrency = *[1, 4].choose(&mut story.random).unwrap();
     let options_text =
         format!("update-method = \"{method}\"\nconcurrency = {concurrency}\nmax-removals-percent = 100");
-    let mut bench = Bench::with("aquera", Settings { options: options_text, ..Settings::default() }).await;
+    let mut bench = Bench::with(
+        "aquera",
+        Settings {
+            options: options_text,
+            state: state.map(|url| url.parse().unwrap()),
+            ..Settings::default()
+        },
+    )
+    .await;
     bench.app.seed_user(json!({ "userName": STRANGER, "active": true, "title": "Guest" }));
     story.write(&mut bench);
     if story.random.random_bool(0.7) {
         story.told.push("a whole run".to_owned());
         bench.sync_with(options(&story)).await;
     } else {
-        cut_off(&bench, &mut story).await;
+        cut_off(&bench, &mut story, state).await;
     }
     let first: BTreeMap<String, String> = accounts(&bench)
         .iter()
@@ -279,7 +290,7 @@ async fn play(seed: u64) {
             story.told.push(format!("a reply to a {method} is lost"));
             bench.app.add_fault(format!("reset phase=after method={method} times=1").parse().unwrap());
         }
-        cut_off(&bench, &mut story).await;
+        cut_off(&bench, &mut story, state).await;
         bench.app.clear_faults();
     }
     let mut quiet = false;
@@ -345,11 +356,25 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().map_or(default, |text| text.parse().unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn runs_that_are_cut_off_at_random_points_converge() {
+/// Returns the seeds of this run, and prints them.
+fn seeds() -> Range<u64> {
     let (first, count) = (number("CRASH_SEED", 1), number("CRASH_POINTS", 100));
     println!("seeds {first} to {}", first + count - 1);
-    for seed in first..first + count {
-        play(seed).await;
+    first..first + count
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_are_cut_off_at_random_points_converge() {
+    for seed in seeds() {
+        play(seed, None).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_over_postgres_that_are_cut_off_at_random_points_converge() {
+    for seed in seeds() {
+        let Some(database) = Database::new().await else { return };
+        play(seed, Some(database.url.as_str())).await;
+        database.remove().await;
     }
 }

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use mock_aquera::Phase;
 use provisioner::audit::{AuditEntry, RunEntry, UserEntry};
+use provisioner::state::location::StateLocation;
 use provisioner::state::read_audit_log;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -17,7 +19,12 @@ const READ_BACK: &str = "is read back";
 
 fn entries(state: &Path) -> Vec<AuditEntry> {
     let mut entries = Vec::new();
-    read_audit_log(state, Timestamp::MIN, &mut |_, entry| entries.push(entry)).unwrap();
+    let state = StateLocation::File(state.to_owned());
+    // A file is read at once.
+    read_audit_log(&state, Timestamp::MIN, &mut |_, entry| entries.push(entry))
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     entries
 }
 

@@ -18,6 +18,7 @@ const FULL: SyncOptions = SyncOptions {
     approve_removals: None,
     approve_plan: None,
     approve_group_removals: None,
+    workers: false,
 };
 
 async fn bench(preferences: &'static str, options: &str) -> Bench {
