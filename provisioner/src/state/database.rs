@@ -314,7 +314,9 @@ fn prepare(connection: &Connection, path: &Path, access: Access) -> Result<bool,
         (LAYOUT, _) => Ok(true),
         (0, Access::Read) => Ok(false),
         (0, Access::Write | Access::Work) => connection.execute_batch(CREATE).map(|()| true).map_err(failed),
-        (3, Access::Write | Access::Work) => connection.execute_batch(MIGRATE_3).map(|()| true).map_err(failed),
+        (3, Access::Write | Access::Work) => {
+            connection.execute_batch(MIGRATE_3).map(|()| true).map_err(failed)
+        }
         // It has no groups, and a reader does not make their table.
         (3, Access::Read) => Ok(true),
         (found, _) => Err(StoreError::Layout { path: path.to_owned(), found }),

@@ -5,6 +5,7 @@
 
 mod batch;
 mod connect;
+mod groups;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -20,6 +21,7 @@ use self::batch::{Audit, Batch, Results};
 pub(super) use self::batch::{restored, storable};
 use self::connect::prepare;
 pub(super) use self::connect::{connect, lock_key};
+pub(super) use self::groups::AllGroups;
 use super::database::{ReadError, parse_record};
 use super::index::{Index, IndexRow};
 use super::location::PostgresUrl;
@@ -294,7 +296,8 @@ impl Postgres {
             try_join5(begin, removed, put, audit, results).await?;
             connection.await?;
             withdrawals.await?;
-            source.await
+            source.await?;
+            self.write_groups(&batch.groups).await
         };
         let written: Result<(), tokio_postgres::Error> = written.await;
         match written {

@@ -23,7 +23,7 @@ use super::database::{Database, ReadError, UserAccount};
 use super::groups::GroupRecord;
 use super::index::Index;
 use super::location::StateLocation;
-use super::postgres::{AllRecords, IdsIn, Postgres, PostgresError, RecordsIn};
+use super::postgres::{AllGroups, AllRecords, IdsIn, Postgres, PostgresError, RecordsIn};
 use super::shared::Shared;
 use super::{ConnectionRecord, Record, StateChange, Withdrawal};
 use crate::causes::with_cause;
@@ -224,26 +224,39 @@ impl Store {
     /// Reads every group that is known at this target.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The state cannot be read.
     pub(crate) fn groups(&self) -> Result<BTreeMap<SourceId, Arc<GroupRecord>>, StoreError> {
-        read(&self.database, &self.path, Database::groups)
+        match &self.backend {
+            Backend::File(file) => file.read(Database::groups),
+            Backend::Postgres(database) => read_now(database, AllGroups),
+        }
     }
 
     /// Hands every user to `take`, in the order of their ids; with its record only if `with_records`, which takes longer.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The state cannot be read.
     pub(crate) async fn accounts<T: Default + Send + 'static>(
         &self,
         with_records: bool,
         take: impl Fn(&mut T, UserAccount<'_>) + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.read(move |database| {
-            let mut made = T::default();
-            database.accounts(with_records, |user| take(&mut made, user))?;
-            Ok(made)
-        })
-        .await
+        match &self.backend {
+            Backend::File(file) => {
+                file.read_apart(move |database| {
+                    let mut made = T::default();
+                    database.accounts(with_records, |user| take(&mut made, user))?;
+                    Ok(made)
+                })
+                .await
+            }
+            Backend::Postgres(database) => {
+                let mut made = T::default();
+                let Some(database) = open_database(database) else { return Ok(made) };
+                let read = database.accounts(with_records, |user| take(&mut made, user)).await;
+                read.map(|()| made).map_err(|error| error.in_database(database.url()))
+            }
+        }
     }
 
     /// Returns what is known of the target as a whole.

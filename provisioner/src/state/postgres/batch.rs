@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::PostgresError;
 use crate::ids::{RuleName, SourceId};
 use crate::state::audit_log::{kept_since, seconds_of};
+use crate::state::groups::GroupRecord;
 use crate::state::index::Flags;
 use crate::state::{Record, StateChange, Withdrawal, WithdrawalKind};
 
@@ -25,6 +26,17 @@ pub(super) struct Batch<'a> {
     pub(super) source: Option<&'a str>,
     pub(super) audit: Audit,
     pub(super) results: Results<'a>,
+    pub(super) groups: Groups<'a>,
+}
+
+/// The columns of groups; of several changes to one group the last one counts.
+#[derive(Default)]
+pub(super) struct Groups<'a> {
+    pub(super) removed: Vec<Cow<'a, str>>,
+    pub(super) ids: Vec<Cow<'a, str>>,
+    pub(super) links: Vec<Option<&'a str>>,
+    pub(super) records: Vec<String>,
+    pub(super) members: Vec<&'a [u8]>,
 }
 
 /// The columns of the audit log.
@@ -51,10 +63,13 @@ impl<'a> Batch<'a> {
             |text: serde_json::Result<String>| text.map_err(|error| PostgresError(error.to_string()));
         let mut batch = Self::default();
         let mut users: BTreeMap<&SourceId, Option<&Record>> = BTreeMap::new();
+        let mut groups: BTreeMap<&SourceId, Option<&GroupRecord>> = BTreeMap::new();
         for &change in changes {
             match change {
                 StateChange::Put(id, record) => drop(users.insert(id, Some(&**record))),
                 StateChange::Remove(id) => drop(users.insert(id, None)),
+                StateChange::PutGroup(id, record) => drop(groups.insert(id, Some(&**record))),
+                StateChange::RemoveGroup(id) => drop(groups.insert(id, None)),
                 StateChange::Connection(record) => {
                     batch.connection = Some(encoded(serde_json::to_string(&**record))?);
                 }
@@ -90,6 +105,17 @@ impl<'a> Batch<'a> {
             batch.rules.push(record.rule.as_ref().map(RuleName::as_str));
             batch.flags.push(Flags::of(record).bits());
             batch.records.push(encoded(serde_json::to_string(record))?);
+        }
+        for (id, record) in groups {
+            let id = storable(id.as_str());
+            let Some(record) = record else {
+                batch.groups.removed.push(id);
+                continue;
+            };
+            batch.groups.ids.push(id);
+            batch.groups.links.push(record.link.as_ref().map(|link| link.id.as_str()));
+            batch.groups.records.push(encoded(serde_json::to_string(record))?);
+            batch.groups.members.push(record.written.as_bytes());
         }
         Ok(batch)
     }

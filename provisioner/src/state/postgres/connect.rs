@@ -39,6 +39,10 @@ CREATE TABLE provisioner.audit (
   id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, target BIGINT NOT NULL REFERENCES provisioner.target (id),
   at BIGINT NOT NULL, entry TEXT NOT NULL
 );
+CREATE TABLE provisioner.grouping (
+  target BIGINT NOT NULL REFERENCES provisioner.target (id), source_id TEXT COLLATE \"C\" NOT NULL,
+  group_id TEXT COLLATE \"C\", record TEXT NOT NULL, members BYTEA NOT NULL, PRIMARY KEY (target, source_id)
+);
 CREATE INDEX audit_target ON provisioner.audit (target, at);
 CREATE FUNCTION provisioner.refuse_change () RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$;
