@@ -8,9 +8,10 @@ use futures_util::TryStreamExt as _;
 
 use super::batch::Groups;
 use super::{AsyncReadOf, Postgres, restored};
+use crate::id_set::IdSet;
 use crate::ids::SourceId;
 use crate::state::database::{ReadError, UserAccount};
-use crate::state::groups::{GroupRecord, IdSet};
+use crate::state::groups::GroupRecord;
 use crate::state::index::Flags;
 
 /// The read of every group.
