@@ -34,6 +34,9 @@ use std::time::SystemTime;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::output::Output;
 use self::state_file::UnclearState;
@@ -182,7 +185,10 @@ pub fn main() -> ExitCode {
     if let Some(invalid) = invalid {
         Output::notice(&invalid);
     }
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // The job queue would log the payload of a failed job: a user's data.
+    let without_jobs = filter_fn(|metadata| !metadata.target().starts_with("graphile_worker"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
+    subscriber.with(without_jobs).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
