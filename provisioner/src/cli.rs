@@ -185,10 +185,12 @@ pub fn main() -> ExitCode {
     if let Some(invalid) = invalid {
         Output::notice(&invalid);
     }
-    // The job queue would log the payload of a failed job: a user's data.
-    let without_jobs = filter_fn(|metadata| !metadata.target().starts_with("graphile_worker"));
+    // They would log the payloads of failed jobs and the parameters of statements: users' data.
+    let quiet = ["graphile_worker", "tokio_postgres"];
+    let without_users =
+        filter_fn(move |metadata| !quiet.iter().any(|name| metadata.target().starts_with(name)));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
-    subscriber.with(without_jobs).init();
+    subscriber.with(without_users).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -239,7 +239,12 @@ async fn refused_credentials_in_one_worker_stop_the_run() {
     let _workers: Vec<Child> = (0..2)
         .map(|_| {
             let mut worker = program(&["work"], &config, &database.url);
-            worker.env("RUST_LOG", "trace").stdout(Stdio::null()).stderr(logged()).spawn().unwrap()
+            worker
+                .env("RUST_LOG", "info,graphile_worker=trace,tokio_postgres=trace")
+                .stdout(Stdio::null())
+                .stderr(logged())
+                .spawn()
+                .unwrap()
         })
         .collect();
     let (exit, lines) = objects(&["sync", "--workers"], &config, &database.url).await;
