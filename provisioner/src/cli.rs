@@ -34,6 +34,9 @@ use std::time::SystemTime;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::output::Output;
 use self::state_file::UnclearState;
@@ -186,7 +189,12 @@ pub fn main() -> ExitCode {
     if let Some(invalid) = invalid {
         Output::notice(&invalid);
     }
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // They would log the payloads of failed jobs and the parameters of statements: users' data.
+    let quiet = ["graphile_worker", "tokio_postgres"];
+    let without_users =
+        filter_fn(move |metadata| !quiet.iter().any(|name| metadata.target().starts_with(name)));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
+    subscriber.with(without_users).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

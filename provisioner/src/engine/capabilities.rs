@@ -52,7 +52,7 @@ pub(crate) struct Capabilities {
     disables: Permits<()>,
     enables: Permits<()>,
     /// The workers that share the permits and the lessons, and the lessons at the last exchange.
-    shared: Option<(Arc<Shared>, Mutex<Learned>)>,
+    shared: Option<(Arc<Shared>, Permits<Learned>)>,
 }
 
 /// The attempts of this run.
@@ -110,7 +110,7 @@ impl Capabilities {
     /// Returns the capabilities with lessons and permits shared by several processes.
     pub(crate) fn shared_by(self, shared: Arc<Shared>) -> Self {
         let learned = self.learned();
-        Self { shared: Some((shared, Mutex::new(learned))), ..self }
+        Self { shared: Some((shared, Permits::new(learned))), ..self }
     }
 
     /// Returns what ServiceProviderConfig says of PATCH.
@@ -124,14 +124,26 @@ impl Capabilities {
     /// The state is out of reach.
     pub(crate) async fn exchange_lessons(&self) -> Result<(), StoreError> {
         let Some((shared, last)) = &self.shared else { return Ok(()) };
-        let locked = || last.lock().unwrap_or_else(PoisonError::into_inner);
-        let (before, mine) = (locked().clone(), self.learned());
-        let all = shared.share(&before, &mine).await?;
-        // What was learned here meanwhile is not in `all` yet.
-        let mut known = self.known();
-        *known = merge(&mine, &known, &all);
-        *locked() = all;
+        // One exchange at a time: each goes on from the one before it.
+        let mut last = last.lock().await;
+        let mine = self.learned();
+        let all = shared.share(&last, &mine).await?;
+        self.learn(|learned| {
+            // What was learned here meanwhile is not in `all` yet.
+            *learned = merge(&mine, learned, &all);
+        });
+        *last = all;
         Ok(())
+    }
+
+    /// Exchanges lessons if there is one here that is not stored yet.
+    ///
+    /// # Errors
+    /// The state is out of reach.
+    pub(crate) async fn store_lessons(&self) -> Result<(), StoreError> {
+        let Some((_, last)) = &self.shared else { return Ok(()) };
+        let is_stored = *last.lock().await == self.learned();
+        if is_stored { Ok(()) } else { self.exchange_lessons().await }
     }
 
     /// Waits until no other process sends a first write of this kind, and takes over what the others have learned.

@@ -211,7 +211,7 @@ impl Context {
     /// Stores what was learned, if it is not stored yet.
     pub(crate) async fn keep_lessons(&self) -> Result<(), Halt> {
         if self.shared.is_some() {
-            return self.capabilities.exchange_lessons().await.map_err(|error| self.stop_for_state(&error));
+            return self.capabilities.store_lessons().await.map_err(|error| self.stop_for_state(&error));
         }
         let record = {
             let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);

@@ -158,7 +158,7 @@ impl Shared {
     /// Empties the job queue. No worker is at work.
     pub(crate) async fn clear_queue(&self) -> Result<(), StoreError> {
         let schema = self.queue_schema();
-        let clear = format!("TRUNCATE {schema}._private_jobs, {schema}._private_job_queues");
+        let clear = format!("DELETE FROM {schema}._private_jobs");
         self.side.batch_execute(&clear).await.map_err(|error| self.failed(error))
     }
 

@@ -234,11 +234,29 @@ async fn refused_credentials_in_one_worker_stop_the_run() {
     let config = bench.write_config();
     bench.users(&people(40));
     bench.app.add_fault(Fault::status(401).times(1).method("POST"));
-    let _workers: Vec<Child> = (0..2).map(|_| worker(&config, &database.url)).collect();
+    let log = bench.path("log");
+    let logged = || Stdio::from(std::fs::File::options().create(true).append(true).open(&log).unwrap());
+    let _workers: Vec<Child> = (0..2)
+        .map(|_| {
+            let mut worker = program(&["work"], &config, &database.url);
+            worker
+                .env("RUST_LOG", "info,graphile_worker=trace,tokio_postgres=trace")
+                .stdout(Stdio::null())
+                .stderr(logged())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
     let (exit, lines) = objects(&["sync", "--workers"], &config, &database.url).await;
     assert_eq!(exit, 3, "{lines:?}");
     let (exit, _) = objects(&["sync", "--workers"], &config, &database.url).await;
     assert_eq!((exit, accounts(&bench).len()), (0, 40));
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("the worker waits for jobs"), "{log}");
+    assert!(
+        !log.contains("user12") && !log.contains("payload"),
+        "the log of a worker has a user's data: {log}"
+    );
 }
 
 /// Plays the changes while workers are killed, replies are lost, or connections to the database are cut, until a run has nothing to
@@ -337,7 +355,7 @@ async fn worker_without_a_database_is_refused() {
     let output = program(&["work"], &config, &file).stderr(Stdio::piped()).output().await.unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(told.contains("workers need a PostgreSQL database"), "{told}");
+    assert!(told.contains("workers need a PostgreSQL"), "{told}");
     assert!(!Path::new(&file).exists());
 }
 
