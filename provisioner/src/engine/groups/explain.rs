@@ -76,7 +76,7 @@ impl Provisioner {
         }
         let exit = match self.prepare(&SyncOptions::default(), None).await {
             Ok(prepared) => {
-                note_created(&prepared);
+                note_created(&prepared).await;
                 stages.extend(decided(config, &id, &prepared));
                 Exit::Done
             }
@@ -127,10 +127,17 @@ impl Provisioner {
 }
 
 /// Notes which users are to get an account in the run.
-fn note_created(prepared: &PreparedRun) {
+async fn note_created(prepared: &PreparedRun) {
     let Some(groups) = &prepared.groups else { return };
-    let tasks = (0..prepared.tasks.len()).filter_map(|at| prepared.tasks.get(&prepared.context, at).ok()?);
-    groups.expected.note_created(tasks.filter(Task::creates).map(|task| task.id).collect());
+    let mut created = BTreeSet::new();
+    for at in 0..prepared.tasks.len() {
+        if let Ok(Some(task)) = prepared.tasks.get(&prepared.context, at).await
+            && task.creates()
+        {
+            created.insert(task.id);
+        }
+    }
+    groups.expected.note_created(created);
 }
 
 fn is_meant(group: &SourceGroup, asked: &str) -> bool {
