@@ -1,5 +1,7 @@
 //! The stages of the engine for one group, in words.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::decide::{GroupDecision, evaluate};
@@ -7,7 +9,6 @@ use super::plan::entry;
 use super::scope::{GroupStanding, GroupSubject};
 use crate::causes::with_cause;
 use crate::engine::explain::{Explanation, Stage};
-use crate::engine::task::Task;
 use crate::engine::{PreparedRun, Provisioner, SyncOptions};
 use crate::exit::Exit;
 use crate::ids::SourceId;
