@@ -406,7 +406,12 @@ impl Capabilities {
         if !unverified() {
             return Permit::Known;
         }
-        let guard = self.turn(PermitKind::Create, self.creates.lock().await).await;
+        let here = self.creates.lock().await;
+        // Those that waited here need not ask the other processes once it is known.
+        if !unverified() {
+            return Permit::Known;
+        }
+        let guard = self.turn(PermitKind::Create, here).await;
         if unverified() { Permit::First(guard) } else { Permit::Known }
     }
 
@@ -425,7 +430,10 @@ impl Capabilities {
                 (DisableKind::Unknown, Some(guard)) => return Some(Permit::First(guard)),
                 (DisableKind::Unknown, None) => {}
             }
-            waited = Some(self.turn(PermitKind::Disable, self.disables.lock().await).await);
+            let here = self.disables.lock().await;
+            if self.known().disable == DisableKind::Unknown {
+                waited = Some(self.turn(PermitKind::Disable, here).await);
+            }
         }
     }
 
@@ -439,7 +447,11 @@ impl Capabilities {
         if works() {
             return Permit::Known;
         }
-        let guard = self.turn(PermitKind::Enable, self.enables.lock().await).await;
+        let here = self.enables.lock().await;
+        if works() {
+            return Permit::Known;
+        }
+        let guard = self.turn(PermitKind::Enable, here).await;
         if works() { Permit::Known } else { Permit::First(guard) }
     }
 }
