@@ -1,7 +1,7 @@
 //! What the provisioner is measured against: the same work without deciding or keeping anything.
 //!
 //! ```text
-//! floor post URL TOKEN BODIES.ndjson CONCURRENCY    posts each line to URL/Users, with so many requests in flight
+//! floor post URL TOKEN BODIES.ndjson CONCURRENCY    posts each line to URL/Users, with CONCURRENCY requests in flight
 //! floor parse FILE.ndjson                           parses each line into a serde_json::Value, on one thread
 //! ```
 //!

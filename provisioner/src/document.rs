@@ -224,8 +224,8 @@ impl<'a> Document<'a> {
         figures
     }
 
-    /// Returns the groups of the target that had something to do, the worst outcome first, and the number of those that are
-    /// not listed; `failed` chooses those that failed, or the others.
+    /// Returns the target's groups with something to do, the worst outcome first, and how many more are not listed. `failed` chooses
+    /// the failed groups, otherwise the others are returned.
     fn target_groups(&self, failed: bool) -> (Vec<&GroupLine>, usize) {
         let is_wanted = |line: &&GroupLine| (line.outcome == Outcome::Failed) == failed;
         let mut lines: Vec<&GroupLine> = self.report.groups.iter().filter(is_wanted).collect();

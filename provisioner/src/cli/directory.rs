@@ -102,7 +102,7 @@ pub(super) async fn sync(args: &SyncArgs) -> Exit {
         match joined {
             Ok(one) => finished.push(one),
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => {} // cancelled, and so is whoever waits for this
+            Err(_) => {} // cancelled together with its caller
         }
     }
     drop(signals);

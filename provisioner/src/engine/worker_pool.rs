@@ -64,7 +64,7 @@ where
         match joined {
             Ok(done) => results.extend(done),
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => {} // cancelled, and so is whoever waits for this
+            Err(_) => {} // cancelled together with its caller
         }
     }
     results.into_values().collect()

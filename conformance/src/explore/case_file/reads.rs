@@ -81,7 +81,7 @@ fn compared(expectation: &Expectation) -> Vec<(&str, When)> {
 /// Which reads are steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
-    /// Those that the check is about.
+    /// The reads whose answers the check compares.
     Needed,
     /// All of them: what a server answers may depend on the requests before.
     All,

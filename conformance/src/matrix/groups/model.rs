@@ -125,7 +125,7 @@ impl GroupWorld {
         moved: &mut BTreeSet<&'static str>,
     ) -> Option<Line> {
         let in_source: Letters = members.chars().collect();
-        // Whoever is not in the source is not in scope, and nobody waits for it.
+        // A member that is not in the source is out of scope, so the group does not wait for it.
         let wanted: Letters = in_source.intersection(&self.accounts).copied().collect();
         let mut known = self.known.remove(id).unwrap_or_default();
         name.clone_into(&mut known.name);
